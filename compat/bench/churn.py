@@ -1,0 +1,130 @@
+"""FIFO churn: fill, then drain from the head while asking what a person or a library would ask.
+
+A structure that is slow at its worn-out end (a dict has no cheap first key after many deletions at
+its head, an array no cheap shift) shows it here: the time of one step is compared between a small
+and a large fill, and the longest turn of the event loop is taken from INFO.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import hiredis
+
+from compat.bench.client import connect, fill, payload
+from compat.bench.machine import cpu_seconds
+from compat.bench.report import Goal, Measure
+from compat.bench.sides import Side, control, emptied
+from compat.servers import Server
+
+TAKEN_PER_WRITE = 10
+VALUE_BYTES = 64
+NOT_YET = object()
+SMALL_FILLS = 20  # of the small size are measured together, for a time that can be measured
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A stored type: how items get in, how the oldest gets out, and what is asked in between."""
+
+    name: str
+    put: Callable[[int, bytes], tuple[bytes, ...]]  # item number and value
+    take: Callable[[int], tuple[bytes, ...]]
+    questions: Sequence[tuple[bytes, ...]]
+
+
+ANY_KEY = [(b"DBSIZE",), (b"SCAN", b"0", b"COUNT", b"10"), (b"RANDOMKEY",)]
+
+STRUCTURES = (
+    Structure(
+        "list",
+        lambda _, value: (b"RPUSH", b"jobs", value),
+        lambda _: (b"LPOP", b"jobs"),
+        [
+            (b"LLEN", b"jobs"),
+            (b"LRANGE", b"jobs", b"0", b"4"),
+            (b"LRANGE", b"jobs", b"-5", b"-1"),
+            (b"LINDEX", b"jobs", b"10"),
+            *ANY_KEY,
+        ],
+    ),
+    Structure(
+        "keys",
+        lambda index, value: (b"SET", b"job:%d" % index, value),
+        lambda index: (b"DEL", b"job:%d" % index),
+        ANY_KEY,
+    ),
+)
+
+
+def puts(structure: Structure, count: int) -> Iterator[tuple[bytes, ...]]:
+    rng = random.Random(11)
+    for index in range(count):
+        yield structure.put(index, payload(rng, VALUE_BYTES))
+
+
+def drain(server: Server, structure: Structure, count: int) -> int:
+    """Take out `count` items, oldest first, asking between writes; the number of commands sent."""
+    sent = 0
+    with connect(server) as peer:
+        for first in range(0, count, TAKEN_PER_WRITE):
+            taken = [structure.take(first + index) for index in range(TAKEN_PER_WRITE)]
+            converse(peer, [*structure.questions, *taken])
+            sent += len(structure.questions) + len(taken)
+    return sent
+
+
+def converse(peer: socket.socket, commands: Sequence[tuple[bytes, ...]]) -> None:
+    """Send commands whose replies have any shape, and take one reply for each."""
+    peer.sendall(b"".join(hiredis.pack_command(command) for command in commands))
+    reader, owed = hiredis.Reader(notEnoughData=NOT_YET), len(commands)
+    while owed:
+        reader.feed(peer.recv(1 << 18))
+        while owed and reader.gets() is not NOT_YET:
+            owed -= 1
+
+
+def cost(server: Server, structure: Structure, count: int, fills: int = 1) -> float:
+    """Server CPU in µs per command of the drain, over some fills of `count` items."""
+    spent, commands = 0.0, 0
+    for _ in range(fills):
+        with emptied(server) as client:
+            fill(server, puts(structure, count))
+            before = cpu_seconds(server.pid)
+            commands += drain(server, structure, count)
+            spent += cpu_seconds(server.pid) - before
+            if client.dbsize():
+                raise RuntimeError("the drain left something behind")
+    return spent / commands * 1e6
+
+
+def longest_tick_ms(server: Server) -> float:
+    """The longest turn of respq's event loop since it started."""
+    with control(server) as client:
+        return int(client.info("stats")["longest_tick_us"]) / 1000
+
+
+def run(
+    theirs: Side, ours: Side, rounds: int, small: int, large: int, fills: int = SMALL_FILLS
+) -> list[Measure]:
+    tick = Measure("longest tick in all of this", "ms", Goal(5, ratio=False))
+    measures = []
+    for structure in STRUCTURES:
+        few, many, growth = (
+            Measure(f"{structure.name}, drain of {small:,}, CPU", "µs"),
+            Measure(f"{structure.name}, drain of {large:,}, CPU", "µs"),
+            Measure(f"{structure.name}, the larger by the smaller", "×", Goal(1.2, ratio=False)),
+        )
+        measures += [few, many, growth]
+        for _ in range(rounds):
+            for side, name in ((theirs, "theirs"), (ours, "ours")):
+                with side.running() as server:
+                    getattr(few, name).append(cost(server, structure, small, fills))
+                    getattr(many, name).append(cost(server, structure, large))
+                    getattr(growth, name).append(getattr(many, name)[-1] / getattr(few, name)[-1])
+                    if side.reports_ticks:
+                        tick.ours.append(longest_tick_ms(server))
+    return [*measures, tick] if tick.ours else measures

@@ -1,0 +1,73 @@
+"""What a server costs before it does anything, and what a message costs while it waits."""
+
+from __future__ import annotations
+
+import random
+import time
+
+from compat.bench.client import fill, payload
+from compat.bench.machine import cpu_seconds, resident_bytes
+from compat.bench.report import Goal, Measure
+from compat.bench.sides import Side, control
+from compat.servers import Server
+
+MIB = 1 << 20
+MESSAGE_BYTES = 200
+PER_COMMAND = 50
+
+
+def start_cpu(side: Side) -> float:
+    """CPU seconds from an empty directory to the first PONG."""
+    with side.running() as server:
+        return cpu_seconds(server.pid)
+
+
+def idle(side: Side, seconds: float) -> tuple[float, float]:
+    """Resident MiB and per cent of a core of a server that nobody uses."""
+    with side.running() as server:
+        time.sleep(min(1, seconds))  # what a start leaves to do
+        before = cpu_seconds(server.pid)
+        time.sleep(seconds)
+        used = cpu_seconds(server.pid) - before
+        return resident_bytes(server.pid) / MIB, 100 * used / seconds
+
+
+def messages(side: Side, count: int) -> float:
+    """Resident MiB with one list of `count` messages, once no log is being rewritten."""
+    rng = random.Random(7)
+    with side.running() as server:
+        fill(
+            server,
+            (
+                (b"LPUSH", b"jobs", *(payload(rng, MESSAGE_BYTES) for _ in range(PER_COMMAND)))
+                for _ in range(count // PER_COMMAND)
+            ),
+            width=4,
+        )
+        await_rewrite(server)
+        return resident_bytes(server.pid) / MIB
+
+
+def await_rewrite(server: Server) -> None:
+    """Wait until the log is not being rewritten, which a log of this size sets off by itself."""
+    with control(server) as client:
+        while True:
+            time.sleep(0.2)
+            state = client.info("persistence")
+            if not state["aof_rewrite_in_progress"] and not state["aof_rewrite_scheduled"]:
+                return
+
+
+def run(theirs: Side, ours: Side, rounds: int, seconds: float, count: int) -> list[Measure]:
+    start = Measure("start to first PONG, CPU", "s", Goal(0.4, ratio=False))
+    resident = Measure("idle, resident", "MiB", Goal(40, ratio=False))
+    busy = Measure("idle, CPU", "%", Goal(1, ratio=False))
+    stored = Measure(f"list of {count:,} × {MESSAGE_BYTES} B, resident", "MiB", Goal(1.15))
+    for _ in range(rounds):
+        for side, name in ((theirs, "theirs"), (ours, "ours")):
+            getattr(start, name).append(start_cpu(side))
+            memory, cpu = idle(side, seconds)
+            getattr(resident, name).append(memory)
+            getattr(busy, name).append(cpu)
+            getattr(stored, name).append(messages(side, count))
+    return [start, resident, busy, stored]

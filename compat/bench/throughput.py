@@ -1,0 +1,191 @@
+"""Commands per second and server CPU per command: redis-benchmark, and a client of our own.
+
+redis-benchmark sends one command over and over, which is the bulk form's best case and the usual
+way to quote a number. Our client sends payloads and keys that differ, and mixes commands so that no
+two neighbours are alike: what is left without runs.
+"""
+
+from __future__ import annotations
+
+import csv
+import random
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from compat.bench.client import CONNECTIONS, Batch, batch, drive, fill, payload
+from compat.bench.machine import cpu_seconds
+from compat.bench.report import Goal, Measure
+from compat.bench.sides import emptied
+from compat.servers import Server
+
+SEED = 20
+PIPELINE = 16
+PREPARED_BATCHES = 2000  # 32,000 different commands before the client repeats itself
+JOB_BYTES = 64
+LIST = b"mylist"  # the name redis-benchmark's own tests use
+KEYS = 10_000
+
+Prepare = Callable[[Server, int], None]
+Run = Callable[[Server, int], float]  # drives this many commands; commands per second
+
+
+def from_nothing(_server: Server, _commands: int) -> None:
+    """No data is needed."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is sent, and how long: `share` of a round's commands, as some are slower than others."""
+
+    name: str
+    run: Run
+    goal: float | None = None
+    prepare: Prepare = from_nothing
+    share: float = 1.0
+
+
+def benchmark(*options: str, pipeline: int) -> Run:
+    """Drive with redis-benchmark, 50 clients."""
+
+    def run(server: Server, commands: int) -> float:
+        size = ["-c", str(CONNECTIONS), "-P", str(pipeline), "-n", str(commands)]
+        argv = ["redis-benchmark", "-p", str(server.port), "--csv", *size, *options]
+        done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=300)
+        (row,) = csv.DictReader(done.stdout.splitlines())
+        return float(row["rps"])
+
+    return run
+
+
+def own(make: Callable[[random.Random], Batch]) -> Run:
+    """Drive with our client; `make` builds one batch."""
+
+    def run(server: Server, commands: int) -> float:
+        rng = random.Random(SEED)
+        count = min(PREPARED_BATCHES, max(1, commands // PIPELINE))
+        return commands / drive(server, [make(rng) for _ in range(count)], commands)
+
+    return run
+
+
+def pushes(rng: random.Random) -> Batch:
+    return batch((b"LPUSH", LIST, payload(rng, JOB_BYTES)) for _ in range(PIPELINE))
+
+
+def pops(_: random.Random) -> Batch:
+    return batch([(b"RPOP", LIST)] * PIPELINE, 2 * PIPELINE)
+
+
+def pushes_to_many_lists(rng: random.Random) -> Batch:
+    return batch(
+        (b"LPUSH", b"list:%d" % rng.randrange(KEYS), payload(rng, rng.randint(10, 200)))
+        for _ in range(PIPELINE)
+    )
+
+
+def mixed(rng: random.Random) -> Batch:
+    """No command twice in a row: queue work between counters and values."""
+
+    def key() -> bytes:
+        return b"%d" % rng.randrange(KEYS)
+
+    one_line = [
+        lambda: (b"LPUSH", LIST, payload(rng, rng.randint(10, 200))),
+        lambda: (b"INCR", b"count:" + key()),
+        lambda: (b"SET", b"value:" + key(), payload(rng, rng.randint(10, 200))),
+        lambda: (b"LLEN", LIST),
+        lambda: (b"RPUSH", b"other", payload(rng, JOB_BYTES)),
+        lambda: (b"EXISTS", b"value:" + key()),
+    ]
+    two_lines = [
+        lambda: (b"RPOP", LIST),
+        lambda: (b"LPOP", b"other"),
+        lambda: (b"LINDEX", LIST, b"-1"),
+    ]
+    first, second = rng.choices(one_line, k=PIPELINE // 2), rng.choices(two_lines, k=PIPELINE // 2)
+    turns = [make() for pair in zip(first, second, strict=True) for make in pair]
+    return batch(turns, len(first) + 2 * len(second))
+
+
+def transaction(rng: random.Random) -> Batch:
+    """What a client's transaction is: one write, one step of a queue with its bookkeeping."""
+    steps = [
+        (b"MULTI",),
+        (b"LPUSH", LIST, payload(rng, JOB_BYTES)),
+        (b"INCR", b"count:%d" % rng.randrange(KEYS)),
+        (b"LPOP", LIST),
+        (b"EXEC",),
+    ]
+    return batch(steps, 1 + 3 + 1 + 4)  # OK, three times QUEUED, *3, two numbers and a bulk string
+
+
+def take_and_acknowledge(_: random.Random) -> Batch:
+    """A worker's share of a job: take it to the processing list, and remove it there."""
+    return batch([(b"LMOVE", LIST, b"processing", b"RIGHT", b"LEFT")], 2)
+
+
+def with_list(*names: bytes) -> Prepare:
+    """Fill lists with enough to pop, in elements like the ones a run pushes."""
+
+    def prepare(server: Server, commands: int) -> None:
+        rng = random.Random(SEED)
+        each = 100
+        jobs = [payload(rng, JOB_BYTES) for _ in range(each)]
+        for name in names:
+            # A batch of our client may be sent in full beyond `commands` by every connection.
+            pushes = (commands + CONNECTIONS * PIPELINE) // each + 1
+            fill(server, ((b"RPUSH", name, *jobs) for _ in range(pushes)), width=10)
+
+    return prepare
+
+
+def workloads() -> Iterator[Workload]:
+    size = ("-d", str(JOB_BYTES))
+    for pipeline, goal, share in ((1, 0.95, 0.25), (PIPELINE, 1.0, 1.0)):
+        for name in ("LPUSH", "RPOP", "RPUSH", "LPOP"):
+            run = benchmark("-t", name.lower(), *size, pipeline=pipeline)
+            prepare = with_list(LIST) if name.endswith("POP") else from_nothing
+            yield Workload(f"{name}, P={pipeline}", run, goal, prepare, share)
+    many = ("-r", str(KEYS))
+    for name in ("SET", "GET", "INCR"):
+        run = benchmark("-t", name.lower(), *size, *many, pipeline=PIPELINE)
+        yield Workload(f"{name}, {KEYS:,} keys, P={PIPELINE}", run, 0.75)
+    command = ("LPUSH", "list:__rand_int__", f"job {'x' * 44} __rand_int__")
+    run = benchmark(*many, *command, pipeline=PIPELINE)
+    yield Workload(f"LPUSH, {KEYS:,} lists, P={PIPELINE}", run, 0.75)
+
+    ours = f"own client, P={PIPELINE}"
+    yield Workload(f"LPUSH, payloads differ, {ours}", own(pushes), 1.0)
+    yield Workload(f"RPOP, payloads differ, {ours}", own(pops), 1.0, with_list(LIST))
+    yield Workload(f"LPUSH, {KEYS:,} lists, {ours}", own(pushes_to_many_lists), 0.75)
+    yield Workload(f"mixed, no runs, {ours}", own(mixed), 0.75, with_list(LIST, b"other"))
+    yield Workload("MULTI LPUSH INCR LPOP EXEC, own client", own(transaction), 0.7, share=0.5)
+    yield Workload("LMOVE, own client, P=1", own(take_and_acknowledge), None, with_list(LIST), 0.25)
+
+
+def measure(server: Server, workload: Workload, commands: int) -> tuple[float, float]:
+    """Commands per second, and the server's CPU time per command in µs."""
+    with emptied(server):
+        workload.prepare(server, commands)
+        before = cpu_seconds(server.pid)
+        rate = workload.run(server, commands)
+        return rate, (cpu_seconds(server.pid) - before) / commands * 1e6
+
+
+def run(theirs: Server, ours: Server, rounds: int, commands: int) -> tuple[list[Measure], ...]:
+    """All workloads; the measures of throughput, and those of CPU."""
+    chosen = list(workloads())
+    rates = [
+        Measure(workload.name, "per s", workload.goal and Goal(workload.goal, at_least=True))
+        for workload in chosen
+    ]
+    cpu = [Measure(workload.name, "µs") for workload in chosen]
+    for turn in range(rounds):
+        for workload, rate, cost in zip(chosen, rates, cpu, strict=True):
+            order = [(theirs, rate.theirs, cost.theirs), (ours, rate.ours, cost.ours)]
+            for server, rate_seen, cost_seen in order[:: -1 if turn % 2 else 1]:
+                found = measure(server, workload, round(commands * workload.share))
+                rate_seen.append(found[0])
+                cost_seen.append(found[1])
+    return rates, cpu

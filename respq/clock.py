@@ -1,0 +1,63 @@
+"""The only module that reads time.
+
+Commands see a clock that stands still while one batch executes: `now_us` and `now_ms` change in
+`refresh()` alone, which the engine calls once per batch (0.06 µs). So every command of a pipeline
+sees the same moment, as in Redis, and a test can set it. `stopwatch_ns` is for statistics and never
+decides anything.
+"""
+
+from __future__ import annotations
+
+import time
+
+
+class Clock:
+    """Unix time, frozen between two refreshes."""
+
+    __slots__ = ("now_ms", "now_us")
+
+    def __init__(self) -> None:
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Move to the present."""
+        self.now_us = time.time_ns() // 1000
+        self.now_ms = self.now_us // 1000
+
+    def local_time(self) -> str:
+        """The frozen moment for people, in the machine's time zone: `2026-01-31 23:59:59.123`."""
+        seconds, ms = divmod(self.now_ms, 1000)
+        return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(seconds))}.{ms:03d}"
+
+
+class ManualClock(Clock):
+    """A clock that moves only when told to, for tests and for loading."""
+
+    __slots__ = ()
+
+    def __init__(self, now_ms: int = 1_700_000_000_000) -> None:
+        self.now_ms = now_ms
+        self.now_us = now_ms * 1000
+
+    def refresh(self) -> None:
+        """Stand still."""
+
+    def advance(self, ms: int) -> None:
+        """Move on by `ms` milliseconds."""
+        self.now_ms += ms
+        self.now_us += ms * 1000
+
+
+stopwatch_ns = (
+    time.perf_counter_ns
+)  # from an arbitrary start; the function itself, it is called twice per batch
+
+
+def monotonic_ms() -> int:
+    """Milliseconds from an arbitrary start, unaffected by changes of the system's time."""
+    return time.monotonic_ns() // 1_000_000
+
+
+def sleep(seconds: float) -> None:
+    """Block the thread: DEBUG SLEEP and waits for the disk at start-up."""
+    time.sleep(seconds)

@@ -1,0 +1,78 @@
+"""Moments at which something falls due, grouped in buckets: key expiry and the timeouts of blocked
+clients.
+
+A heap of single deadlines would keep every one that was cancelled until its time comes: a client
+that is served 50,000 times a second with a timeout of an hour would leave 180 million. Here an item
+stands in the bucket of its deadline, a dict, and leaves it at once when cancelled; only the bucket
+numbers are in a heap, which is made anew when most of them are stale. Rejected: a sorted list of
+all deadlines (1 µs per change instead of 0.2), and sampling as Redis does (late by chance, and work
+without result).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from heapq import heapify, heappop, heappush
+from typing import Generic, TypeVar
+
+T = TypeVar("T", bound=Hashable)
+
+
+class Deadlines(Generic[T]):
+    """Items by deadline in ms, at a resolution of `1 << shift` ms. Every operation is O(1), amortised."""
+
+    __slots__ = ("_buckets", "_heap", "_shift")
+
+    def __init__(self, shift: int = 0) -> None:
+        self._shift = shift
+        self._buckets: dict[int, dict[T, None]] = {}
+        self._heap: list[int] = []
+
+    def add(self, item: T, at_ms: int) -> None:
+        """Let `item` fall due at `at_ms`, or up to `1 << shift` ms later."""
+        number = (at_ms >> self._shift) + 1
+        bucket = self._buckets.get(number)
+        if bucket is None:
+            self._buckets[number] = {item: None}
+            self._push(number)
+        else:
+            bucket[item] = None
+
+    def discard(self, item: T, at_ms: int) -> None:
+        """Cancel what was added with the same `item` and `at_ms`, if it is still there."""
+        number = (at_ms >> self._shift) + 1
+        bucket = self._buckets.get(number)
+        if bucket is not None and item in bucket:
+            del bucket[item]
+            if not bucket:
+                del self._buckets[number]
+
+    def due(self, now_ms: int, limit: int) -> list[T]:
+        """Take out at most `limit` items whose time has come; earlier buckets first."""
+        taken: list[T] = []
+        present = now_ms >> self._shift
+        while self._heap and self._heap[0] <= present and len(taken) < limit:
+            bucket = self._buckets.get(self._heap[0])
+            while bucket and len(taken) < limit:
+                taken.append(bucket.popitem()[0])  # from the end: a dict is slow to empty from its head
+            if not bucket:
+                self._buckets.pop(heappop(self._heap), None)
+        return taken
+
+    def next_ms(self) -> int | None:
+        """When the earliest bucket falls due, or None. May name the time of one that was cancelled."""
+        while self._heap and self._heap[0] not in self._buckets:
+            heappop(self._heap)
+        return self._heap[0] << self._shift if self._heap else None
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._buckets.clear()
+        self._heap.clear()
+
+    def _push(self, number: int) -> None:
+        if len(self._heap) > 2 * len(self._buckets) + 64:
+            self._heap = list(self._buckets)
+            heapify(self._heap)
+        else:
+            heappush(self._heap, number)

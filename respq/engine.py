@@ -1,0 +1,419 @@
+"""The core: bytes in, commands executed, bytes out. No socket, no file of its own, no clock but the
+given one.
+
+The way of a request: `receive` hands the bytes to the client's reader, and `_execute` takes each
+command through one look-up, one call and one append. What is optional is not on that path:
+
+- Modes are tables (`tables`), chosen when they change.
+- A *run*, the same command again and again, is executed as one where the command declares a bulk
+  form.
+- What commands did comes as effects. While no client is blocked they are drained once per batch; if
+  they are just what the client sent, its own bytes go to the append-only file. As soon as a client
+  waits, they are drained after every command, so that it is served where Redis serves it, from a
+  queue, never by recursion.
+- A refusal, an unknown name, a client that parks or leaves: these travel as exceptions and cost
+  nothing otherwise.
+
+The network, the tests, the loader of the append-only file and a host program all drive this same
+object.
+"""
+
+from __future__ import annotations
+
+import random
+import traceback
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from respq.clock import Clock, stopwatch_ns
+from respq.commands import SPECS
+from respq.errors import CommandError
+from respq.keyspace import Database, Run
+from respq.protocol import Argv
+from respq.state import (
+    ANY_ARITY,
+    Client,
+    Closing,
+    Entry,
+    Handler,
+    Parked,
+    Rejected,
+    Server,
+    Spec,
+    Transport,
+    WaitKey,
+)
+from respq.tables import MANY_WORDS, NOT_COUNTED, Tables, end_skip, note_slow, wrong_arity
+
+if TYPE_CHECKING:
+    from respq.config import Config
+
+SHORTEST_RUN = 4
+EXPIRE_SLICE = 64  # keys deleted between two looks at the time
+SECURITY_NAMES = (b"post", b"host:")  # words of HTTP: somebody makes a browser talk to us
+
+
+class Unconnected:
+    """The transport of a client that has no network under it."""
+
+    def address(self) -> str:
+        """As CLIENT LIST shows it."""
+        return "127.0.0.1:0"
+
+    def local_address(self) -> str:
+        """As CLIENT LIST shows it."""
+        return "127.0.0.1:6379"
+
+    def descriptor(self) -> int:
+        """There is none."""
+        return -1
+
+    def output_bytes(self) -> int:
+        """Nothing is ever unread."""
+        return 0
+
+
+class Engine:
+    """A server without a network. `log` takes a level and a line."""
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+        log: Callable[[str, str], None] | None = None,
+    ) -> None:
+        self.clock = clock or Clock()
+        self.log = log or (lambda _level, _line: None)
+        self.server = Server(config, self.clock, rng or random.Random(), SPECS)
+        self.tables = Tables(self.server)
+        self.server.table_of = self.tables.of
+        self.server.execution_table = self.tables.for_execution
+        self.server.retable_all = self.tables.rebuild
+        self.server.drain = self._drain
+        self._ready: deque[WaitKey] = deque()  # keys with waiters that changed, in order
+
+    # -- connections -------------------------------------------------------------------------------
+
+    def connect(self, transport: Transport | None = None) -> Client:
+        """A new client."""
+        server = self.server
+        client = Client(server, server.next_client_id, transport or Unconnected())
+        client.reader.max_bulk_bytes = server.config.proto_max_bulk_len
+        server.next_client_id += 1
+        server.clients[client.id] = client
+        server.stats.connections_received += 1
+        return client
+
+    def disconnect(self, client: Client) -> None:
+        """Forget a client: it waits for nothing, watches nothing and gets nothing any more."""
+        server = self.server
+        server.clients.pop(client.id, None)
+        server.stop_waiting(client)
+        server.unwatch(client)
+        server.outbox.pop(client, None)
+        client.closing = True
+        client.backlog.clear()
+        client.held.clear()
+        if server.monitors.pop(client, client) is None:
+            self.tables.rebuild()
+
+    # -- bytes in ----------------------------------------------------------------------------------
+
+    def receive(self, client: Client, data: bytes) -> None:
+        """Take bytes from a client and execute all commands that are complete."""
+        client.bytes_in += len(data)
+        if client.parked is not None or client.backlog:
+            client.held.append(data)
+            return
+        if client.closing:
+            return
+        reader = client.reader
+        commands = reader.feed(data)
+        if commands:
+            self._execute(client, commands, data if reader.verbatim else None)
+            while reader.restricted and commands and client.parked is None and not client.closing:
+                self._unlock(client)
+                if commands := reader.feed(b""):
+                    self._execute(client, commands, None)
+        if reader.error is not None and client.parked is None and not client.closing:
+            self._break_off(client)
+
+    def _unlock(self, client: Client) -> None:
+        """After each command of a client that had not authenticated: it may have, now."""
+        client.reader.restricted = not client.authenticated
+
+    def _break_off(self, client: Client) -> None:
+        """The bytes are no request: say so and close."""
+        error = client.reader.error
+        assert error is not None
+        client.send(error.reply)
+        self.server.stats.errors["ERR"] += 1
+        self.server.close(client)
+
+    def resume_clients(self) -> None:
+        """Execute what clients sent while they were parked. Call it until `server.resumed` is empty."""
+        server = self.server
+        while server.resumed:
+            client = server.resumed.popleft()
+            if client.closing or client.parked is not None:
+                continue
+            if client.backlog:
+                backlog, client.backlog = client.backlog, []
+                self._execute(client, backlog, None)
+            if client.parked is None and not client.backlog:
+                held, client.held = client.held, []
+                client.bytes_in -= sum(map(len, held))
+                self.receive(client, b"".join(held))
+
+    # -- execution ---------------------------------------------------------------------------------
+
+    def _execute(self, client: Client, commands: list[Argv], raw: bytes | None) -> None:
+        """Execute commands in order. `raw` are the bytes they account for exactly, if that is known."""
+        server = self.server
+        self.clock.refresh()
+        start_ns = stopwatch_ns()
+        reply = client.out.append
+        eager = bool(server.waiters)  # somebody waits: drain after every command
+        last: Spec | None = None
+        spec: Spec = NOT_COUNTED
+        position, end = 0, len(commands)
+        while position < end:
+            argv = commands[position]
+            position += 1
+            try:
+                try:
+                    handler, fewest, most, spec, bulk = client.table[argv[0]]
+                except KeyError:
+                    handler, fewest, most, spec, bulk = self._look_up(client, argv)
+                if not fewest <= len(argv) <= most:
+                    handler = self._many_words(client, argv, handler)
+                if spec is last and bulk is not None and not eager:
+                    run = _run_at(commands, position - 1)
+                    if len(run) >= SHORTEST_RUN and (replies := bulk(client, run)) is not None:
+                        reply(replies)
+                        spec.calls += len(run)
+                        position += len(run) - 1
+                        continue
+                reply(handler(client, argv))
+                spec.calls += 1
+                last = spec
+            except CommandError as error:
+                self._refuse(client, spec, error)
+                last = None
+            except Parked:
+                client.backlog = commands[position:]
+                raw = None
+                eager = True
+                break
+            except Closing as closing:
+                reply(closing.reply)
+                server.close(client)
+                raw = None
+                break
+            except Exception as error:
+                self._fail(client, argv, error)
+                raw = None
+            if eager and server.effects:
+                self._drain()
+        server.outbox[client] = None
+        client.last_spec = spec
+        client.active_ms = self.clock.now_ms
+        client.commands_done += end
+        server.stats.commands += end
+        self._share_out(client, commands, stopwatch_ns() - start_ns)
+        if server.effects:
+            self._settle(commands, raw)
+
+    def _look_up(self, client: Client, argv: Argv) -> Entry:
+        """The entry for a name in mixed case; for an unknown name one that refuses."""
+        name = argv[0].lower()
+        entry = client.table.get(name)
+        if entry is not None:
+            return entry
+        if name in SECURITY_NAMES:
+            self.log("warning", f"Possible attack: {client.transport.address()} speaks HTTP")
+            raise Closing
+        return _unknown, 0, ANY_ARITY, NOT_COUNTED, None
+
+    def _many_words(self, client: Client, argv: Argv, handler: Handler) -> Handler:
+        """Too few words, too many, or so many that the command is timed by itself."""
+        spec = self.server.specs[argv[0].decode("latin-1").upper()]
+        if spec.fewest <= len(argv) <= spec.most and len(argv) > MANY_WORDS:
+            return self.tables.many_words(spec, handler)
+        spec.rejected_calls += 1
+        raise wrong_arity(spec)
+
+    def _refuse(self, client: Client, spec: Spec, error: CommandError) -> None:
+        """Answer a command that raised CommandError."""
+        stats = self.server.stats
+        stats.errors[error.prefix] += 1
+        if isinstance(error, Rejected):
+            if client.queued is not None:
+                client.queue_failed = True
+            spec.rejected_calls += 1
+        else:
+            spec.failed_calls += 1
+            spec.calls += 1
+        if client.muted:
+            end_skip(client)
+        else:
+            client.out.append(error.reply)
+
+    def _fail(self, client: Client, argv: Argv, error: Exception) -> None:
+        """A bug of ours. If the data may have been changed without its effect, the server must not go on."""
+        self.log("warning", f"Internal error in {argv[0]!r}: {error!r}\n{traceback.format_exc()}")
+        self.server.stats.unexpected_errors += 1
+        client.out.append(b"-ERR internal error\r\n")
+
+    def _share_out(self, client: Client, commands: list[Argv], elapsed_ns: int) -> None:
+        """Divide the time of a batch among its commands, less what those that are timed singly took."""
+        stats = self.server.stats
+        shared_us = (elapsed_ns - stats.timed_ns) / 1000
+        stats.timed_ns = 0
+        stats.command_us += elapsed_ns // 1000
+        table = client.table
+        if len(commands) == 1 or commands[0][0] == commands[-1][0]:
+            spec = table[commands[0][0]][3] if commands[0][0] in table else NOT_COUNTED
+            spec.usec += shared_us
+            if shared_us > len(commands) * self.server.config.slowlog_log_slower_than:
+                note_slow(client, commands[0], spec, int(shared_us / len(commands)))
+            return
+        share_us = shared_us / len(commands)
+        for argv in commands:
+            if argv[0] in table:
+                table[argv[0]][3].usec += share_us
+
+    # -- effects -----------------------------------------------------------------------------------
+
+    def _settle(self, commands: list[Argv], raw: bytes | None) -> None:
+        """Drain the effects of a batch, with the client's own bytes for the log where they are the effects."""
+        server = self.server
+        aof = server.aof
+        if raw is None or aof is None or server.watchers or server.waiters:
+            self._drain()
+            return
+        effects = server.effects
+        logged: list[Argv] = []
+        for effect in effects:
+            argv = effect[3]
+            if argv.__class__ is Run:
+                logged += argv  # type: ignore[arg-type]
+            else:
+                logged.append(argv)  # type: ignore[arg-type]
+        if logged == commands and effects[0][0].index == aof.selected_db:
+            aof.append(raw)
+            server.changes_since_save += len(commands)
+            effects.clear()
+        else:
+            self._drain()
+
+    def _drain(self) -> None:
+        """Act on every effect so far: log it, dirty who watches the key, serve who waits for it."""
+        server = self.server
+        effects = server.effects
+        aof = server.aof
+        while effects or self._ready:
+            for db, key, _event, argv in effects:
+                if argv is not None:
+                    server.changes_since_save += 1
+                    if aof is not None:
+                        aof.append_effect(db.index, argv)
+                if key is not None:
+                    self._touch(db, key)
+            effects.clear()
+            if self._ready:
+                self._serve(self._ready.popleft())
+
+    def _touch(self, db: Database, key: bytes) -> None:
+        """A key changed: tell those who watch it and those who wait for it."""
+        server = self.server
+        where = (db, key)
+        if where in server.watchers:
+            for client in server.watchers[where]:
+                client.dirty = True
+        if where in server.waiters and where not in self._ready:
+            self._ready.append(where)
+
+    def wake(self, moment: str) -> None:
+        """Retry the clients that wait for a moment in the life of the server, such as LOG_SYNCED."""
+        if moment in self.server.waiters:
+            self._ready.append(moment)
+            self._drain()
+
+    def _serve(self, where: WaitKey) -> None:
+        """Execute again the commands that wait for a key, oldest first; who finds nothing keeps its place."""
+        server = self.server
+        for client in list(server.waiters.get(where, ())):
+            parking = client.parked
+            if parking is None or where not in server.waiters:
+                continue
+            try:
+                handler, _, _, spec, _ = client.table.get(parking.argv[0]) or self._look_up(
+                    client, parking.argv
+                )
+                reply = handler(client, parking.argv)
+                spec.calls += 1
+            except Parked:
+                continue
+            except CommandError as error:
+                reply = error.reply
+            except Closing as closing:
+                reply = closing.reply
+                server.close(client)
+            server.resume(client, reply)
+            if server.effects:
+                return self._serve_later(where)
+        return None
+
+    def _serve_later(self, where: WaitKey) -> None:
+        """The client just served had effects: they are drained before the next in the queue is tried."""
+        if where in self.server.waiters:
+            self._ready.appendleft(where)
+
+    # -- time --------------------------------------------------------------------------------------
+
+    def next_deadline_ms(self) -> int | None:
+        """The earliest moment at which `on_time` has something to do for a parked client, or None."""
+        return self.server.timeouts.next_ms()
+
+    def on_time(self) -> None:
+        """Answer parked clients whose time is up."""
+        server = self.server
+        for client in server.timeouts.due(self.clock.now_ms, limit=10_000):
+            if client.parked is not None:
+                server.resume(client, client.parked.timeout_reply)
+
+    def expire_keys(self, budget_us: int) -> None:
+        """Delete expired keys that nobody asked for, for at most about `budget_us`."""
+        if not self.server.active_expiry or self.server.loading:
+            return
+        start_ns = stopwatch_ns()
+        for db in self.server.databases:
+            while db.expiring and db.expire_due(EXPIRE_SLICE):
+                if stopwatch_ns() - start_ns > budget_us * 1000:
+                    break
+        self._drain()
+        self.server.stats.expire_us += (stopwatch_ns() - start_ns) // 1000
+
+
+def _unknown(client: Client, argv: Argv) -> bytes:
+    """The refusal of a name that is no command, with the beginning of what was asked."""
+    shown = b""
+    for word in argv[1:]:
+        if len(shown) >= 128:
+            break
+        shown += b"'%b' " % word[: 128 - len(shown)]
+    raise Rejected(b"unknown command '%b', with args beginning with: %b" % (argv[0][:128], shown))
+
+
+def _run_at(commands: list[Argv], start: int) -> list[Argv]:
+    """The commands from `start` on that have the same name and number of words."""
+    name, words = commands[start][0], len(commands[start])
+    stop = start + 1
+    for argv in commands[stop:]:
+        if argv[0] != name or len(argv) != words:
+            break
+        stop += 1
+    return commands[start:stop]

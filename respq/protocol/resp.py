@@ -1,0 +1,125 @@
+"""Replies as bytes, in RESP2 and RESP3.
+
+Handlers return encoded replies. Most types are spelled alike in both versions and are plain
+functions and constants here; the handful that differ are methods of an `Encoder`, of which each
+client has one (`c.enc`). Source: the RESP3 specification; the choice of type per reply is what
+redis-server 8.2.3 was seen to send.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+OK = b"+OK\r\n"
+QUEUED = b"+QUEUED\r\n"
+PONG = b"+PONG\r\n"
+EMPTY_ARRAY = b"*0\r\n"
+EMPTY_BULK = b"$0\r\n\r\n"
+
+_SMALL = [b":%d\r\n" % n for n in range(1024)]
+ZERO = _SMALL[0]
+ONE = _SMALL[1]
+
+
+def integer(n: int) -> bytes:
+    """`:n`."""
+    return _SMALL[n] if 0 <= n < 1024 else b":%d\r\n" % n
+
+
+def bulk(data: bytes) -> bytes:
+    """A bulk string."""
+    return b"$%d\r\n%b\r\n" % (len(data), data)
+
+
+def bulks(items: Sequence[bytes]) -> bytes:
+    """An array of bulk strings."""
+    return b"*%d\r\n%b" % (len(items), b"".join([b"$%d\r\n%b\r\n" % (len(i), i) for i in items]))
+
+
+def array(replies: Sequence[bytes]) -> bytes:
+    """An array of replies that are encoded already."""
+    return b"*%d\r\n%b" % (len(replies), b"".join(replies))
+
+
+def simple(text: bytes) -> bytes:
+    """A simple string; `text` must not contain line breaks."""
+    return b"+%b\r\n" % text
+
+
+def human_float(number: float) -> bytes:
+    """A double as Redis prints it in replies: shortest form that reads back equal, `inf`, `-inf`, `nan`."""
+    if math.isinf(number):
+        return b"inf" if number > 0 else b"-inf"
+    if math.isnan(number):
+        return b"nan"
+    if number == int(number) and abs(number) < 1e17:
+        return b"%d" % int(number) if number or math.copysign(1, number) > 0 else b"-0"
+    return repr(number).encode()
+
+
+class Encoder:
+    """The replies that RESP2 and RESP3 spell differently; this one speaks RESP2."""
+
+    version = 2
+    null = b"$-1\r\n"
+    null_array = b"*-1\r\n"
+
+    def map(self, pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
+        """A map of encoded keys and values."""
+        return array([part for pair in pairs for part in pair])
+
+    def set(self, members: Sequence[bytes]) -> bytes:
+        """An unordered collection of encoded members."""
+        return array(members)
+
+    def push(self, items: Sequence[bytes]) -> bytes:
+        """Encoded items that no request asked for."""
+        return array(items)
+
+    def double(self, number: float) -> bytes:
+        """A floating point number."""
+        return bulk(human_float(number))
+
+    def boolean(self, truth: bool) -> bytes:
+        """True or false."""
+        return ONE if truth else ZERO
+
+    def verbatim(self, text: bytes, form: bytes = b"txt") -> bytes:
+        """Text for people; `form` names its format in three letters."""
+        return bulk(text)
+
+    def maybe_bulk(self, data: bytes | None) -> bytes:
+        """A bulk string, or null for None."""
+        return self.null if data is None else bulk(data)
+
+
+class _Encoder3(Encoder):
+    """RESP3."""
+
+    version = 3
+    null = b"_\r\n"
+    null_array = b"_\r\n"
+
+    def map(self, pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
+        parts = [part for pair in pairs for part in pair]
+        return b"%%%d\r\n%b" % (len(parts) // 2, b"".join(parts))
+
+    def set(self, members: Sequence[bytes]) -> bytes:
+        return b"~%d\r\n%b" % (len(members), b"".join(members))
+
+    def push(self, items: Sequence[bytes]) -> bytes:
+        return b">%d\r\n%b" % (len(items), b"".join(items))
+
+    def double(self, number: float) -> bytes:
+        return b",%b\r\n" % human_float(number)
+
+    def boolean(self, truth: bool) -> bytes:
+        return b"#t\r\n" if truth else b"#f\r\n"
+
+    def verbatim(self, text: bytes, form: bytes = b"txt") -> bytes:
+        return b"=%d\r\n%b:%b\r\n" % (len(text) + 4, form, text)
+
+
+RESP2 = Encoder()
+RESP3: Encoder = _Encoder3()

@@ -1,0 +1,423 @@
+"""The records that everything above shares: `Server`, `Client`, `Spec`.
+
+They hold state and the few operations that keep it consistent; what is done with it stands in
+`engine` and `commands`. Nothing here reads a socket or a clock of its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from enum import Flag as EnumFlag
+from enum import auto
+from random import Random
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+from respq.deadlines import Deadlines
+from respq.errors import CommandError
+from respq.keyspace import Database, Effects
+from respq.protocol import Argv
+from respq.protocol.reader import Reader
+from respq.protocol.resp import RESP2, Encoder
+
+if TYPE_CHECKING:
+    from respq.clock import Clock
+    from respq.config import Config
+    from respq.effects.aof import AppendOnlyFile
+
+Handler = Callable[["Client", Argv], bytes]
+
+# A run of at least four commands of one name, already found to have the right number of arguments:
+# executed with exactly the outcome of one by one, it returns their replies joined. None declines
+# (mixed keys, another form, an error ahead): nothing has been changed then, and they are executed
+# one by one. The effect of a run carries a `keyspace.Run` of the argvs.
+BulkHandler = Callable[["Client", "list[Argv]"], "bytes | None"]
+
+# handler, fewest and most words that it takes, what it was declared as, its bulk form where that
+# may be used
+Entry = tuple[Handler, int, int, "Spec", "BulkHandler | None"]
+Table = dict[bytes, Entry]
+
+ANY_ARITY = 1 << 40
+
+
+class Flag(EnumFlag):
+    """What COMMAND INFO calls flags."""
+
+    WRITE = auto()
+    READONLY = auto()
+    DENYOOM = auto()
+    MODULE = auto()
+    ADMIN = auto()
+    PUBSUB = auto()
+    NOSCRIPT = auto()
+    BLOCKING = auto()
+    LOADING = auto()
+    STALE = auto()
+    SKIP_MONITOR = auto()
+    SKIP_SLOWLOG = auto()
+    FAST = auto()
+    NO_AUTH = auto()
+    MAY_REPLICATE = auto()  # not shown by COMMAND INFO
+    NO_MANDATORY_KEYS = auto()
+    NO_ASYNC_LOADING = auto()
+    ASYNC_LOADING = auto()  # not shown
+    NO_MULTI = auto()
+    ALLOW_BUSY = auto()
+    MOVABLEKEYS = auto()
+
+
+class Keys:
+    """Where some of a command's keys stand, as one key specification of COMMAND INFO.
+
+    `at` is the index of the first, `last` is relative to it or, if negative, counted from the end.
+    With `counted` the argument `at` is the number of keys, which follow it. `flags` are COMMAND
+    INFO's words.
+    """
+
+    __slots__ = ("at", "counted", "flags", "last", "notes", "step")
+
+    def __init__(
+        self,
+        flags: str,
+        at: int,
+        last: int = 0,
+        step: int = 1,
+        *,
+        counted: bool = False,
+        notes: str = "",
+    ) -> None:
+        self.flags = flags
+        self.at = at
+        self.last = last
+        self.step = step
+        self.counted = counted
+        self.notes = notes
+
+
+class Spec:
+    """One declared command, and what was counted of it."""
+
+    __slots__ = (
+        "acl", "arity", "bulk", "calls", "complexity", "failed_calls", "flags", "group", "handler", "keys",
+        "name", "rejected_calls", "since", "subcommands", "summary", "syntax", "tips", "usec",
+    )  # fmt: skip
+
+    def __init__(
+        self, name: str, handler: Handler | None, arity: int, flags: Flag, keys: tuple[Keys, ...],
+        group: str, since: str, syntax: str, acl: str, tips: tuple[str, ...], complexity: str, summary: str,
+        bulk: BulkHandler | None,
+    ) -> None:  # fmt: skip
+        self.name = name  # upper case; CLIENT|KILL for a subcommand
+        self.handler = handler  # None for a container of subcommands
+        self.arity = arity  # words with the name; negative: at least so many
+        self.flags = flags
+        self.keys = keys
+        self.group = group
+        self.since = since  # the Redis version that brought it
+        self.syntax = syntax
+        self.acl = acl  # categories that flags and group do not imply
+        self.tips = tips
+        self.complexity = complexity
+        self.summary = summary
+        self.bulk = bulk
+        self.subcommands: dict[str, Spec] = {}  # by full name
+        self.reset_statistics()
+
+    def reset_statistics(self) -> None:
+        """Start counting anew."""
+        self.calls = 0
+        self.usec = 0.0
+        self.failed_calls = 0
+        self.rejected_calls = 0
+
+    @property
+    def fullname(self) -> str:
+        """The name as error texts and statistics spell it: `client|kill`."""
+        return self.name.lower()
+
+    @property
+    def fewest(self) -> int:
+        """The fewest words of a call, name included."""
+        return abs(self.arity)
+
+    @property
+    def most(self) -> int:
+        """The most words of a call, name included."""
+        return self.arity if self.arity > 0 else ANY_ARITY
+
+
+class Rejected(CommandError):
+    """Refused before it was executed: inside MULTI that aborts the transaction."""
+
+
+class Parked(Exception):  # not an error
+    """The command waits; `Client.parked` says for what."""
+
+
+class Closing(Exception):  # not an error
+    """`reply` is the last that this connection gets."""
+
+    def __init__(self, reply: bytes = b"") -> None:
+        super().__init__()
+        self.reply = reply
+
+
+# What a parked client waits for: a key, or a moment in the life of the server.
+WaitKey = tuple[Database, bytes] | str
+LOG_SYNCED = "log synced"  # the append-only file reached the disk
+UNPAUSED = "unpaused"  # CLIENT PAUSE ended
+
+
+class Parking:
+    """A command that waits. It is executed again when one of `keys` changes."""
+
+    __slots__ = ("argv", "deadline_ms", "keys", "timeout_reply")
+
+    def __init__(self, argv: Argv, keys: Sequence[WaitKey], deadline_ms: int, timeout_reply: bytes) -> None:
+        self.argv = argv
+        self.keys = keys
+        self.deadline_ms = deadline_ms  # Unix time; 0 waits for ever
+        self.timeout_reply = timeout_reply
+
+
+class Transport(Protocol):
+    """What the core asks of the connection under a client."""
+
+    def address(self) -> str:
+        """The peer as CLIENT LIST shows it."""
+
+    def local_address(self) -> str:
+        """Our end as CLIENT LIST shows it."""
+
+    def descriptor(self) -> int:
+        """The file descriptor, or -1."""
+
+    def output_bytes(self) -> int:
+        """Bytes of replies that the peer has not read yet."""
+
+
+class Client:
+    """One connection."""
+
+    __slots__ = (
+        "active_ms", "authenticated", "backlog", "bytes_in", "bytes_out", "closing", "commands_done",
+        "created_ms", "db", "dirty", "effects", "enc", "executing", "held", "id", "last_spec", "lib_name",
+        "lib_version", "monitoring", "muted", "name", "no_evict", "no_touch", "out", "parked", "queue_failed",
+        "queued", "reader", "reply_mode", "server", "table", "transport", "watched",
+    )  # fmt: skip
+
+    def __init__(self, server: Server, client_id: int, transport: Transport) -> None:
+        self.server = server
+        self.id = client_id
+        self.transport = transport
+        self.reader = Reader()
+        self.out: list[bytes] = []  # encoded replies and pushes that the network has not taken yet
+        self.effects = server.effects  # the server's own list, one attribute nearer
+        self.db = server.databases[0]
+        self.enc: Encoder = RESP2
+        self.authenticated = not server.config.requirepass
+        self.reader.restricted = not self.authenticated
+        self.name = b""
+        self.lib_name = b""
+        self.lib_version = b""
+        self.created_ms = self.active_ms = server.clock.now_ms
+        self.bytes_in = self.bytes_out = self.commands_done = 0
+        self.last_spec: Spec | None = None
+        self.queued: list[Argv] | None = None  # MULTI and what followed it
+        self.queue_failed = False  # EXEC will refuse
+        self.executing = False  # inside EXEC or a script: never block
+        self.watched: list[tuple[Database, bytes]] = []
+        self.dirty = False  # a watched key changed
+        self.parked: Parking | None = None
+        self.backlog: list[Argv] = []  # commands behind the one that waits
+        self.held: list[bytes] = []  # bytes that arrived while it waits
+        self.reply_mode = "on"  # CLIENT REPLY: on, off, or skip: off for one command
+        self.muted = False  # off or skip
+        self.monitoring = False
+        self.no_evict = False
+        self.no_touch = False
+        self.closing = False  # nothing more is read; closed once the replies are sent
+        self.table: Table = server.table_of(self)
+
+    def send(self, reply: bytes) -> None:
+        """Queue bytes for the network outside of this client's own request."""
+        self.out.append(reply)
+        self.server.outbox[self] = None
+
+    def park(self, argv: Argv, keys: Sequence[WaitKey], timeout_ms: int, timeout_reply: bytes) -> bytes:
+        """Wait until one of `keys` changes, then execute `argv` again; after `timeout_ms` (0:
+        never) answer `timeout_reply`. Where blocking is not allowed that is the answer at once,
+        else raises Parked.
+        """
+        if self.executing:
+            return timeout_reply
+        if self.parked is None:
+            deadline_ms = self.server.clock.now_ms + timeout_ms if timeout_ms else 0
+            self.parked = Parking(argv, keys, deadline_ms, timeout_reply)
+            self.server.wait(self, self.parked)
+        raise Parked
+
+
+class Statistics:
+    """What INFO counts; CONFIG RESETSTAT starts anew."""
+
+    def __init__(self) -> None:
+        self.errors: Counter[str] = Counter()  # error replies by prefix
+        self.commands = 0
+        self.connections_received = 0
+        self.rejected_connections = 0
+        self.unexpected_errors = 0  # replies to a bug of ours
+        self.input_bytes = 0
+        self.output_bytes = 0
+        self.reads = 0  # read(2) calls that gave something
+        self.writes = 0
+        self.keyspace_hits = 0
+        self.keyspace_misses = 0
+        self.expired_keys = 0  # of databases that were flushed since; see Server.expired_keys
+        self.expire_us = 0  # spent on keys that nobody asked for
+        self.query_limit_closed = 0
+        self.output_limit_closed = 0
+        self.loop_cycles = 0
+        self.loop_us = 0
+        self.command_us = 0
+        self.longest_tick_us = 0
+        self.timed_ns = 0  # spent in commands that are timed one by one, since the engine looked
+
+
+class SlowEntry:
+    """One line of the slow log."""
+
+    __slots__ = ("address", "argv", "elapsed_us", "id", "name", "unix_seconds")
+
+    def __init__(
+        self,
+        entry_id: int,
+        unix_seconds: int,
+        elapsed_us: int,
+        argv: Argv,
+        address: str,
+        name: bytes,
+    ) -> None:
+        self.id = entry_id
+        self.unix_seconds = unix_seconds
+        self.elapsed_us = elapsed_us
+        self.argv = argv
+        self.address = address
+        self.name = name
+
+
+def _unset(*_: object) -> NoReturn:
+    raise RuntimeError("the engine has not been built")
+
+
+class Server:
+    """Everything that is not one connection's."""
+
+    def __init__(self, config: Config, clock: Clock, rng: Random, specs: dict[str, Spec]) -> None:
+        self.config = config
+        self.clock = clock
+        self.rng = rng
+        self.specs = specs
+        self.effects: Effects = []  # of the commands since the last drain, in order
+        self.databases = [Database(n, clock, self.effects) for n in range(config.databases)]
+        self.clients: dict[int, Client] = {}
+        self.next_client_id = 1
+        self.outbox: dict[Client, None] = {}  # clients with something to send
+        self.closing: list[Client] = []  # to be closed at the end of the tick
+        self.stats = Statistics()
+        self.run_id = f"{rng.getrandbits(160):040x}"
+        self.started_ms = clock.now_ms
+        self.active_expiry = True  # DEBUG SET-ACTIVE-EXPIRE
+
+        self.watchers: dict[tuple[Database, bytes], dict[Client, None]] = {}
+        self.waiters: dict[WaitKey, dict[Client, None]] = {}  # parked clients, oldest first
+        self.timeouts: Deadlines[Client] = Deadlines()
+        self.resumed: deque[Client] = deque()  # served; their backlog is executed next
+        self.monitors: dict[Client, None] = {}
+        self.paused_until_ms = 0
+        self.pause_all = False
+
+        self.slow_log: deque[SlowEntry] = deque()
+        self.next_slow_id = 0
+
+        self.aof: AppendOnlyFile | None = None
+        self.loading = False
+        self.last_save_s = clock.now_ms // 1000
+        self.changes_since_save = 0
+
+        # What the layers above provide.
+        self.table_of: Callable[[Client], Table] = _unset  # the table that a client's mode calls for
+        self.retable_all: Callable[[], None] = _unset  # gates changed: choose every client's table anew
+        self.execution_table: Callable[[Client], Table] = _unset  # for EXEC: that of a client without MULTI
+        self.drain: Callable[[], None] = _unset  # act on the effects so far
+        self.rewrite_log: Callable[[], None] = _unset  # BGREWRITEAOF
+        self.shut_down: Callable[[], None] = _unset  # leave the event loop
+
+    # -- waiting -----------------------------------------------------------------------------------
+
+    def wait(self, client: Client, parking: Parking) -> None:
+        """Put a client at the end of the queues of what it waits for. O(keys)."""
+        for key in parking.keys:
+            self.waiters.setdefault(key, {})[client] = None
+        if parking.deadline_ms:
+            self.timeouts.add(client, parking.deadline_ms)
+
+    def stop_waiting(self, client: Client) -> None:
+        """Take a client off all queues. O(keys)."""
+        parking = client.parked
+        if parking is None:
+            return
+        client.parked = None
+        for key in parking.keys:
+            queue = self.waiters.get(key)
+            if queue is not None and client in queue:
+                del queue[client]
+                if not queue:
+                    del self.waiters[key]
+        if parking.deadline_ms:
+            self.timeouts.discard(client, parking.deadline_ms)
+
+    def resume(self, client: Client, reply: bytes) -> None:
+        """End a client's wait with `reply`; what it sent meanwhile is executed later in this tick."""
+        self.stop_waiting(client)
+        if not client.muted:
+            client.send(reply)
+        self.resumed.append(client)
+
+    # -- watching ----------------------------------------------------------------------------------
+
+    def watch(self, client: Client, key: bytes) -> None:
+        """Mark `client` dirty when `key` of its database changes. O(1)."""
+        where = (client.db, key)
+        queue = self.watchers.setdefault(where, {})
+        if client not in queue:
+            queue[client] = None
+            client.watched.append(where)
+
+    def unwatch(self, client: Client) -> None:
+        """Forget what `client` watches. O(keys)."""
+        for where in client.watched:
+            queue = self.watchers.get(where)
+            if queue is not None:
+                queue.pop(client, None)
+                if not queue:
+                    del self.watchers[where]
+        client.watched.clear()
+        client.dirty = False
+
+    # -- connections -------------------------------------------------------------------------------
+
+    def close(self, client: Client) -> None:
+        """Close the connection at the end of the tick, after what is queued has been offered to it."""
+        if not client.closing:
+            client.closing = True
+            self.closing.append(client)
+
+    def find_spec(self, argv: Argv) -> Spec | None:
+        """The declaration of the command in `argv`; of the subcommand where there is one."""
+        name = argv[0].decode("latin-1").upper()
+        spec = self.specs.get(name)
+        if spec is not None and spec.subcommands and len(argv) > 1:
+            return spec.subcommands.get(f"{name}|{argv[1].decode('latin-1').upper()}")
+        return spec

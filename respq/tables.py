@@ -1,0 +1,309 @@
+"""Command tables: which handler a name leads to, in each mode a client can be in.
+
+The path of a command asks no question about modes. A mode is a table: every entry of the plain one,
+wrapped. Wrappers are laid around a handler in the reverse of Redis's order of checks, so that the
+outermost refuses first: authentication, then gates (loading, a log that cannot be written, a
+pause), then MULTI's queue, then MONITOR and the stopwatch. A table is built when it is first needed
+(1 ms for 500 commands) and dropped when the gates change; clients hold the table itself.
+
+Cost: none in the plain table. A command that is not FAST carries the stopwatch there (0.25 µs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from respq.clock import stopwatch_ns
+from respq.protocol import Argv
+from respq.protocol.resp import QUEUED
+from respq.state import (
+    Client,
+    Entry,
+    Flag,
+    Handler,
+    Rejected,
+    Server,
+    SlowEntry,
+    Spec,
+    Table,
+)
+
+# Refuses a command by raising, or parks its client; sees every command before its handler.
+Gate = Callable[[Client, Argv, Spec], None]
+Wrapper = Callable[[Spec, Handler], Handler]
+
+MANY_WORDS = 64  # a FAST command with more is timed like one that is not
+RUN_AT_ONCE = {"MULTI", "EXEC", "DISCARD", "WATCH", "QUIT", "RESET"}  # inside MULTI
+SLOW_LOG_WORDS = 32  # words of a command that the slow log keeps
+SLOW_LOG_BYTES = 128  # bytes of a word
+
+
+class Tables:
+    """Builds and keeps one table per mode. `gates` are the modes of the whole server."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.gates: dict[str, Gate] = {}
+        self._built: dict[tuple[bool, bool, bool], Table] = {}
+
+    def of(self, client: Client) -> Table:
+        """The table for the client's present mode."""
+        return self._table(client.authenticated, client.queued is not None, client.muted)
+
+    def for_execution(self, client: Client) -> Table:
+        """The table with which EXEC executes what was queued."""
+        return self._table(client.authenticated, False, False)
+
+    def set_gate(self, name: str, gate: Gate | None) -> None:
+        """Put up a gate before every command, or take it away."""
+        if gate is None:
+            self.gates.pop(name, None)
+        else:
+            self.gates[name] = gate
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        """Something that tables depend on changed: MONITOR, the slow log's threshold, a gate."""
+        self._built.clear()
+        for client in self.server.clients.values():
+            client.table = self.of(client)
+
+    def _table(self, authenticated: bool, queueing: bool, muted: bool) -> Table:
+        key = (authenticated, queueing, muted)
+        table = self._built.get(key)
+        if table is None:
+            wrappers = self._wrappers(authenticated, queueing, muted)
+            table = self._built[key] = self._build(wrappers, queueing)
+        return table
+
+    def _wrappers(self, authenticated: bool, queueing: bool, muted: bool) -> list[Wrapper]:
+        """Innermost first."""
+        wrappers: list[Wrapper] = []
+        threshold_us = self.server.config.slowlog_log_slower_than
+        if 0 <= threshold_us < 1000:  # so low that a share of a batch is no answer
+            wrappers.append(lambda spec, handler: _timed(self.server, spec, handler))
+        if self.server.monitors:
+            wrappers.append(_monitored)
+        if queueing:
+            wrappers.append(_queueing)
+        for gate in self.gates.values():
+            wrappers.append(lambda spec, handler, gate=gate: _gated(gate, spec, handler))  # type: ignore[misc]
+        if not authenticated:
+            wrappers.append(_locked)
+        if muted:
+            wrappers.append(_muted)
+        return wrappers
+
+    def _build(self, wrappers: list[Wrapper], queueing: bool) -> Table:
+        table: Table = {}
+        for spec in self.server.specs.values():
+            if "|" not in spec.name:
+                entry = self._entry(spec, wrappers, queueing)
+                table[spec.name.encode()] = table[spec.name.lower().encode()] = entry
+        return table
+
+    def _entry(self, spec: Spec, wrappers: list[Wrapper], queueing: bool) -> Entry:
+        if spec.handler is None:
+            subentries = {
+                sub.name.partition("|")[2].lower().encode(): self._entry(sub, wrappers, queueing)
+                for sub in spec.subcommands.values()
+            }
+            return _dispatcher(spec, subentries), spec.fewest, spec.most, NOT_COUNTED, None
+        fast = Flag.FAST in spec.flags
+        handler = spec.handler if fast else _timed(self.server, spec, spec.handler)
+        for wrap in wrappers:
+            handler = wrap(spec, handler)
+        most = min(spec.most, MANY_WORDS) if fast else spec.most
+        counted = NOT_COUNTED if queueing and spec.name not in RUN_AT_ONCE else spec
+        return handler, spec.fewest, most, counted, None if wrappers else spec.bulk
+
+    def many_words(self, spec: Spec, handler: Handler) -> Handler:
+        """A FAST command with very many words takes its time: the same handler with a stopwatch."""
+        return _timed(self.server, spec, handler)
+
+
+def _refuse_to_run(client: Client, argv: Argv) -> bytes:
+    raise AssertionError("never called")
+
+
+# Stands in entries whose execution is counted elsewhere or not at all.
+NOT_COUNTED = Spec(
+    "", _refuse_to_run, 1, Flag(0), (), "", "", "", "", (), "", "", None
+)  # fmt: skip
+
+
+def wrong_arity(spec: Spec) -> Rejected:
+    """The command has too few or too many words."""
+    return Rejected(f"wrong number of arguments for '{spec.fullname}' command")
+
+
+def _dispatcher(spec: Spec, entries: dict[bytes, Entry]) -> Handler:
+    """The handler of a container: looks up the subcommand. Counts its calls."""
+
+    def dispatch(c: Client, argv: Argv) -> bytes:
+        entry = entries.get(argv[1]) or entries.get(argv[1].lower())
+        if entry is None:
+            shown = argv[1][:128].decode("latin-1")
+            raise Rejected(f"unknown subcommand '{shown}'. Try {spec.name} HELP.".encode("latin-1"))
+        handler, fewest, most, counted, _ = entry
+        if not fewest <= len(argv) <= most:
+            raise wrong_arity(spec.subcommands[f"{spec.name}|{argv[1].decode('latin-1').upper()}"])
+        reply = handler(c, argv)
+        counted.calls += 1
+        return reply
+
+    return dispatch
+
+
+def _timed(server: Server, spec: Spec, handler: Handler) -> Handler:
+    """Count the time that a command takes by itself, and write the slow log."""
+
+    def timed(c: Client, argv: Argv) -> bytes:
+        start = stopwatch_ns()
+        try:
+            return handler(c, argv)
+        finally:
+            elapsed_ns = stopwatch_ns() - start
+            spec.usec += elapsed_ns / 1000
+            server.stats.timed_ns += elapsed_ns
+            if c.parked is None:
+                note_slow(c, argv, spec, elapsed_ns // 1000)
+
+    return timed
+
+
+def note_slow(c: Client, argv: Argv, spec: Spec, elapsed_us: int) -> None:
+    """Enter a command into the slow log if it took longer than the configuration says."""
+    config = c.server.config
+    threshold_us = config.slowlog_log_slower_than
+    if threshold_us < 0 or elapsed_us < threshold_us or Flag.SKIP_SLOWLOG in spec.flags:
+        return
+    server = c.server
+    entry = SlowEntry(
+        server.next_slow_id,
+        server.clock.now_ms // 1000,
+        elapsed_us,
+        _shortened(argv),
+        c.transport.address(),
+        c.name,
+    )
+    server.next_slow_id += 1
+    server.slow_log.appendleft(entry)
+    while len(server.slow_log) > config.slowlog_max_len:
+        server.slow_log.pop()
+
+
+def _shortened(argv: Argv) -> Argv:
+    words = argv if len(argv) <= SLOW_LOG_WORDS else argv[: SLOW_LOG_WORDS - 1]
+    short = [
+        word
+        if len(word) <= SLOW_LOG_BYTES
+        else b"%b... (%d more bytes)" % (word[:SLOW_LOG_BYTES], len(word) - SLOW_LOG_BYTES)
+        for word in words
+    ]
+    if len(words) < len(argv):
+        short.append(b"... (%d more arguments)" % (len(argv) - len(words)))
+    return short
+
+
+def _monitored(spec: Spec, handler: Handler) -> Handler:
+    """Show the command to the clients in MONITOR before it is executed."""
+    if Flag.SKIP_MONITOR in spec.flags or Flag.ADMIN in spec.flags:
+        return handler
+
+    def monitored(c: Client, argv: Argv) -> bytes:
+        show_monitors(c, argv)
+        return handler(c, argv)
+
+    return monitored
+
+
+def show_monitors(c: Client, argv: Argv) -> None:
+    """Send one line about a command to every client in MONITOR."""
+    now_us = c.server.clock.now_us
+    words = b" ".join([quoted(word) for word in argv])
+    head = b"+%d.%06d [%d %b] " % (
+        now_us // 1_000_000,
+        now_us % 1_000_000,
+        c.db.index,
+        c.transport.address().encode(),
+    )
+    for monitor in c.server.monitors:
+        monitor.send(head + words + b"\r\n")
+
+
+_ESCAPES = {
+    ord("\\"): b"\\\\",
+    ord('"'): b'\\"',
+    10: b"\\n",
+    13: b"\\r",
+    9: b"\\t",
+    7: b"\\a",
+    8: b"\\b",
+}
+_QUOTED = [_ESCAPES.get(n, bytes([n]) if 32 <= n < 127 else b"\\x%02x" % n) for n in range(256)]
+
+
+def quoted(word: bytes) -> bytes:
+    """A word in double quotes, with what cannot be printed escaped."""
+    return b'"%b"' % b"".join([_QUOTED[byte] for byte in word])
+
+
+def _queueing(spec: Spec, handler: Handler) -> Handler:
+    """Inside MULTI: keep the command for EXEC."""
+    if spec.name in RUN_AT_ONCE:
+        return handler
+    if Flag.NO_MULTI in spec.flags:
+        return _not_in_multi
+
+    def enqueue(c: Client, argv: Argv) -> bytes:
+        assert c.queued is not None
+        c.queued.append(argv)
+        return QUEUED
+
+    return enqueue
+
+
+def _not_in_multi(c: Client, argv: Argv) -> bytes:
+    raise Rejected("Command not allowed inside a transaction")
+
+
+def _gated(gate: Gate, spec: Spec, handler: Handler) -> Handler:
+    def gated(c: Client, argv: Argv) -> bytes:
+        gate(c, argv, spec)
+        return handler(c, argv)
+
+    return gated
+
+
+def _locked(spec: Spec, handler: Handler) -> Handler:
+    """Before AUTH."""
+    if Flag.NO_AUTH in spec.flags:
+        return handler
+
+    def locked(c: Client, argv: Argv) -> bytes:
+        error = Rejected("Authentication required.", "NOAUTH")
+        raise error
+
+    return locked
+
+
+def _muted(spec: Spec, handler: Handler) -> Handler:
+    """After CLIENT REPLY OFF, or for the one command behind SKIP. Errors are dropped by the engine."""
+    if spec.name == "CLIENT|REPLY":
+        return handler
+
+    def muted(c: Client, argv: Argv) -> bytes:
+        handler(c, argv)
+        end_skip(c)
+        return b""
+
+    return muted
+
+
+def end_skip(c: Client) -> None:
+    """One command went by without its reply: if it was for CLIENT REPLY SKIP, answer again."""
+    if c.reply_mode == "skip":
+        c.reply_mode = "on"
+        c.muted = False
+        c.table = c.server.table_of(c)

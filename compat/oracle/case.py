@@ -1,0 +1,109 @@
+"""One sequence of commands and one way to deliver it.
+
+A case is a list of steps; a step names the turn of the event loop and the client that sends the
+command. What a delivery adds (where bytes are split, which client gets a command) is drawn from
+the case's seed, so a case is repeated by its seed and shrunk by leaving steps out.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from compat.oracle.wire import Argv, render
+
+PIPELINED, SINGLE, SPLIT, SPREAD = "pipelined", "one by one", "split", "spread"
+
+ID_MARK = b"{id"  # b"{id0}" in an argument stands for the client id that client 0 was given
+TURN_BYTES = 12_000  # per client; redis-server reads 16 KiB at a time and then serves the next client
+BRIEF = b"0.001"  # the timeout (s) of blocking commands; in a spread delivery they wait for ever
+BRIEF_MS = b"1"
+FOR_EVER = b"0"
+
+
+class Step(NamedTuple):
+    turn: int
+    client: int
+    argv: Argv
+
+
+@dataclass(frozen=True)
+class Case:
+    steps: Sequence[Step]
+    delivery: str = PIPELINED
+    resp: int = 2
+    seed: int = 0
+    clients: int = 1
+    setup: Sequence[Argv] = field(default=())  # by another client, before
+
+    def commands(self, client: int) -> list[Argv]:
+        return [step.argv for step in self.steps if step.client == client]
+
+    def with_steps(self, steps: Sequence[Step]) -> Case:
+        return Case(steps, self.delivery, self.resp, self.seed, self.clients, self.setup)
+
+    def turns(self, ids: Sequence[int]) -> list[list[tuple[int, bytes]]]:
+        """The writes of every turn, in order, as (client, bytes)."""
+        if self.delivery == SPREAD:
+            return self._spread(ids)
+        rendered = [render(with_ids(step.argv, ids)) for step in self.steps]
+        if self.delivery == SINGLE:
+            return [[(0, data)] for data in rendered]
+        data = b"".join(rendered)
+        return [[(0, piece)] for piece in (self._split(data) if self.delivery == SPLIT else [data])]
+
+    def _split(self, data: bytes) -> list[bytes]:
+        rng = random.Random(self.seed)
+        cuts = sorted({0, len(data), *(rng.randrange(len(data) + 1) for _ in range(6))})
+        return [data[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+
+    def _spread(self, ids: Sequence[int]) -> list[list[tuple[int, bytes]]]:
+        turns: dict[int, dict[int, bytes]] = {}
+        for turn, client, argv in self.steps:
+            writes = turns.setdefault(turn, {})
+            writes[client] = writes.get(client, b"") + render(with_ids(argv, ids))
+        return [list(turns[turn].items()) for turn in sorted(turns)]
+
+
+def with_ids(argv: Argv, ids: Sequence[int]) -> Argv:
+    """`argv` with the marks of client ids replaced by what this server gave."""
+    if not any(ID_MARK in arg for arg in argv):
+        return argv
+    for number, value in enumerate(ids):
+        argv = [arg.replace(b"{id%d}" % number, b"%d" % value) for arg in argv]
+    return argv
+
+
+def needs_ids(steps: Sequence[Step]) -> bool:
+    return any(ID_MARK in arg for step in steps for arg in step.argv)
+
+
+def in_line(commands: Sequence[Argv]) -> list[Step]:
+    """All commands by one client."""
+    return [Step(turn, 0, argv) for turn, argv in enumerate(commands)]
+
+
+def spread(commands: Sequence[Argv], rng: random.Random, clients: int) -> list[Step]:
+    """Hand the commands to several clients, in a few turns in which each client writes once.
+
+    Blocking commands wait for ever; the runner unblocks whoever waits at the end.
+    """
+    steps: list[Step] = []
+    turn, sent = 0, [0] * clients
+    for argv in commands:
+        client, size = int(rng.random() * clients), len(render(argv))
+        if sent[client] + size > TURN_BYTES or rng.random() < 0.1:
+            turn, sent = turn + 1, [0] * clients
+        sent[client] += size
+        steps.append(Step(turn, client, _patient(argv)))
+    return steps
+
+
+def _patient(argv: Argv) -> Argv:
+    if BRIEF in argv:
+        return [FOR_EVER if arg == BRIEF else arg for arg in argv]
+    if argv[0].upper() in (b"WAIT", b"WAITAOF") and argv[-1] == BRIEF_MS:
+        return [*argv[:-1], FOR_EVER]
+    return argv

@@ -1,0 +1,126 @@
+"""Two outcomes of one case: equal, or where they part.
+
+Whole streams are compared first, and nearly always that is all. Only if the bytes differ are they
+parsed, each reply is paired with its command, and the few replies that may differ are weighed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from compat.oracle.case import SPREAD, Case
+from compat.oracle.normalise import command_name, equivalent
+from compat.oracle.targets import Outcome
+from compat.oracle.wire import Argv, Node, parse_all, show, split_pushes
+
+END_COMMANDS: list[Argv] = [[b"RESET"], [b"END-OF-CASE"]]
+NOTHING: Node = (b"?", b"nothing")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first place at which two outcomes part."""
+
+    where: str
+    command: str  # the kind of command, for grouping
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.where}\n  expected {self.expected}\n  found    {self.found}"
+
+
+def first_difference(
+    case: Case, dump: Sequence[Argv], expected: Outcome, found: Outcome
+) -> Difference | None:
+    """Replies per client first, then who had to be unblocked, then the keyspace, then the log."""
+    for client in range(case.clients):
+        commands = case.commands(client) + ([] if case.delivery == SPREAD else END_COMMANDS)
+        part = _stream(commands, expected.streams[client], found.streams[client])
+        if part is not None:
+            return _at(f"client {client}, ", part)
+    if list(expected.unblocked) != list(found.unblocked):
+        return Difference("who waits at the end", "", repr(expected.unblocked), repr(found.unblocked))
+    if (part := _stream(dump, expected.keyspace, found.keyspace)) is not None:
+        return _at("keyspace afterwards, ", part)
+    if found.reloaded is not None and found.reloaded != found.keyspace:
+        part = _stream(dump, found.keyspace, found.reloaded, exact=True)
+        return part and _at("keyspace loaded from the append-only file, ", part)
+    return None
+
+
+def _at(where: str, part: Difference) -> Difference:
+    return Difference(where + part.where, part.command, part.expected, part.found)
+
+
+def _stream(
+    commands: Sequence[Argv], expected: bytes, found: bytes, *, exact: bool = False
+) -> Difference | None:
+    if expected == found:
+        return None
+    ours, our_pushes = split_pushes(parse_all(found))
+    theirs, their_pushes = split_pushes(parse_all(expected))
+    pairs = list(conversation(commands, theirs))
+    for index, (reply, other) in enumerate(zip_longest(theirs, ours, fillvalue=NOTHING)):
+        argv = pairs[index][0] if index < len(pairs) else [b"(no command)"]
+        queue = pairs[index][1] if index < len(pairs) else []
+        if reply != other and (exact or not _same(argv, queue, reply, other)):
+            return _difference(f"reply {index} to", argv, queue, reply, other)
+    if our_pushes != their_pushes:
+        return Difference("pushes", "", " ".join(map(show, their_pushes)), " ".join(map(show, our_pushes)))
+    return None
+
+
+def _same(argv: Argv, queue: Sequence[Argv], expected: Node, found: Node) -> bool:
+    if queue and expected[0] == found[0] == b"*" and len(expected[1]) == len(found[1]):
+        return all(map(equivalent, queue, expected[1], found[1]))
+    return equivalent(argv, expected, found)
+
+
+def _difference(where: str, argv: Argv, queue: Sequence[Argv], expected: Node, found: Node) -> Difference:
+    """Inside a transaction, the first of its replies that parts."""
+    if queue and expected[0] == found[0] == b"*" and len(expected[1]) == len(found[1]):
+        for queued, reply, other in zip(queue, expected[1], found[1], strict=False):
+            if not equivalent(queued, reply, other):
+                return _difference(f"{where} EXEC of", queued, [], reply, other)
+    name = command_name(argv).decode(errors="replace")
+    return Difference(f"{where} {line(argv)}", name, show(expected), show(found))
+
+
+def conversation(commands: Sequence[Argv], replies: Sequence[Node]) -> Iterator[tuple[Argv, Sequence[Argv]]]:
+    """The command of every reply, in order; with EXEC come the commands it executed."""
+    queue: list[Argv] = []
+    mode, at = b"ON", 0
+    for argv in commands:
+        name = argv[0].upper()
+        mode, silent = _reply_mode(mode, name, argv)
+        if silent:
+            continue
+        reply = replies[at] if at < len(replies) else NOTHING
+        at += 1
+        yield argv, (queue if name == b"EXEC" else [])
+        if reply == (b"+", b"QUEUED"):
+            queue = [*queue, argv]
+        elif name in (b"EXEC", b"DISCARD", b"RESET", b"MULTI"):
+            queue = [] if reply[0] != b"-" or name != b"MULTI" else queue
+
+
+def _reply_mode(mode: bytes, name: bytes, argv: Argv) -> tuple[bytes, bool]:
+    """CLIENT REPLY's mode after a command, and whether that command gets no reply."""
+    if name == b"CLIENT" and len(argv) == 3 and argv[1].upper() == b"REPLY":
+        wanted = argv[2].upper()
+        if wanted == b"ON":
+            return wanted, False
+        if wanted == b"OFF" or (wanted == b"SKIP" and mode != b"OFF"):
+            return wanted, True
+    if name == b"RESET" and len(argv) == 1 and mode == b"OFF":
+        return b"ON", False
+    return (b"ON" if mode == b"SKIP" else mode), mode != b"ON"
+
+
+def line(argv: Argv) -> str:
+    """A command for people, in the spelling of Python's bytes where it is not plain."""
+    words = [repr(word)[1:] if len(word) <= 60 else f"({len(word)} bytes)" for word in argv[:12]]
+    return " ".join([*words, *(["…"] if len(argv) > 12 else [])])

@@ -1,0 +1,15 @@
+"""What to send: the syntax of a command from redis-server itself, the values from one module per family."""
+
+from __future__ import annotations
+
+from compat.oracle.grammar.connection import CONNECTION
+from compat.oracle.grammar.family import Family
+from compat.oracle.grammar.generic import GENERIC
+from compat.oracle.grammar.lists import LISTS
+from compat.oracle.grammar.server import SERVER
+from compat.oracle.grammar.strings import STRINGS
+from compat.oracle.grammar.transactions import TRANSACTIONS
+
+FAMILIES: dict[str, Family] = {
+    family.name: family for family in (LISTS, STRINGS, GENERIC, TRANSACTIONS, CONNECTION, SERVER)
+}

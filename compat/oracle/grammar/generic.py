@@ -1,0 +1,142 @@
+"""Commands that work on any key: expiry, renaming, copying, scanning."""
+
+from __future__ import annotations
+
+from compat.oracle.case import BRIEF_MS
+from compat.oracle.grammar.family import ARITY, NOT_INTEGER, SYNTAX, Family, Rule
+from compat.oracle.grammar.lists import NO_KEY
+from compat.oracle.grammar.strings import FAR_MS, FAR_S
+
+KEYS = [b"k1"] * 3 + [b"k2"] * 3 + [b"k3"] * 2 + [b"l1"] * 3 + [b"l2"] + [b"gone"] * 2
+DBS = [b"0", b"1", b"2"] * 6 + [b"15", b"16", b"-1", b"x", b"9223372036854775808"]
+PATTERNS = [
+    *[b"*", b"k*", b"?1", b"[kl]1", b"[^k]*", b"k[1-2]", b"gone", b"\\k1", b"k[", b"*1*", b""],
+]
+AHEAD = [b"1000", b"2000", b"100000"] * 4
+AWRY = [b"x", b"1.5", b"9223372036854775807", b"-9223372036854775808", b""]
+CONDITION = (
+    "ERR NX and XX, GT or LT options at the same time are not compatible",
+    "ERR GT and LT options at the same time are not compatible",
+    "ERR Unsupported option",
+)
+
+
+def _expiry(name: bytes, ahead: list[bytes]) -> Rule:
+    label = name.decode().lower()
+    return Rule(
+        1.6,
+        {"integer": [*ahead, b"0", b"-1", *AWRY], "unix-time": [*ahead, b"1", b"-1", *AWRY]},
+        errors=(ARITY, NOT_INTEGER, f"ERR invalid expire time in '{label}' command", *CONDITION),
+        extra=[
+            [name, b"k1", ahead[0], b"NX", b"XX"],
+            [name, b"k1", ahead[0], b"GT", b"LT"],
+            [name, b"k1", ahead[0], b"XX", b"GT"],
+            [name, b"k2", ahead[0], b"XX", b"LT"],
+            [name, b"k2", ahead[0], b"NX", b"GT"],
+            [name, b"k1", ahead[0], b"NOPE"],
+        ],
+    )
+
+
+GENERIC = Family(
+    "generic",
+    {
+        "COPY": Rule(
+            3,
+            errors=(
+                *(ARITY, SYNTAX, NOT_INTEGER, "ERR DB index is out of range"),
+                "ERR source and destination objects are the same",
+            ),
+            extra=[
+                [b"COPY", b"k1", b"k1"],
+                [b"COPY", b"k1", b"k1", b"DB", b"1"],
+                [b"COPY", b"k1", b"k2", b"DB"],
+                [b"COPY", b"k1", b"k2", b"NOPE"],
+            ],
+        ),
+        "DEL": Rule(1, errors=(ARITY,)),
+        "UNLINK": Rule(0.5, errors=(ARITY,)),
+        "EXISTS": Rule(1, errors=(ARITY,)),
+        "TOUCH": Rule(0.5, errors=(ARITY,)),
+        "EXPIRE": _expiry(b"EXPIRE", AHEAD),
+        "PEXPIRE": _expiry(b"PEXPIRE", [b"1000000", b"2000000", b"100000000"] * 4),
+        "EXPIREAT": _expiry(b"EXPIREAT", [b"9999999999", b"99999999999"] * 4),
+        "PEXPIREAT": _expiry(b"PEXPIREAT", [b"9999999999000", b"99999999999000"] * 4),
+        "EXPIRETIME": Rule(0.8, errors=(ARITY,)),
+        "PEXPIRETIME": Rule(0.8, errors=(ARITY,)),
+        "TTL": Rule(0.8, errors=(ARITY,)),
+        "PTTL": Rule(0.8, errors=(ARITY,)),
+        "PERSIST": Rule(0.8, errors=(ARITY,)),
+        "KEYS": Rule(0.8, errors=(ARITY,)),
+        "SCAN": Rule(
+            1.5,
+            {
+                "cursor": [b"0"] * 10 + [b"x", b"-1", b"1.5", b"18446744073709551616"],
+                "count": [b"1000"] * 6 + [b"0", b"-1", b"x"],
+                "type": [b"string", b"list", b"LIST", b"zset", b"nope", b"stream"],
+            },
+            errors=(ARITY, SYNTAX, NOT_INTEGER, "ERR invalid cursor", "ERR unknown type name"),
+        ),
+        "RANDOMKEY": Rule(0.3, errors=(ARITY,)),
+        "MOVE": Rule(
+            1.5,
+            {"db": DBS},
+            errors=(
+                *(ARITY, NOT_INTEGER, "ERR DB index is out of range"),
+                "ERR source and destination objects are the same",
+            ),
+        ),
+        "RENAME": Rule(1.5, errors=(ARITY, NO_KEY)),
+        "RENAMENX": Rule(1, errors=(ARITY, NO_KEY)),
+        "TYPE": Rule(0.8, errors=(ARITY,)),
+        "OBJECT|ENCODING": Rule(0.8, errors=(ARITY,)),
+        "OBJECT|REFCOUNT": Rule(0.5, errors=(ARITY,)),
+        "OBJECT|HELP": Rule(0.2, errors=(ARITY,)),
+        "WAIT": Rule(
+            0.4,
+            {"numreplicas": [b"0"] * 6 + [b"1", b"x", b"-1"], "timeout": [BRIEF_MS, b"-1", b"x"]},
+            errors=(ARITY, NOT_INTEGER, "ERR timeout is negative", "ERR timeout is not an integer"),
+        ),
+        "WAITAOF": Rule(
+            0.4,
+            {
+                "numlocal": [b"0"] * 5 + [b"2", b"-1", b"x"],
+                "numreplicas": [b"0"] * 6 + [b"1", b"x", b"-1"],
+                "timeout": [BRIEF_MS, b"-1", b"x"],
+            },
+            errors=(ARITY, "ERR value is out of range", "ERR timeout is negative"),
+        ),
+    },
+    values={
+        "key": KEYS,
+        "destination-db": DBS,
+        "pattern": PATTERNS,
+    },
+    setups=[
+        [b"MSET", b"k1", b"v", b"k2", b"12345", b"k3", b"x" * 50],
+        [b"RPUSH", b"l1", b"a", b"b", b"c"],
+        [b"RPUSH", b"l2", *[b"element %d" % n for n in range(200)], *[b"z" * 200] * 40],
+        [b"EXPIRE", b"k2", b"1500"],
+        [b"EXPIRE", b"l1", b"50000"],
+    ],
+    keys=[b"k1", b"k2", b"k3", b"l1", b"l2", b"gone"],
+    dbs=(0, 1, 2, 15),
+    others={
+        "SET": Rule(
+            1,
+            {
+                "string": [b"v", b"1"],
+                "integer": [b"100"],
+                "unix-time-seconds": FAR_S,
+                "unix-time-milliseconds": FAR_MS,
+            },
+        ),
+        "RPUSH": Rule(1, {"string": [b"a", b"b"]}),
+        "APPEND": Rule(0.5, {"string": [b"tail"]}),
+        "SELECT": Rule(0.8, {"index": [b"0", b"0", b"1", b"2"]}),
+        "SWAPDB": Rule(0.3, {"index1": [b"0", b"1"], "index2": [b"0", b"1", b"2"]}),
+        "DBSIZE": Rule(0.4),
+        "MULTI": Rule(0.4),
+        "EXEC": Rule(0.1),
+    },
+)

@@ -1,0 +1,190 @@
+"""Replies that may differ, and how far. Every entry has its reason in differences.md.
+
+A normaliser gets the command and both replies, already known to be of the same kind, and says
+whether they are equivalent. Errors are never normalised: their text is compared byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from compat.oracle.wire import Argv, Node, plain
+
+Normaliser = Callable[[Argv, Node, Node], bool]
+
+WHOLE_SCAN = 100  # a COUNT that reaches every key of a case in one call
+SUBCOMMANDS = frozenset({b"CLIENT", b"COMMAND", b"CONFIG", b"DEBUG", b"MEMORY", b"OBJECT", b"SLOWLOG"})
+# Of CLIENT LIST and CLIENT INFO; the other fields are sizes, ages, addresses and counters.
+CLIENT_FIELDS = (
+    *(b"name", b"db", b"sub", b"psub", b"ssub", b"multi", b"watch", b"cmd", b"user", b"redir"),
+    *(b"resp", b"lib-name", b"lib-ver", b"flags"),
+)
+
+
+def equivalent(argv: Argv, expected: Node, found: Node) -> bool:
+    """Whether a client could not tell the replies apart, or the difference is an intended one."""
+    if expected == found:
+        return True
+    if expected[0] != found[0] or expected[0] in b"-!?":
+        return False
+    normaliser = NORMALISERS.get(command_name(argv))
+    if normaliser is None:
+        return False
+    try:
+        return normaliser(argv, expected, found)
+    except (ValueError, TypeError, KeyError):  # a reply of another shape
+        return False
+
+
+def command_name(argv: Argv) -> bytes:
+    """`GET`, or `CLIENT|LIST`."""
+    name = argv[0].upper()
+    return b"%b|%b" % (name, argv[1].upper()) if name in SUBCOMMANDS and len(argv) > 1 else name
+
+
+def near(tolerance: int) -> Normaliser:
+    """Moments and spans: the servers do not run at the same time. Negative values are answers."""
+
+    def compare(_argv: Argv, expected: Node, found: Node) -> bool:
+        a, b = plain(expected), plain(found)
+        return min(a, b) >= 0 and abs(a - b) <= tolerance
+
+    return compare
+
+
+def same_kind(_argv: Argv, expected: Node, found: Node) -> bool:
+    """The value is the server's own business."""
+    return (expected[1] is None) == (found[1] is None)
+
+
+def same_members(_argv: Argv, expected: Node, found: Node) -> bool:
+    """An order nobody promises."""
+    return Counter(plain(expected)) == Counter(plain(found))
+
+
+def scan(argv: Argv, expected: Node, found: Node) -> bool:
+    """Cursors are opaque; a call that must reach everything returns the same keys."""
+    (cursor, keys), (other_cursor, other_keys) = plain(expected), plain(found)
+    words = [word.upper() for word in argv]
+    count = int(argv[words.index(b"COUNT") + 1]) if b"COUNT" in words else 10
+    if count >= WHOLE_SCAN:
+        return bool(cursor == other_cursor == b"0" and Counter(keys) == Counter(other_keys))
+    return bool(cursor.isdigit() and other_cursor.isdigit())
+
+
+def clients(_argv: Argv, expected: Node, found: Node) -> bool:
+    """The same clients by what they told us, with the same fields in the same order."""
+    return _client_lines(expected) == _client_lines(found)
+
+
+def _client_lines(node: Node) -> list[Any]:
+    lines = []
+    for line in plain(node).removeprefix(b"txt:").splitlines():
+        fields = [field.partition(b"=")[::2] for field in line.split(b" ")]
+        values = dict(fields)
+        lines.append(([name for name, _ in fields], [values.get(name) for name in CLIENT_FIELDS]))
+    return lines
+
+
+def hello(_argv: Argv, expected: Node, found: Node) -> bool:
+    """`server` names the product, `id` is a counter."""
+    a, b = _pairs(plain(expected)), _pairs(plain(found))
+    free = (b"server", b"id")
+    return [p for p in a if p[0] not in free] == [p for p in b if p[0] not in free] and [
+        name for name, _ in a
+    ] == [name for name, _ in b]
+
+
+def _pairs(value: Any) -> list[tuple[bytes, Any]]:
+    if isinstance(value, dict):
+        return list(value.items())
+    return list(zip(value[::2], value[1::2], strict=True))
+
+
+def info(_argv: Argv, expected: Node, found: Node) -> bool:
+    """Values are measurements; what we name, redis-server names too."""
+    extra = _info_names(found) - _info_names(expected)
+    return all(name.startswith((b"respq_", b"db", b"cmdstat_", b"errorstat_")) for name in extra)
+
+
+def _info_names(node: Node) -> set[bytes]:
+    lines: list[bytes] = plain(node).splitlines()
+    return {line.partition(b":")[0] for line in lines if line}
+
+
+def help_text(_argv: Argv, expected: Node, found: Node) -> bool:
+    """The same subcommands in the same order; the explanations, which are indented, are our own."""
+    return _headings(expected) == _headings(found)
+
+
+def _headings(node: Node) -> list[bytes]:
+    lines: Sequence[bytes] = plain(node)
+    return [line for line in lines[1:] if not line.startswith(b" ")]
+
+
+def debug_object(_argv: Argv, expected: Node, found: Node) -> bool:
+    """The same fields, and the same encoding."""
+    a, b = (dict(word.split(b":", 1) for word in plain(node).split(b" ")[1:]) for node in (expected, found))
+    return list(a) == list(b) and a[b"encoding"] == b[b"encoding"]
+
+
+def command_info(_argv: Argv, expected: Node, found: Node) -> bool:
+    """Flags, ACL categories and tips are sets; everything else is exact, subcommands included."""
+    a, b = plain(expected), plain(found)
+    if not isinstance(a, list) or len(a) != len(b):
+        return False
+    return all(map(same_command, a, b))
+
+
+def same_command(expected: Any, found: Any) -> bool:
+    """Two entries of COMMAND INFO."""
+    if expected is None or found is None:
+        return expected is found
+    return bool(_without_order(expected) == _without_order(found))
+
+
+def _without_order(entry: list[Any]) -> list[Any]:
+    name, arity, flags, first, last, step, categories, tips, specs, subcommands = entry
+    return [
+        *(name, arity, set(flags), first, last, step, set(categories), set(tips)),
+        [_spec_without_order(spec) for spec in specs],
+        {sub[0]: _without_order(sub) for sub in subcommands},
+    ]
+
+
+def _spec_without_order(spec: Any) -> dict[bytes, Any]:
+    fields = dict(_pairs(spec))
+    return {**fields, b"flags": set(fields[b"flags"])}
+
+
+NORMALISERS: dict[bytes, Normaliser] = {
+    b"TTL": near(2),
+    b"PTTL": near(2000),
+    b"EXPIRETIME": near(2),
+    b"PEXPIRETIME": near(2000),
+    b"LASTSAVE": near(3600),
+    b"TIME": same_kind,
+    b"RANDOMKEY": same_kind,
+    b"KEYS": same_members,
+    b"SCAN": scan,
+    b"HELLO": hello,
+    b"INFO": info,
+    b"LOLWUT": same_kind,
+    b"WAITAOF": same_kind,
+    b"CLIENT|ID": same_kind,
+    b"CLIENT|INFO": clients,
+    b"CLIENT|LIST": clients,
+    b"CLIENT|HELP": help_text,
+    b"COMMAND|COUNT": same_kind,
+    b"COMMAND|DOCS": same_kind,
+    b"COMMAND|HELP": help_text,
+    b"COMMAND|INFO": command_info,
+    b"COMMAND|LIST": same_kind,
+    b"CONFIG|HELP": help_text,
+    b"DEBUG|OBJECT": debug_object,
+    b"MEMORY|USAGE": same_kind,
+    b"OBJECT|HELP": help_text,
+    b"SLOWLOG|HELP": help_text,
+}

@@ -1,0 +1,139 @@
+"""Runs sequences against the reference and the subject, and shrinks what differs.
+
+One sequence of commands is run in these ways, in the order of `ways`: pipelined in RESP2; then in
+RESP3; then one by one and split at random bytes, each in one of the versions; then spread over
+three clients. For a single client the reference answers once per version, because how the bytes
+arrive must not matter to it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from compat.oracle.case import PIPELINED, SINGLE, SPLIT, SPREAD, Case, Step, in_line, spread
+from compat.oracle.compare import Difference, first_difference, line
+from compat.oracle.coverage import Coverage
+from compat.oracle.grammar.family import Command, Family, Sentences
+from compat.oracle.grammar.tree import Argument
+from compat.oracle.targets import Outcome, Target
+from compat.oracle.wire import Argv, parse_all, render, split_pushes
+
+CLIENTS = 3
+SHRINK_RUNS = 400
+NOT_SPREAD = frozenset({b"PAUSE"})  # CLIENT PAUSE would stop the control connection, too
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A difference, the seed that leads to it, and the shortest case found that still shows one."""
+
+    family: str
+    seed: int
+    case: Case
+    difference: Difference
+
+    def __str__(self) -> str:
+        steps = "\n".join(f"    {s.turn:3} client {s.client}: {line(s.argv)}" for s in self.case.steps)
+        return (
+            f"{self.family}, seed {self.seed}, {self.case.delivery}, RESP{self.case.resp}: "
+            f"{self.difference}\n  shortest sequence that shows it (turn, client, command):\n{steps}"
+        )
+
+
+class Runner:
+    """One family, one reference, one subject."""
+
+    def __init__(
+        self,
+        family: Family,
+        trees: dict[str, tuple[Argument, ...]],
+        reference: Target,
+        subject: Target,
+    ) -> None:
+        self.family = family
+        self.reference = reference
+        self.subject = subject
+        self.sentences = Sentences(family, trees)
+        self.coverage = Coverage(family, trees)
+        self.dump = dump_commands(family)
+        self.dump_bytes = b"".join(map(render, self.dump))
+
+    def check(self, seed: int) -> Failure | None:
+        """Write the sequence of a seed and run it in every way."""
+        commands = self.sentences.write(seed)
+        references: dict[int, Outcome] = {}
+        for case in ways(commands, seed):
+            key = case.resp if case.delivery != SPREAD else 0
+            if key not in references:
+                references[key] = self.reference.run(case, self.dump_bytes)
+                if case.delivery == PIPELINED and case.resp == 2:
+                    self._cover(commands, references[key])
+            found = self.subject.run(case, self.dump_bytes)
+            difference = first_difference(case, self.dump, references[key], found)
+            if difference is not None:
+                return self._confirmed(seed, case, difference)
+        return None
+
+    def failures(self, seeds: Sequence[int]) -> Iterator[Failure]:
+        return (failure for seed in seeds if (failure := self.check(seed)) is not None)
+
+    def _cover(self, commands: Sequence[Command], outcome: Outcome) -> None:
+        self.coverage.record(commands, split_pushes(parse_all(outcome.streams[0]))[0])
+
+    def run(self, case: Case) -> Difference | None:
+        """One case on both."""
+        expected = self.reference.run(case, self.dump_bytes)
+        found = self.subject.run(case, self.dump_bytes)
+        return first_difference(case, self.dump, expected, found)
+
+    def _confirmed(self, seed: int, case: Case, difference: Difference) -> Failure:
+        steps = shrink(case.steps, lambda steps: self.run(case.with_steps(steps)) is not None)
+        shortest = case.with_steps(steps)
+        return Failure(self.family.name, seed, shortest, self.run(shortest) or difference)
+
+
+def ways(commands: Sequence[Command], seed: int) -> list[Case]:
+    """The cases of one sequence."""
+    rng = random.Random(seed)
+    argvs = [command.argv for command in commands]
+    alone = in_line(argvs)
+    shared = [argv for argv in argvs if len(argv) < 2 or argv[1].upper() not in NOT_SPREAD]
+    return [
+        Case(alone, PIPELINED, 2, seed),
+        Case(alone, PIPELINED, 3, seed),
+        Case(alone, SINGLE, rng.choice((2, 3)), seed),
+        Case(alone, SPLIT, rng.choice((2, 3)), seed),
+        Case(spread(shared, rng, CLIENTS), SPREAD, rng.choice((2, 3)), seed, CLIENTS),
+    ]
+
+
+def dump_commands(family: Family) -> list[Argv]:
+    """What is compared of the keyspace: type, encoding, expiry and content of every key."""
+    commands: list[Argv] = []
+    for db in family.dbs:
+        commands.append([b"SELECT", b"%d" % db])
+        for key in family.keys:
+            commands += [[b"TYPE", key], [b"OBJECT", b"ENCODING", key], [b"EXPIRETIME", key]]
+            commands += [[b"GET", key], [b"LRANGE", key, b"0", b"-1"]]
+        commands.append([b"DBSIZE"])  # last: by now whatever has expired is gone
+    return commands
+
+
+def shrink(steps: Sequence[Step], fails: Callable[[list[Step]], bool]) -> list[Step]:
+    """Leave out ever smaller parts while it still fails (delta debugging)."""
+    steps, size, runs = list(steps), max(1, len(steps) // 2), 0
+    while runs < SHRINK_RUNS:
+        at, before = 0, len(steps)
+        while at < len(steps) and runs < SHRINK_RUNS:
+            rest = steps[:at] + steps[at + size :]
+            runs += 1
+            if rest and fails(rest):
+                steps = rest
+            else:
+                at += size
+        if size == 1 and len(steps) == before:
+            break
+        size = max(1, size // 2)
+    return steps

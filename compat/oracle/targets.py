@@ -1,0 +1,192 @@
+"""Where a case runs: a server process behind sockets.
+
+A target starts every case from an empty keyspace and gives back what each client received, byte
+for byte, and what the keyspace holds afterwards. In a spread delivery the process is frozen while
+the clients write, so that one turn of its event loop meets all writes in their order; afterwards
+the control connection unblocks whoever still waits, in rounds, and notes who did.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from compat.oracle.case import SINGLE, SPREAD, Case, needs_ids
+from compat.oracle.wire import Incomplete, Node, parse, render
+from compat.servers import Server
+
+PATIENCE_SECONDS = 5.0
+PING = b"PING\r\n"
+# RESET leaves every mode; an unknown command is answered even to the unauthenticated.
+END = b"RESET\r\nEND-OF-CASE\r\n"
+END_REPLY = b"-ERR unknown command 'END-OF-CASE', with args beginning with: \r\n"
+ROUNDS = 80  # of unblocking; a client sends at most one blocking command per step
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a case did: bytes received per client, who had to be unblocked, the keyspace."""
+
+    streams: Sequence[bytes]
+    unblocked: Sequence[bytes]  # per round, the replies to CLIENT UNBLOCK for each client
+    keyspace: bytes
+    reloaded: bytes | None = None  # the keyspace once more, from the append-only file
+
+
+class Target(Protocol):
+    def run(self, case: Case, dump: bytes) -> Outcome:
+        """Start from nothing, deliver, and answer `dump` (rendered commands) at the end."""
+        ...
+
+    def ask(self, *argv: bytes) -> Node:
+        """One command outside of any case."""
+        ...
+
+
+class Peer:
+    """One raw connection: what was received, and whether the server has hung up."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.socket = connection
+        self.socket.settimeout(PATIENCE_SECONDS)
+        self.received = b""
+        self.closed = False
+
+    def send(self, data: bytes) -> None:
+        try:
+            self.socket.sendall(data)
+        except OSError:
+            self.closed = True
+
+    def receive(self) -> bool:
+        """Wait for more bytes; False if none will or did come."""
+        try:
+            data = self.socket.recv(1 << 20)
+        except OSError:
+            data = b""
+        self.closed = self.closed or not data
+        self.received += data
+        return bool(data)
+
+    def drain(self) -> None:
+        """Take what has arrived."""
+        while not self.closed and select.select([self.socket], [], [], 0)[0]:
+            self.receive()
+
+    def answer(self) -> Node:
+        """The next reply, taken off the received bytes."""
+        while True:
+            try:
+                node, end = parse(self.received)
+            except Incomplete:
+                if not self.receive():
+                    raise ConnectionError("the server hung up") from None
+            else:
+                self.received = self.received[end:]
+                return node
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+class ProcessTarget:
+    """A server process, ours or theirs."""
+
+    def __init__(self, server: Server, restore: bytes = b"") -> None:
+        """`restore` is sent, rendered, between cases besides FLUSHALL."""
+        self.server = server
+        self.restore = render([b"FLUSHALL"]) + restore + PING
+        self.control = Peer(server.connect())
+
+    def ask(self, *argv: bytes) -> Node:
+        self.control.send(render(list(argv)))
+        return self.control.answer()
+
+    def run(self, case: Case, dump: bytes) -> Outcome:
+        self._reset()
+        peers = [Peer(self.server.connect()) for _ in range(case.clients)]
+        try:
+            ids = self._greet(peers, case)
+            if case.delivery == SPREAD:
+                unblocked = self._run_spread(peers, case, ids)
+            else:
+                unblocked = []
+                self._run_alone(peers[0], case, ids)
+            return Outcome([peer.received for peer in peers], unblocked, self._dump(dump))
+        finally:
+            for peer in peers:
+                peer.close()
+
+    def _reset(self) -> None:
+        if self.control.closed:
+            self.control = Peer(self.server.connect())
+        self._until_pong(self.restore)
+
+    def _until_pong(self, data: bytes) -> bytes:
+        """Send commands that end with PING; the replies before the PONG."""
+        control = self.control
+        control.received = b""
+        control.send(data)
+        while not control.received.endswith(b"+PONG\r\n"):
+            if not control.receive():
+                raise ConnectionError(f"{self.server.process.args!r} does not answer")
+        received, control.received = control.received, b""
+        return received[: -len(b"+PONG\r\n")]
+
+    def _greet(self, peers: list[Peer], case: Case) -> list[int]:
+        for argv in case.setup:
+            self.ask(*argv)
+        ids = []
+        with_ids = case.delivery == SPREAD or needs_ids(case.steps)
+        for peer in peers:
+            if with_ids:
+                peer.send(b"CLIENT ID\r\n")
+                ids.append(int(peer.answer()[1]))
+            if case.resp == 3:
+                peer.send(b"HELLO 3\r\n")
+                peer.answer()
+        return ids
+
+    def _run_alone(self, peer: Peer, case: Case, ids: Sequence[int]) -> None:
+        """Deliver and read until the reply to a command of our own, which nothing can suppress."""
+        for [(_, data)] in case.turns(ids):
+            peer.send(data)
+            if case.delivery == SINGLE:
+                self._until_pong(PING)
+                peer.drain()
+        peer.send(END)
+        while not peer.received.endswith(END_REPLY) and peer.receive():
+            pass
+
+    def _run_spread(self, peers: list[Peer], case: Case, ids: Sequence[int]) -> list[bytes]:
+        for writes in case.turns(ids):
+            self._until_pong(PING)
+            with self.server.frozen():
+                for client, data in writes:
+                    peers[client].send(data)
+            self._settle(peers)
+        unblock = b"".join(b"CLIENT UNBLOCK %d\r\n" % number for number in ids) + PING
+        rounds = []
+        for _ in range(ROUNDS):
+            rounds.append(self._until_pong(unblock))
+            self._settle(peers)
+            if b":1" not in rounds[-1]:
+                break
+        return rounds
+
+    def _settle(self, peers: list[Peer]) -> None:
+        """Let the loop turn until every reply that is due has been written, then take them."""
+        for _ in range(3):
+            self._until_pong(PING)
+        for peer in peers:
+            peer.drain()
+
+    def _dump(self, dump: bytes) -> bytes:
+        return self._until_pong(dump + PING)
+
+    def close(self) -> None:
+        self.control.close()
+        self.server.stop()

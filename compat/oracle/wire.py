@@ -1,0 +1,103 @@
+"""RESP as bytes: rendering commands, and parsing replies without losing a byte.
+
+A reply is parsed into nodes `(kind, payload)`: `kind` is the type byte, `payload` the raw text for
+simple types and bulks, a list of nodes for aggregates, None for nulls. Two replies are the same
+bytes exactly if their nodes are equal, because a length that is not written canonically is refused.
+Most replies are never parsed: whole streams are compared first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+Argv = list[bytes]
+Node = tuple[bytes, Any]  # (type byte, bytes | list[Node] | None)
+
+
+class Incomplete(Exception):
+    """The bytes end within a reply."""
+
+
+class Malformed(Exception):
+    """The bytes are not RESP."""
+
+
+def render(argv: Argv) -> bytes:
+    """One command as a client library sends it."""
+    return b"".join([b"*%d\r\n" % len(argv), *[b"$%d\r\n%b\r\n" % (len(a), a) for a in argv]])
+
+
+def parse(data: bytes, at: int = 0) -> tuple[Node, int]:
+    """The reply that starts at `at`, and where the next one starts."""
+    end = data.find(b"\r\n", at)
+    if end < 0:
+        raise Incomplete
+    kind, text, at = data[at : at + 1], data[at + 1 : end], end + 2
+    if kind in b"+-:_,#(":
+        return (kind, text), at
+    if kind not in b"$=!*~>%|":
+        raise Malformed(data[at - len(text) - 3 :][:80])
+    if text == b"-1":
+        return (kind, None), at
+    size = int(text)
+    if text != b"%d" % size:
+        raise Malformed(text)
+    return _bulk(kind, data, at, size) if kind in b"$=!" else _aggregate(kind, data, at, size)
+
+
+def _bulk(kind: bytes, data: bytes, at: int, size: int) -> tuple[Node, int]:
+    if len(data) < at + size + 2:
+        raise Incomplete
+    if data[at + size : at + size + 2] != b"\r\n":
+        raise Malformed(data[at : at + size + 2][-80:])
+    return (kind, data[at : at + size]), at + size + 2
+
+
+def _aggregate(kind: bytes, data: bytes, at: int, size: int) -> tuple[Node, int]:
+    nodes = []
+    for _ in range(size * 2 if kind in b"%|" else size):
+        node, at = parse(data, at)
+        nodes.append(node)
+    return (kind, nodes), at
+
+
+def parse_all(data: bytes) -> list[Node]:
+    """Every reply in `data`; a rest that is no complete reply becomes a node of kind `?`."""
+    nodes, at = [], 0
+    while at < len(data):
+        try:
+            node, at = parse(data, at)
+        except (Incomplete, Malformed):
+            return [*nodes, (b"?", data[at:])]
+        nodes.append(node)
+    return nodes
+
+
+def split_pushes(nodes: Iterable[Node]) -> tuple[list[Node], list[Node]]:
+    """Replies and pushes apart, each in their order."""
+    replies: list[Node] = []
+    pushes: list[Node] = []
+    for node in nodes:
+        (pushes if node[0] == b">" else replies).append(node)
+    return replies, pushes
+
+
+def plain(node: Node) -> Any:
+    """Python values for a node, for code that only wants to read a reply (maps become dicts)."""
+    kind, payload = node
+    if isinstance(payload, list):
+        items = [plain(item) for item in payload]
+        return dict(zip(items[::2], items[1::2], strict=True)) if kind == b"%" else items
+    if kind == b":":
+        return int(payload)
+    return None if kind == b"_" else payload
+
+
+def show(node: Node) -> str:
+    """One line for a report."""
+    kind, payload = node
+    if isinstance(payload, list):
+        return f"{kind.decode()}[{', '.join(map(show, payload))}]"
+    text = "nil" if payload is None else repr(payload)[1:]
+    return kind.decode() + (text if len(text) <= 200 else f"{text[:200]}… ({len(payload)} bytes)")

@@ -36,8 +36,9 @@ class Measure:
 
     @property
     def ratios(self) -> list[float]:
-        """respq's number by Redis's, round for round."""
-        return [ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True) if theirs]
+        """respq's number by Redis's, round for round; none if one side was not asked."""
+        rounds = zip(self.ours, self.theirs, strict=bool(self.theirs))
+        return [ours / theirs for ours, theirs in rounds if theirs]
 
     @property
     def ratio(self) -> float:

@@ -1,0 +1,22 @@
+"""The part of the README's tour that needs redis-cli."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from compat.servers import start_respq
+from tests import readme
+from tests.test_readme import TOUR
+
+
+def test_redis_cli_shows_what_the_readme_says(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    server = start_respq(data)
+    try:
+        with readme.shell(tmp_path, server.port) as shell:
+            for text in readme.under(TOUR, "console"):
+                for command, output in readme.steps(text):
+                    assert shell.run(command) == output, command
+    finally:
+        server.stop()

@@ -1,0 +1,60 @@
+"""What the README prints is what happens; compat/clients/ sees to the part that needs redis-cli."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests import readme
+
+QUEUE = "A work queue that loses nothing"
+TOUR = "With redis-cli"
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_two_commands_set_everything_up() -> None:
+    install = "python3 -m venv .venv && .venv/bin/pip install"
+    start, test, *_ = readme.under("Set up", "sh")
+    assert start == f"{install} . && .venv/bin/respq serve\n"
+    assert test == f"{install} '.[test]' && .venv/bin/pytest\n"
+
+
+def test_another_port_is_given_as_the_tests_give_it() -> None:
+    *_, text = readme.under("Set up", "sh")
+    port = readme.DOCUMENTED_PORT
+    assert [line.partition("#")[0].strip() for line in text.splitlines()] == [
+        f".venv/bin/respq serve --port {port}",
+        f"redis-cli -p {port}",
+        f"export REDIS_URL=redis://localhost:{port}",
+    ]
+
+
+def test_every_block_is_run_by_some_test() -> None:
+    run = {("Set up", "sh"), (TOUR, "console"), (QUEUE, "python"), (QUEUE, "console")}
+    shown = {("Configuration", "sh"), ("Architecture", "text")}  # docker, and a picture
+    assert {block[:2] for block in readme.blocks()} == run | shown
+
+
+@pytest.mark.timeout(120)
+def test_a_job_survives_its_worker_and_the_server(tmp_path: Path, free_port: int) -> None:
+    for text in readme.under(QUEUE, "python"):
+        name = text.partition("\n")[0].removeprefix("# ")
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    with readme.shell(tmp_path, free_port) as shell:
+        for text in readme.under(QUEUE, "console"):
+            for command, output in readme.steps(text):
+                assert shell.run(command) == output, command
+
+
+def test_the_command_table_is_made_from_the_declarations() -> None:
+    match = readme.TABLE.search(readme.README.read_text(encoding="utf-8"))
+    assert match
+    assert match[0] == readme.command_table(), "run python -m tests.readme"

@@ -22,6 +22,8 @@ from respq.commands import SPECS
 
 README = Path(__file__).parent.parent / "README.md"
 TABLE = re.compile(r"(?<=<!-- commands:start -->\n).*?(?=<!-- commands:end -->)", re.DOTALL)
+TOUR = "With redis-cli"  # headings with sessions that are run
+QUEUE = "A work queue that loses nothing"
 DOCUMENTED_PORT = 6380  # the README's own example of another port
 PROMPT = "$ "
 

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import readme
-
-QUEUE = "A work queue that loses nothing"
-TOUR = "With redis-cli"
+from tests.readme import QUEUE, TOUR
 
 
 @pytest.fixture

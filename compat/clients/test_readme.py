@@ -6,7 +6,6 @@ from pathlib import Path
 
 from compat.servers import start_respq
 from tests import readme
-from tests.test_readme import TOUR
 
 
 def test_redis_cli_shows_what_the_readme_says(tmp_path: Path) -> None:
@@ -15,7 +14,7 @@ def test_redis_cli_shows_what_the_readme_says(tmp_path: Path) -> None:
     server = start_respq(data)
     try:
         with readme.shell(tmp_path, server.port) as shell:
-            for text in readme.under(TOUR, "console"):
+            for text in readme.under(readme.TOUR, "console"):
                 for command, output in readme.steps(text):
                     assert shell.run(command) == output, command
     finally:

@@ -1,0 +1,222 @@
+"""Packed chunks of a list, and where Redis would cut the same list into nodes.
+
+A chunk is one `bytes` object that holds its elements back to back, with a uniform stride or an
+array of ends. It is never changed, so copies and snapshots share it. Taking it apart costs 30 to
+80 ns per element; an element held as an object of its own takes 41 bytes more than in a chunk.
+
+Chunks are cut where Redis 8.2 cuts its quicklist nodes. Any size near 8 KiB would serve us as well,
+but Redis goes back from "quicklist" to "listpack" only when a single node is left, so OBJECT
+ENCODING shows where the nodes ended. The arithmetic is that of the listpack format: a header of
+one, two or five bytes, the text or a binary integer, and the entry's own length again for walking
+backwards. All of it was checked against OBJECT ENCODING and DEBUG OBJECT's `ql_nodes` of
+redis-server 8.2.3. It runs once per chunk, over all its elements, never once per push.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import lru_cache
+from itertools import accumulate
+from struct import Struct
+from typing import Final, NamedTuple
+
+HEADER_BYTES: Final = 7  # of a listpack without entries
+_GUESS_BYTES: Final = 8  # what Redis allows for an entry's own header when it asks whether it fits
+_UNLIMITED: Final = 1 << 62
+_LONGEST_INTEGER: Final = 20  # characters of -2**63
+
+# Bytes of a text entry by its length, as long as the header is short.
+_TEXT_BYTES: Final = [
+    n + (1 if n < 64 else 2) + (1 if n + (1 if n < 64 else 2) < 128 else 2) for n in range(4096)
+]
+
+
+def entry_bytes(element: bytes) -> int:
+    """Bytes of one element inside a listpack, where canonical 64-bit integers are stored in binary."""
+    length = len(element)
+    if length <= _LONGEST_INTEGER and element[-1:].isdigit():
+        return _integer_bytes(element) or _TEXT_BYTES[length]
+    if length < 4096:
+        return _TEXT_BYTES[length]
+    return (
+        length
+        + 5
+        + (2 if length + 5 < 1 << 14 else 3 if length + 5 < 1 << 21 else 4 if length + 5 < 1 << 28 else 5)
+    )
+
+
+def _integer_bytes(element: bytes) -> int:
+    """Bytes of the binary entry for `element`, 0 if it has to be stored as text."""
+    digits = element[1:] if element[:1] == b"-" else element
+    if not digits.isdigit() or b"%d" % (value := int(element)) != element:
+        return 0
+    if 0 <= value < 128:
+        return 2
+    magnitude = value if value >= 0 else ~value
+    for bits, size in ((12, 3), (15, 4), (23, 5), (31, 6), (63, 10)):
+        if magnitude < 1 << bits:
+            return size
+    return 0
+
+
+def entries_bytes(elements: Collection[bytes]) -> list[int]:
+    """`entry_bytes` of each element."""
+    text = _TEXT_BYTES
+    return [
+        text[n] if _LONGEST_INTEGER < (n := len(element)) < 4096 else entry_bytes(element)
+        for element in elements
+    ]
+
+
+def listpack_bytes(elements: Collection[bytes]) -> int:
+    """Bytes of a listpack of these elements."""
+    lengths = list(map(len, elements))
+    if lengths and _LONGEST_INTEGER < lengths[0] < 4096 and lengths.count(lengths[0]) == len(lengths):
+        return HEADER_BYTES + _TEXT_BYTES[lengths[0]] * len(lengths)
+    return HEADER_BYTES + sum(entries_bytes(elements))
+
+
+class Fill(NamedTuple):
+    """How much one node takes: `list-max-listpack-size` spelled out."""
+
+    size: int  # bytes
+    count: int  # elements
+    half_size: int  # a quicklist turns back into a listpack at or below these two
+    half_count: int
+
+    def exceeded(self, size: int, count: int) -> bool:
+        """Say whether a listpack of `size` bytes and `count` elements is too much."""
+        return size > self.size or count > self.count
+
+    def refuses(self, size: int, count: int, element: bytes) -> bool:
+        """Say whether Redis would not add `element` to a node of this size."""
+        length = len(element)
+        return length > self.size or self.exceeded(size + length + _GUESS_BYTES, count + 1)
+
+
+@lru_cache(maxsize=16)
+def fill_of(list_max_listpack_size: int) -> Fill:
+    """-1 to -5 stand for 4 to 64 KiB; from 0 on it is a number of elements, of 8 KiB at most."""
+    if list_max_listpack_size < 0:
+        size = 2048 << min(5, -list_max_listpack_size)
+        return Fill(size, _UNLIMITED, size // 2, _UNLIMITED)
+    count = max(1, list_max_listpack_size)
+    return Fill(8192, count, _UNLIMITED, count // 2)
+
+
+class Node(NamedTuple):
+    """One stretch of a cut: elements `start` to `end` (exclusive), `size` bytes as a listpack."""
+
+    start: int
+    end: int
+    size: int
+
+
+def cut(elements: Sequence[bytes], fill: Fill, known: tuple[int, int] = (0, 0)) -> list[Node]:
+    """Cut what was pushed one after the other into the nodes that Redis has then.
+
+    `known` says that this many elements of this many bytes in all stood in the first node already,
+    however they came there. An element longer than a node has a node to itself, which nothing
+    joins. O(len(elements)), about 80 ns each, 40 if all have one length.
+    """
+    lengths = list(map(len, elements))
+    totals = _totals(elements, lengths)
+    nodes, start, last = [], 0, len(elements)
+    while start < last:
+        if lengths[start] > fill.size:
+            nodes.append(Node(start, start + 1, lengths[start]))
+            start += 1
+            continue
+        base = totals[start]
+        stop = min(last, start + fill.count)
+        # Up to `sure` all fit whatever their headers; the few behind are asked one by one, as Redis asks.
+        sure = bisect_right(totals, base + fill.size - 25) - 1
+        end = max(start + 1, min(sure, stop))
+        if start == 0 and known[0] > end:
+            end = max(end, min(known[0], last, bisect_right(totals, known[1] - HEADER_BYTES) - 1))
+        room = base + fill.size - HEADER_BYTES - _GUESS_BYTES
+        while end < stop and totals[end] + lengths[end] <= room:
+            end += 1
+        nodes.append(Node(start, end, HEADER_BYTES + totals[end] - base))
+        start = end
+    return nodes
+
+
+def _totals(elements: Sequence[bytes], lengths: list[int]) -> Sequence[int]:
+    """Bytes of the first n entries, for each n from 0."""
+    length = lengths[0]
+    if _LONGEST_INTEGER < length < 4096 and lengths.count(length) == len(lengths):
+        size = _TEXT_BYTES[length]
+        return range(0, size * len(lengths) + 1, size)
+    return list(accumulate(entries_bytes(elements), initial=0))
+
+
+@lru_cache(maxsize=64)
+def _splitter(stride: int, count: int) -> Callable[[bytes], tuple[bytes, ...]]:
+    """A function that takes `count` elements of `stride` bytes apart: half the time of slices."""
+    return Struct(f"{stride}s" * count).unpack
+
+
+class Packed:
+    """A run of elements in one bytes object. Immutable. `size`: its bytes as one of Redis's nodes."""
+
+    __slots__ = ("count", "data", "ends", "size", "stride")
+
+    def __init__(self, elements: Sequence[bytes], size: int) -> None:
+        self.data = data = b"".join(elements)  # one element alone is shared, not copied
+        self.count = len(elements)
+        self.size = size
+        self.stride = stride = len(elements[0])
+        self.ends: array[int] | None = None
+        lengths = list(map(len, elements))
+        if lengths.count(stride) != len(lengths):
+            self.ends = array("H" if len(data) < 1 << 16 else "I", accumulate(lengths))
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.elements())
+
+    def elements(self) -> Sequence[bytes]:
+        """All elements. About 30 ns each, 80 when their lengths differ."""
+        if self.count == 1:
+            return (self.data,)
+        if self.ends is None:
+            return _splitter(self.stride, self.count)(self.data)
+        data, start, elements = self.data, 0, []
+        for end in self.ends:
+            elements.append(data[start:end])
+            start = end
+        return elements
+
+    def element(self, index: int) -> bytes:
+        """The element at `index`, counted from 0. O(1)."""
+        if self.ends is None:
+            return self.data[index * self.stride : (index + 1) * self.stride]
+        return self.data[self.ends[index - 1] if index else 0 : self.ends[index]]
+
+    def slice(self, start: int, stop: int) -> Sequence[bytes]:
+        """The elements from `start` to `stop`, exclusive."""
+        if stop - start == self.count:
+            return self.elements()
+        return [self.element(index) for index in range(start, stop)]
+
+    def may_hold(self, element: bytes) -> bool:
+        """False if `element` is certainly not here. Far cheaper than taking the chunk apart."""
+        return element in self.data
+
+    def memory_bytes(self) -> int:
+        """About what the chunk takes, its place in the chain included."""
+        size = 160 + len(self.data)
+        return size if self.ends is None else size + 80 + self.ends.itemsize * self.count
+
+    def check(self) -> None:
+        """Assert the invariants."""
+        elements = self.elements()
+        assert len(elements) == self.count > 0
+        assert b"".join(elements) == self.data
+        if self.ends is None:
+            assert self.stride * self.count == len(self.data)
+        else:
+            assert self.ends[-1] == len(self.data)
+        assert self.size in (len(self.data), HEADER_BYTES + sum(entries_bytes(elements)))

@@ -1,0 +1,224 @@
+"""The append-only file: what the engine sees of persistence.
+
+    aof = AppendOnlyFile(Path("data/appendonlydir"))
+    aof.open()                    # finds the files
+    aof.load(execute, progress)   # batches of commands, oldest first
+    aof.start(now_ms)             # from here on it can be written
+    aof.append_effect(0, argv)    # or append(raw) for a client's own bytes
+    aof.flush(now_ms)             # once per tick and from a timer
+    aof.begin_rewrite(commands, now_ms); aof.poll(now_ms)
+    aof.close(now_ms)
+
+The parts: `manifest` and `logset` (which files), `grammar` and `loader` (reading), `encoding` and `writer`
+(writing), `rewrite` and `snapshot` (starting afresh), all of them over `files` (the disk).
+
+Errors: `AofError` says why the log cannot be used. `SyncError`, one of them, means that the server has to
+stop, whichever method raises it. A log that cannot be written is not an exception but a state: `flush`
+answers False and `error` says why, until a later flush succeeds.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from respq.effects.encoding import encode, select
+from respq.effects.files import AofError, Files
+from respq.effects.loader import Execute, Loader, Progress
+from respq.effects.logset import LogSet
+from respq.effects.rewrite import History, Rewrite, should_rewrite
+from respq.effects.snapshot import Commands, ForkedSnapshot, TakeSnapshot
+from respq.effects.writer import EVERYSEC, LogWriter
+from respq.keyspace import Run
+from respq.protocol import Argv
+
+log = logging.getLogger(__name__)
+
+
+class AppendOnlyFile:
+    """The log in `directory`, which belongs to this process alone."""
+
+    def __init__(
+        self,
+        directory: Path,
+        filename: str = "appendonly.aof",
+        *,
+        fsync: str = EVERYSEC,
+        files: Files | None = None,
+        take_snapshot: TakeSnapshot = ForkedSnapshot,
+    ) -> None:
+        self._files = files or Files()
+        self._set = LogSet(self._files, directory, filename)
+        self._take_snapshot = take_snapshot
+        self._rewrite: Rewrite | None = None
+        self._rewrite_began_ms = 0
+        self._older_bytes = 0  # length of all files of the log but the one being written
+        self._history = History()
+        self.writer = LogWriter(self._files, fsync)
+        self.append = self.writer.append  # bytes for the selected database; no call in between
+        self.selected_db: int | None = None  # what the log's last SELECT says; None: none in this file
+        self.base_bytes = 0  # length of the log after the last rewrite, which growth is measured by
+
+    # -- starting ----------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Find the files of the log, or that there are none yet."""
+        with self._explained("cannot open the log"):
+            self._set.open()
+
+    def load(self, execute: Execute, progress: Progress | None = None, *, truncate: bool = True) -> int:
+        """Execute the log; return the number of commands. `truncate`: a torn end is cut off.
+
+        `execute` gets batches: whole transactions, MULTI and EXEC included, and a SELECT at the start of
+        each file. It raises `CommandFailedError` for what cannot be executed. `progress` gets the bytes
+        read and the total, after each MiB.
+        """
+        with self._explained("cannot read the log"):
+            paths = [self._set.path(file) for file in self._set.manifest.files]
+            total = sum(map(self._files.size, paths))
+            loader = Loader(self._files, execute, progress, total)
+            for path in paths:
+                loader.load(path, last=path == paths[-1], truncate=truncate)
+            return loader.commands
+
+    def start(self, now_ms: int) -> None:
+        """Make the log ready to be written, after `load`."""
+        with self._explained("cannot write the log"):
+            self._set.complete()
+            increment = self._set.path(self._set.manifest.increments[-1])
+            size = self._files.size(increment)
+            self.writer.switch(self._files.open_append(increment), increment, size)
+            self._measure()
+            base = self._set.manifest.base
+            self.base_bytes = self._files.size(self._set.path(base)) if base else 0
+            self._set.delete_history()
+            self.writer.flush(now_ms)
+
+    @contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            place = error.filename or self._set.directory
+            raise AofError(f"{place}: {what}: {error.strerror}") from error
+
+    def _measure(self) -> None:
+        paths = [self._set.path(file) for file in self._set.manifest.files]
+        older = [path for path in paths if path != self.writer.path and self._files.exists(path)]
+        self._older_bytes = sum(map(self._files.size, older))
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def append_effect(self, db: int, argv: Argv | Run) -> None:
+        """Log one command, or a run of them, to be executed in database `db`."""
+        if db != self.selected_db:
+            self.append(select(db))
+            self.selected_db = db
+        if argv.__class__ is Run:
+            self.append(b"".join(map(encode, argv)))
+        else:
+            self.append(encode(argv))  # type: ignore[arg-type]
+
+    def flush(self, now_ms: int) -> bool:
+        """Write the tick; return whether its output may leave. See `LogWriter.flush`."""
+        return self.writer.flush(now_ms)
+
+    @property
+    def error(self) -> OSError | None:
+        """Why the log cannot be written at present: then writes are refused."""
+        return self.writer.error
+
+    @property
+    def current_bytes(self) -> int:
+        """Length of all files of the log."""
+        return self._older_bytes + self.writer.size
+
+    def close(self, now_ms: int) -> None:
+        """Write and sync everything and let go of the files. Raises `AofError` if that is impossible."""
+        self.cancel_rewrite()
+        with self._explained("cannot close the log"):
+            self.writer.close(now_ms)
+
+    # -- rewriting ---------------------------------------------------------------------------------
+
+    @property
+    def rewriting(self) -> bool:
+        """Whether a rewrite is going on."""
+        return self._rewrite is not None
+
+    def wants_rewrite(self, now_ms: int, percentage: int, min_bytes: int) -> bool:
+        """Tell whether the log has grown enough for an automatic rewrite, and none failed lately."""
+        if self._rewrite is not None or self.error or now_ms < self._history.retry_at_ms:
+            return False
+        return should_rewrite(self.current_bytes, self.base_bytes, percentage, min_bytes)
+
+    def begin_rewrite(self, commands: Commands, now_ms: int) -> None:
+        """Start a rewrite; `commands` yields the data set and runs in a copy of this process.
+
+        To be called between ticks, when every effect of what has been executed has been appended. After
+        `open` without `load` and `start` it switches the log on: all files of before become history.
+        """
+        if self._rewrite is not None:
+            raise AofError("a rewrite is already going on")
+        try:
+            if self.writer.is_open:
+                if not self.writer.flush(now_ms, force=True):
+                    raise AofError(f"{self.writer.path}: cannot rewrite what cannot be written")
+                self.writer.sync()
+            self._rewrite = Rewrite(self._set, self.writer, self._take_snapshot, commands)
+        except AofError as error:
+            log.error("%s", error)
+            self._history.note(False, now_ms)
+            raise
+        finally:
+            self.selected_db = None  # perhaps a new file, even if the rewrite failed
+            self._measure()
+        self._rewrite_began_ms = now_ms
+
+    def poll(self, now_ms: int) -> bool | None:
+        """Look after the rewrite, from a timer: None if there is nothing to say, else how it ended."""
+        ended = self._rewrite.poll() if self._rewrite is not None else None
+        if self._rewrite is None or ended is None:
+            return None
+        self._history.last_private_bytes = self._rewrite.private_bytes
+        self._history.last_seconds = max(0, now_ms - self._rewrite_began_ms) // 1000
+        self._history.note(ended, now_ms)
+        self._rewrite = None
+        if ended:
+            self._measure()
+            self.base_bytes = self.current_bytes
+            log.info("rewrote the log: %d bytes", self.current_bytes)
+        return ended
+
+    def cancel_rewrite(self) -> None:
+        """Stop the rewrite, if there is one; the log stays valid."""
+        if self._rewrite is not None:
+            self._rewrite.cancel()
+            self._rewrite = None
+
+    # -- INFO --------------------------------------------------------------------------------------
+
+    def info(self, now_ms: int) -> dict[str, int | str]:
+        """Return the `aof_` fields of INFO's section persistence, in Redis's order."""
+        seconds = (now_ms - self._rewrite_began_ms) // 1000 if self.rewriting else -1
+        history = self._history
+        return {
+            "aof_enabled": 1,
+            "aof_rewrite_in_progress": int(self.rewriting),
+            "aof_rewrite_scheduled": 0,
+            "aof_last_rewrite_time_sec": history.last_seconds,
+            "aof_current_rewrite_time_sec": seconds,
+            "aof_last_bgrewrite_status": "ok" if history.last_ok else "err",
+            "aof_rewrites": history.finished,
+            "aof_rewrites_consecutive_failures": history.failures_in_a_row,
+            "aof_last_write_status": "err" if self.error else "ok",
+            "aof_last_cow_size": history.last_private_bytes,
+            "aof_current_size": self.current_bytes,
+            "aof_base_size": self.base_bytes,
+            "aof_pending_rewrite": 0,
+            "aof_buffer_length": self.writer.buffered,
+            "aof_pending_bio_fsync": int(self.writer.syncing),
+            "aof_delayed_fsync": self.writer.delayed_fsyncs,
+        }

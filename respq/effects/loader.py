@@ -1,0 +1,271 @@
+"""Reading the log: the base and the increments, as batches of commands, in bounded memory.
+
+A file is read a MiB at a time and each piece is handed over as one batch, together with the end of the
+piece before. Only a command larger than that, or a transaction, is held in memory as a whole: commands
+between MULTI and EXEC are handed over when EXEC has been seen, because a transaction is done whole or not
+at all. Every file starts in database 0, which a SELECT in front of it says.
+
+What may be wrong with a file, and what follows (redis-server 8.2.3, differences marked):
+
+- The last file ends within a command or a transaction: the server died while writing. With
+  `aof-load-truncated yes` it is cut back to where that began, with a warning, otherwise refused.
+- Any other file ends so: refused. (Redis cuts it all the same, refuses once, and starts the second time
+  with the loss in the middle.)
+- Anything else is damage and refused with file and offset. That includes what looks like a torn end only
+  because a length is wrong: if whole commands follow in what would be cut off, it is not cut off. (Redis
+  cuts.)
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
+
+from respq.effects.files import AofError, Files, datasync
+from respq.effects.grammar import FormatError, declared_size, parse, parse_strictly
+from respq.protocol import Argv
+
+Execute = Callable[[list[Argv]], None]
+Progress = Callable[[int, int], None]  # bytes read so far, and in total
+
+_READ_BYTES = 1 << 20
+_RDB_SIGNATURES = (b"REDIS", b"VALKEY")
+_RDB_ADVICE = "let its server rewrite the log with aof-use-rdb-preamble no"
+_COMMAND_START = re.compile(rb"\r\n(?=\*[1-9]\d*\r\n\$\d+\r\n)")
+_RESYNC_COMMANDS = 3  # whole commands in a row behind a "torn" one: then its length is wrong
+
+log = logging.getLogger(__name__)
+
+
+class CommandFailedError(Exception):
+    """What `Execute` raises for a command that cannot be executed; `index` counts within the batch."""
+
+    def __init__(self, index: int, reason: str) -> None:
+        super().__init__(reason)
+        self.index = index
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A command in a file: the `ordinal`-th after `offset`, which is the start of one."""
+
+    offset: int
+    ordinal: int
+
+
+def is_rdb(files: Files, path: Path) -> bool:
+    """Tell whether a file begins as an RDB file does."""
+    fd = files.open_read(path)
+    try:
+        return files.read(fd, 8, 0).startswith(_RDB_SIGNATURES)
+    finally:
+        files.close(fd)
+
+
+class Loader:
+    """Reads one file after the other. `bytes_done` of `bytes_total` have been read."""
+
+    def __init__(self, files: Files, execute: Execute, progress: Progress | None, bytes_total: int) -> None:
+        self.files = files
+        self.execute = execute
+        self.progress = progress
+        self.bytes_total = bytes_total
+        self.bytes_done = 0
+        self.commands = 0
+
+    def load(self, path: Path, *, last: bool, truncate: bool) -> None:
+        """Execute the file at `path`; cut it if it is the `last` one, torn, and `truncate` allows that."""
+        fd = self.files.open_read(path)
+        try:
+            end = _FileLoad(self, path, fd).run()
+        finally:
+            self.files.close(fd)
+        if end is not None:
+            self._cut(path, end, last=last, truncate=truncate)
+
+    def _cut(self, path: Path, end: int, *, last: bool, truncate: bool) -> None:
+        torn = f"{path}: ends in the middle of a command or transaction that begins at offset {end}"
+        if not last:
+            raise AofError(f"{torn}, but is not the last file of the log")
+        if not truncate:
+            raise AofError(
+                f"{torn}; aof-load-truncated yes would start without it, after cutting the file there"
+            )
+        size = self.files.size(path)
+        log.warning("%s; cutting off %d bytes (aof-load-truncated yes)", torn, size - end)
+        fd = self.files.open_append(path)
+        try:
+            self.files.truncate(fd, end)
+            datasync(self.files, fd, path)
+        finally:
+            self.files.close(fd)
+
+
+class _FileLoad:
+    """The state of reading one file."""
+
+    def __init__(self, loader: Loader, path: Path, fd: int) -> None:
+        self.loader = loader
+        self.files = loader.files
+        self.path = path
+        self.fd = fd
+        self.size = self.files.size(path)
+        self.held: list[Argv] = []  # a transaction whose EXEC has not been read
+        self.held_at = Position(0, 0)
+
+    def run(self) -> int | None:
+        """Execute all; return None, or the offset of the command or transaction that the file ends in."""
+        if is_rdb(self.files, self.path):
+            raise AofError(f"{self.path}: is an RDB file, which cannot be read yet; {_RDB_ADVICE}")
+        self._execute([[b"SELECT", b"0"]], None)
+        offset = 0
+        data = b""
+        while (wanted := self._wanted(data, offset)) and (
+            part := self.files.read(self.fd, wanted, offset + len(data))
+        ):
+            self._advance(len(part))
+            data += part
+            commands, used = self._parse(data, offset)
+            self._deliver(commands, offset)
+            offset += used
+            data = data[used:]
+        if data:
+            self._refuse_damage(data, offset)
+        if self.held:
+            return self._locate(self.held_at)
+        return offset if data else None
+
+    def _wanted(self, data: bytes, offset: int) -> int:
+        """Return how much to read behind `data`, which holds no complete command; 0 if it never will.
+
+        A command larger than a piece is read in pieces that double, so that it is not parsed too often.
+        """
+        if len(data) < _READ_BYTES:
+            return _READ_BYTES
+        missing = declared_size(data) - len(data)
+        if offset + len(data) + missing > self.size:
+            return 0
+        return max(_READ_BYTES, min(missing, len(data)))
+
+    def _parse(self, data: bytes, offset: int) -> tuple[list[Argv], int]:
+        try:
+            return parse(data)
+        except FormatError as error:
+            raise self._bad(offset + error.offset, str(error)) from None
+
+    def _bad(self, offset: int, reason: str) -> AofError:
+        return AofError(f"{self.path}: offset {offset}: {reason}")
+
+    def _advance(self, count: int) -> None:
+        self.loader.bytes_done += count
+        if self.loader.progress is not None:
+            self.loader.progress(self.loader.bytes_done, self.loader.bytes_total)
+
+    # -- transactions ------------------------------------------------------------------------------
+
+    def _deliver(self, commands: list[Argv], offset: int) -> None:
+        """Execute what is complete and hold the rest; the first command stands at `offset`."""
+        self.loader.commands += len(commands)
+        at, held = Position(offset, 0), len(self.held)
+        if held:
+            if not _names(commands) & {b"EXEC"}:
+                self.held += commands
+                return
+            commands, at, self.held = self.held + commands, self.held_at, []
+        if b"MULTI" in _names(commands):
+            begin = _open_transaction(commands)
+            if begin < held:
+                self.held_at = Position(at.offset, at.ordinal + begin)
+            else:
+                self.held_at = Position(offset, begin - held)
+            commands, self.held = commands[:begin], commands[begin:]
+        self._execute(commands, at)
+
+    def _execute(self, commands: list[Argv], at: Position | None) -> None:
+        if not commands:
+            return
+        try:
+            self.loader.execute(commands)
+        except CommandFailedError as error:
+            if at is None:
+                raise
+            place = self._locate(Position(at.offset, at.ordinal + error.index))
+            raise self._bad(place, str(error)) from error
+
+    # -- saying where ------------------------------------------------------------------------------
+
+    def _locate(self, position: Position) -> int:
+        """Return the offset of a command, by reading again up to it."""
+        offset, ordinal = position.offset, position.ordinal
+        data = b""
+        while part := self.files.read(self.fd, max(_READ_BYTES, len(data)), offset + len(data)):
+            data += part
+            used, ordinal = _skip(data, ordinal)
+            offset += used
+            data = data[used:]
+            if ordinal < 0:
+                break
+        return offset
+
+    def _refuse_damage(self, data: bytes, offset: int) -> None:
+        """Raise if the incomplete command at `offset` is not torn but has a wrong length or count."""
+        for match in _COMMAND_START.finditer(data):
+            if _whole_commands(data, match.end()) >= _RESYNC_COMMANDS:
+                raise self._bad(
+                    offset,
+                    "a command that declares to be longer than the file, with whole commands in it"
+                    f" from offset {offset + match.end()}; damaged rather than torn",
+                )
+
+
+def _names(commands: list[Argv]) -> set[bytes]:
+    """Return the names of the commands, in capitals."""
+    return {name.upper() for name in set(map(itemgetter(0), commands))}
+
+
+def _open_transaction(commands: list[Argv]) -> int:
+    """Return the index of the MULTI that no EXEC follows, or the number of commands if there is none."""
+    for index in range(len(commands) - 1, -1, -1):
+        name = commands[index][0].upper()
+        if name == b"EXEC":
+            break
+        if name == b"MULTI":
+            return index
+    return len(commands)
+
+
+def _skip(data: bytes, count: int) -> tuple[int, int]:
+    """Skip annotations and up to `count` commands; return the bytes skipped and how many are to go.
+
+    -1 means that the command after the last of them begins right there.
+    """
+    offset = 0
+    while True:
+        if data[offset : offset + 1] == b"#":
+            end = data.find(b"\n", offset) + 1
+            if not end:
+                return offset, count
+            offset = end
+        elif offset < len(data) and count == 0:
+            return offset, -1
+        elif (found := parse_strictly(data, offset)) is None:
+            return offset, count
+        else:
+            offset, count = found[1], count - 1
+
+
+def _whole_commands(data: bytes, offset: int) -> int:
+    """Return how many complete commands stand in a row at `offset`, counted up to what proves the point."""
+    for count in range(_RESYNC_COMMANDS):
+        try:
+            found = parse_strictly(data, offset)
+        except FormatError:
+            return 0
+        if found is None:
+            return count
+        offset = found[1]
+    return _RESYNC_COMMANDS

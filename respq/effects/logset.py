@@ -1,0 +1,166 @@
+"""The directory of the log and the set of files in it, as the manifest has them.
+
+What is found at the start, and what becomes of it (seen on redis-server 8.2.3 unless marked):
+
+- No set: an empty base and an empty increment are created. If files that look like parts of a log are
+  there without a manifest, and not empty, starting is refused. (Redis empties them.)
+- `appendonly.aof` beside the directory, from before Redis 7, and no set: it becomes the base. The manifest
+  is written first, then the file moved; a manifest with a base of that name that is not there yet says that
+  the move is still to be done.
+- History: deleted once loading has succeeded. Temporary files of an interrupted rewrite: deleted. (Redis
+  leaves them.) Parts of a set that no manifest lists, left by a rewrite killed between two steps: left; the
+  next rewrite uses the same names.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from respq.effects import manifest
+from respq.effects.files import AofError, Files, discard, sync_directory
+from respq.effects.loader import is_rdb
+from respq.effects.manifest import BASE, LogFile, Manifest
+from respq.effects.writer import LogWriter
+
+log = logging.getLogger(__name__)
+
+
+class LogSet:
+    """The files of the log. Methods may raise `OSError`; then the set on disk is the one before."""
+
+    def __init__(self, files: Files, directory: Path, filename: str) -> None:
+        self.files = files
+        self.directory = directory
+        self.filename = filename
+        self.manifest = Manifest()
+
+    def path(self, file: LogFile) -> Path:
+        """Return where a file of the set is."""
+        return self.directory / file.name
+
+    @property
+    def _manifest_path(self) -> Path:
+        return self.directory / f"{self.filename}.manifest"
+
+    @property
+    def _joining_path(self) -> Path:
+        return self.directory / f"temp-{self.filename}.incr"
+
+    # -- at the start ------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Find the set, as the module's docstring says; raise `AofError` if it is not sound."""
+        self.files.make_directory(self.directory)
+        self._tidy()
+        found = manifest.load(self.files, self._manifest_path)
+        self.manifest = found or Manifest()
+        if self._has_old_style():
+            self._upgrade()
+        if not self.manifest.files:
+            self._refuse_orphans()
+        for file in self.manifest.files:
+            if not self.files.exists(self.path(file)):
+                raise AofError(f"{self.path(file)}: is listed in the manifest, but missing")
+
+    def _tidy(self) -> None:
+        rewritten = re.compile(r"temp-rewriteaof-.*\.aof")
+        known = (self._joining_path.name, f"temp-{self._manifest_path.name}")
+        for name in self.files.names(self.directory):
+            if name in known or rewritten.fullmatch(name):
+                discard(self.files, self.directory / name)
+
+    def _has_old_style(self) -> bool:
+        if not self.files.exists(self.directory.parent / self.filename):
+            return False
+        if not self.manifest.files:
+            return True
+        old = LogFile(self.filename, 1, BASE)
+        return self.manifest.files == (old,) and not self.files.exists(self.path(old))
+
+    def _upgrade(self) -> None:
+        old, base = self.directory.parent / self.filename, LogFile(self.filename, 1, BASE)
+        if is_rdb(self.files, old):
+            raise AofError(f"{old}: begins with an RDB file, which cannot be read yet")
+        self.replace(Manifest(base))
+        self.files.rename(old, self.path(base))
+        sync_directory(self.files, self.directory)
+        sync_directory(self.files, old.parent)
+        log.info("%s: moved into %s", old, self.directory)
+
+    def _refuse_orphans(self) -> None:
+        part = re.compile(re.escape(self.filename) + r"\.\d+\.(base|incr)\.(aof|rdb)")
+        for name in self.files.names(self.directory):
+            if part.fullmatch(name) and self.files.size(self.directory / name):
+                raise AofError(
+                    f"{self._manifest_path}: missing or empty, but there is {name};"
+                    " restore the manifest, or move the file away to start without its data"
+                )
+
+    def complete(self) -> None:
+        """Create what a set needs to be written to."""
+        if self.manifest.increments:
+            return
+        new = self.manifest
+        if new.base is None:
+            new = replace(new, base=new.next_base(self.filename))
+            self._create_empty(new.base)
+        increment = new.next_increment(self.filename, 0)
+        self._create_empty(increment)
+        sync_directory(self.files, self.directory)
+        self.replace(new.with_increment(increment))
+
+    def _create_empty(self, file: LogFile | None) -> None:
+        if file is not None:
+            self.files.close(self.files.create(self.path(file)))
+
+    # -- changes -----------------------------------------------------------------------------------
+
+    def replace(self, new: Manifest) -> None:
+        """Make `new` the set. Raises `SyncError` if it may not be so after a loss of power."""
+        manifest.store(self.files, self._manifest_path, new)
+        self.manifest = new
+
+    def next_increment(self, start_offset: int) -> LogFile:
+        """Name the increment that comes next."""
+        return self.manifest.next_increment(self.filename, start_offset)
+
+    def add(self, increment: LogFile, writer: LogWriter) -> None:
+        """Add an empty increment and let `writer`, which has synced everything, go on in it."""
+        path = self.path(increment)
+        fd = self.files.create(path)
+        try:
+            sync_directory(self.files, self.directory)
+            self.replace(self.manifest.with_increment(increment))
+        except OSError:
+            self.files.close(fd)
+            discard(self.files, path)
+            raise
+        writer.switch(fd, path, 0)
+
+    def begin_joining(self, writer: LogWriter) -> None:
+        """Let `writer` go on in a temporary increment; what it still holds, the snapshot has as well."""
+        self.complete()
+        writer.forget()
+        writer.switch(self.files.create(self._joining_path), self._joining_path, 0)
+
+    def join(self, increment: LogFile, writer: LogWriter) -> None:
+        """Give the temporary increment its name, if that is what `writer` writes to."""
+        if writer.path == self._joining_path:
+            writer.sync()
+            self.files.rename(self._joining_path, self.path(increment))
+            writer.path = self.path(increment)
+
+    def delete_history(self) -> None:
+        """Delete the files that a rewrite has replaced; what cannot be deleted stays listed."""
+        if not self.manifest.history:
+            return
+        try:
+            for file in self.manifest.history:
+                if self.files.exists(self.path(file)):
+                    self.files.remove(self.path(file))
+            self.replace(replace(self.manifest, history=()))
+        except OSError as error:
+            log.warning("%s: cannot delete superfluous files: %s", self.directory, error)

@@ -1,0 +1,211 @@
+"""The data set as commands, written to a file by a child process while the server goes on.
+
+A fork gives the child the memory as it was at that moment, for the price of the pages that either side
+changes afterwards. In CPython that is many: reading an object changes its reference count. Packed chunks
+(one object for hundreds of messages) keep it bearable; a walk without fork is a different `Snapshot`, for
+which everything behind this interface stays as it is.
+
+The child holds nothing of its parent: no socket (a port in use after the server died), no lock on the data
+directory, no wake-up pipe for signals. It dies with the parent, by request to the kernel on Linux and by
+looking for it elsewhere. It takes no lock, logs nothing, and leaves by `os._exit`, so no exit handler or
+`finally` of the server runs in it. What it has to say, a size or a complaint, goes through a pipe.
+
+Since 3.12 Python warns about forking with threads running: a lock that another thread holds at that moment
+stays locked in the child for ever. Ours wait for the disk and own no lock that the child takes (those of
+Python itself, and of malloc, are made whole after a fork), so the warning is silenced here, knowingly.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from respq.effects.encoding import encode, select
+from respq.effects.files import Files, write_all
+from respq.protocol import Argv
+
+Commands = Callable[[], Iterable[tuple[int, Argv]]]  # yields (database, command) for the whole data set
+Check = Callable[[], None]
+
+_CHUNK_BYTES = 256 * 1024
+_SYNC_BYTES = 4 << 20  # written between two syncs: a sync at the end alone would stall the parent's
+_PR_SET_PDEATHSIG = 1
+
+
+class Stored(Protocol):
+    """What a rewrite needs to know of a value."""
+
+    expires_ms: int
+
+    def rebuild(self, key: bytes) -> Iterator[Argv]:
+        """Yield the commands that recreate the value."""
+        ...
+
+
+def dataset_commands(
+    databases: Iterable[tuple[int, Iterable[tuple[bytes, Stored]]]],
+) -> Iterator[tuple[int, Argv]]:
+    """Yield the commands that recreate `databases`, given as (number, (key, value) pairs)."""
+    for db, items in databases:
+        for key, value in items:
+            for argv in value.rebuild(key):
+                yield db, argv
+            if value.expires_ms:
+                yield db, [b"PEXPIREAT", key, b"%d" % value.expires_ms]
+
+
+def write_base(files: Files, path: Path, commands: Commands, check: Check) -> None:
+    """Write the data set to a new file and sync it; `check` is called now and then and may raise."""
+    fd = files.create(path)
+    try:
+        selected = None
+        parts: list[bytes] = []
+        size = unsynced = 0
+        for db, argv in commands():
+            part = encode(argv)
+            if db != selected:
+                part = select(db) + part
+                selected = db
+            parts.append(part)
+            size += len(part)
+            if size >= _CHUNK_BYTES:
+                check()
+                write_all(files, fd, b"".join(parts))
+                unsynced += size
+                parts, size = [], 0
+                if unsynced >= _SYNC_BYTES:
+                    files.datasync(fd)
+                    unsynced = 0
+        write_all(files, fd, b"".join(parts))
+        files.datasync(fd)
+    finally:
+        files.close(fd)
+
+
+class Snapshot(Protocol):
+    """A data set being written, whoever does it."""
+
+    def poll(self) -> bool | None:
+        """Return None while it is being written, then whether it succeeded."""
+        ...
+
+    def cancel(self) -> None:
+        """Stop writing; return when nothing will be written any more."""
+        ...
+
+    @property
+    def report(self) -> str:
+        """What went wrong."""
+        ...
+
+    @property
+    def private_bytes(self) -> int:
+        """Memory that the writing cost, if known, once it is done."""
+        ...
+
+
+TakeSnapshot = Callable[[Files, Path, Commands], Snapshot]
+
+
+class ForkedSnapshot:
+    """A snapshot written by a child process."""
+
+    def __init__(self, files: Files, path: Path, commands: Commands) -> None:
+        self.report = ""
+        self.private_bytes = 0
+        self._result: bool | None = None
+        die_with_parent = _prepare_death_signal()
+        self._pipe, pipe = os.pipe()
+        try:
+            self._pid = _fork()
+        except OSError:
+            os.close(self._pipe)
+            os.close(pipe)
+            raise
+        if self._pid == 0:
+            _be_child(pipe, die_with_parent, lambda check: write_base(files, path, commands, check))
+        os.close(pipe)
+
+    def poll(self) -> bool | None:
+        """Return None while the child is at work, then whether it succeeded."""
+        if self._result is None:
+            self._reap(os.WNOHANG)
+        return self._result
+
+    def cancel(self) -> None:
+        """Kill the child and wait for its end."""
+        if self._result is None:
+            os.kill(self._pid, signal.SIGKILL)
+            self._reap(0)
+
+    def _reap(self, options: int) -> None:
+        try:
+            pid, status = os.waitpid(self._pid, options)
+        except ChildProcessError:  # somebody else has waited for it
+            pid, status = self._pid, -1
+        if pid == 0:
+            return
+        said = os.read(self._pipe, 4096).decode("utf-8", "replace")
+        os.close(self._pipe)
+        self._result = status == 0 and said.isdecimal()
+        if self._result:
+            self.private_bytes = int(said)
+        else:
+            self.report = said or f"the process that wrote it ended with status {status}"
+
+
+def _fork() -> int:
+    gc.freeze()  # so that a collection in either process touches, and copies, nothing older
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
+def _prepare_death_signal() -> Callable[[], None]:
+    """Return what the child calls first so that it ends with its parent; libraries are loaded here."""
+    parent = os.getpid()
+    prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+
+    def arm() -> None:
+        if prctl is not None:
+            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it died before the request
+            os._exit(1)
+
+    return arm
+
+
+def _be_child(pipe: int, die_with_parent: Check, work: Callable[[Check], None]) -> None:
+    """Do `work` in the child, report through `pipe`, and exit."""
+    status = 1
+    try:
+        die_with_parent()
+        gc.disable()
+        signal.set_wakeup_fd(-1)  # the parent's: our signals are none of its business
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the parent decides
+        os.closerange(3, pipe)
+        os.closerange(pipe + 1, os.sysconf("SC_OPEN_MAX"))
+        work(die_with_parent)
+        os.write(pipe, b"%d" % _private_bytes())
+        status = 0
+    except BaseException as error:  # noqa: BLE001  # nothing may run on into the parent's code
+        os.write(pipe, f"{type(error).__name__}: {error}".encode()[:4096])
+    finally:
+        os._exit(status)
+
+
+def _private_bytes() -> int:
+    """Return how much memory the fork has cost so far, 0 where the system does not say."""
+    try:
+        text = Path("/proc/self/smaps_rollup").read_text()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("Private_Dirty"))

@@ -1,0 +1,274 @@
+"""Writing the log: what a tick appended goes out in one write, and to the disk as `appendfsync` says.
+
+Three positions in the log, counted in bytes since the start of the process and through all changes of file:
+`position` (appended) ≥ `written` (in the kernel: survives kill -9) ≥ `synced` (survives loss of power).
+Output may leave when what it has seen is covered: by `written` under everysec and no, by `synced` under
+always.
+
+**A write that fails** (no space, I/O error, a short write that cannot be completed) is undone: the file is
+cut back to its last good length, so that it ends between ticks and anybody can load it; the data stay in
+memory, `error` is set, and `flush` tries again, at most ten times a second. If the cut fails as well, the
+bytes that did get out are a prefix of what has to follow, so they count as written and the next attempt
+goes on behind them: the file is whole again once it succeeds, and if the server dies before, it is an
+ordinary torn end.
+
+**A sync that fails** raises `SyncError`, at once under always, at the next flush under everysec, and again
+at each later call. See `files` for why nothing else would be honest.
+
+**everysec** syncs on one thread that does nothing else. While a sync is running, a write to the same file
+may block the caller for as long as it takes; so, as in Redis, writing is put off for up to two seconds and
+then done regardless, counted in `delayed_fsyncs`. Meanwhile `flush` answers False, and the output of those
+ticks waits: a reply never overtakes its write.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from queue import SimpleQueue
+
+from respq.effects.files import AofError, Files, SyncError, datasync, write_some
+
+ALWAYS, EVERYSEC, NO = "always", "everysec", "no"
+
+_SYNC_INTERVAL_MS = 1000
+_POSTPONE_MAX_MS = 2000
+_RETRY_INTERVAL_MS = 100
+_COMPLAIN_INTERVAL_MS = 30_000
+
+log = logging.getLogger(__name__)
+
+
+class Syncer:
+    """A thread that syncs one file at a time. It starts with the first sync and ends with `close`."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._jobs: SimpleQueue[tuple[int, Path, int] | None] = SimpleQueue()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._thread: threading.Thread | None = None
+        self.synced = 0  # log position that the last successful sync covers
+        self.failure: SyncError | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a sync is running."""
+        return not self._idle.is_set()
+
+    def start(self, fd: int, path: Path, position: int) -> None:
+        """Sync `fd`, which holds the log up to `position`; only while not `busy`."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="respq-sync", daemon=True)
+            self._thread.start()
+        self._idle.clear()
+        self._jobs.put((fd, path, position))
+
+    def wait(self) -> None:
+        """Return when no sync is running: before its file may be closed."""
+        self._idle.wait()
+
+    def close(self) -> None:
+        """End the thread."""
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            fd, path, position = job
+            try:
+                datasync(self._files, fd, path)
+                self.synced = position
+            except SyncError as error:
+                self.failure = error
+            self._idle.set()
+
+
+class LogWriter:
+    """Appends to the last file of the log."""
+
+    def __init__(self, files: Files, fsync: str) -> None:
+        self.fsync = fsync  # ALWAYS, EVERYSEC or NO; may be changed at any time
+        self.written = 0
+        self.size = 0  # length of the current file
+        self.error: OSError | None = None  # why the last write failed; None once one has succeeded
+        self.delayed_fsyncs = 0
+        self._files = files
+        self._syncer = Syncer(files)
+        self._buffer: list[bytes] = []
+        self._fd = -1
+        self.path = Path()  # of the current file
+        self._synced = 0
+        self._failure: SyncError | None = None
+        self._last_sync_ms = 0
+        self._postponed_since_ms: int | None = None
+        self._retry_at_ms = 0
+        self._complained_at_ms: int | None = None
+        self.append = self._buffer.append  # a bound method of the list: one call less on the hot path
+
+    @property
+    def buffered(self) -> int:
+        """How many bytes were appended and not written."""
+        return sum(map(len, self._buffer))
+
+    @property
+    def position(self) -> int:
+        """How many bytes were appended."""
+        return self.written + self.buffered
+
+    @property
+    def synced(self) -> int:
+        """How many bytes are on stable storage."""
+        return max(self._synced, self._syncer.synced)
+
+    @property
+    def syncing(self) -> bool:
+        """Whether a sync is running on the thread."""
+        return self._syncer.busy
+
+    # -- once per tick -----------------------------------------------------------------------------
+
+    def flush(self, now_ms: int, *, force: bool = False) -> bool:
+        """Write what was appended; return whether all of it has been written (and, under always, synced).
+
+        To be called after every tick and from a timer (it is what starts the sync of the last tick before
+        a pause, and what retries). `force` neither puts off nor waits before a retry. Raises `SyncError`.
+        """
+        self._raise_failure()
+        if self._buffer:
+            if not force and (self._must_wait(now_ms) or self._should_postpone(now_ms)):
+                return False
+            self._postponed_since_ms = None
+            if not self._write(now_ms):
+                return False
+        if self.fsync == ALWAYS:
+            self._sync_now()
+        elif self.fsync == EVERYSEC:
+            self._sync_if_due(now_ms)
+        return True
+
+    def _must_wait(self, now_ms: int) -> bool:
+        return self.error is not None and 0 <= self._retry_at_ms - now_ms <= _RETRY_INTERVAL_MS
+
+    def _should_postpone(self, now_ms: int) -> bool:
+        if self.fsync != EVERYSEC or not self._syncer.busy:
+            return False
+        if self._postponed_since_ms is None:
+            self._postponed_since_ms = now_ms
+        if 0 <= now_ms - self._postponed_since_ms < _POSTPONE_MAX_MS:
+            return True
+        self.delayed_fsyncs += 1
+        log.warning("%s: a sync takes more than two seconds: is the disk busy?", self.path)
+        return False
+
+    def _sync_if_due(self, now_ms: int) -> None:
+        due = not 0 <= now_ms - self._last_sync_ms < _SYNC_INTERVAL_MS
+        if due and self.synced < self.written and not self._syncer.busy:
+            self._last_sync_ms = now_ms
+            self._syncer.start(self._fd, self.path, self.written)
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def _write(self, now_ms: int) -> bool:
+        data = self._buffer[0] if len(self._buffer) == 1 else b"".join(self._buffer)
+        done = 0
+        try:
+            while done < len(data):
+                done += write_some(self._files, self._fd, memoryview(data)[done:] if done else data)
+        except OSError as error:
+            self._undo(data, done)
+            self._note_error(error, now_ms)
+            return False
+        self._account(done)
+        self._buffer.clear()
+        if self.error is not None:
+            log.warning("%s: writing again, %d bytes late", self.path, done)
+            self.error = None
+        return True
+
+    def _account(self, count: int) -> None:
+        self.size += count
+        self.written += count
+
+    def _undo(self, data: bytes, done: int) -> None:
+        """Cut off what a failed write left behind, or, failing that, go on behind it next time."""
+        try:
+            self._files.truncate(self._fd, self.size)
+        except OSError:
+            self._account(done)
+            data = data[done:]
+        self._buffer[:] = [data]
+
+    def _note_error(self, error: OSError, now_ms: int) -> None:
+        since = self._complained_at_ms
+        if self.error is None or since is None or now_ms - since >= _COMPLAIN_INTERVAL_MS:
+            self._complained_at_ms = now_ms
+            log.error("%s: cannot write, will retry: %s", self.path, error.strerror)
+        self.error = error
+        self._retry_at_ms = now_ms + _RETRY_INTERVAL_MS
+
+    # -- syncing -----------------------------------------------------------------------------------
+
+    def sync(self) -> None:
+        """Return when everything written is on stable storage. Raises `SyncError`."""
+        self._syncer.wait()
+        self._raise_failure()
+        self._sync_now()
+
+    def _sync_now(self) -> None:
+        if self.synced < self.written:
+            try:
+                datasync(self._files, self._fd, self.path)
+            except SyncError as error:
+                self._failure = error
+                raise
+            self._synced = self.written
+
+    def _raise_failure(self) -> None:
+        failure = self._failure or self._syncer.failure
+        if failure is not None:
+            raise failure
+
+    # -- files -------------------------------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a file to write to."""
+        return self._fd >= 0
+
+    def forget(self) -> None:
+        """Count what is buffered as written: it is not needed, something else holds it."""
+        self.written += self.buffered
+        self._buffer.clear()
+        self.error = None
+
+    def switch(self, fd: int, path: Path, size: int) -> None:
+        """Go on in another file of `size` bytes; the present one must be synced and all of it written."""
+        self._close_file()
+        self._fd, self.path, self.size = fd, path, size
+        self._synced = self.written
+
+    def close(self, now_ms: int) -> None:
+        """Write and sync all, then close. Raises `AofError` if that cannot be done."""
+        try:
+            if self.is_open:
+                if not self.flush(now_ms, force=True):
+                    raise AofError(f"{self.path}: {self.buffered} bytes could not be written")
+                self.sync()
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Close without writing or syncing; what is buffered is dropped."""
+        self._close_file()
+        self._buffer.clear()
+        self._syncer.close()
+
+    def _close_file(self) -> None:
+        self._syncer.wait()
+        if self._fd >= 0:
+            self._files.close(self._fd)
+            self._fd = -1

@@ -25,6 +25,7 @@ LAYERS = (
     {"cli"},
     {"web", "net"},
     {"engine"},
+    {"tables"},
     {"commands"},
     {"command"},
     {"scripting"},
@@ -34,7 +35,7 @@ LAYERS = (
     {"datatypes"},
     {"protocol"},
     {"log"},
-    {"config", "clock", "errors", "deadlines"},
+    {"config", "clock", "errors", "deadlines", "glob"},
     {"__init__"},  # the version
 )
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}

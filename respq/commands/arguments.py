@@ -85,12 +85,13 @@ def parse_db(word: bytes, databases: int) -> int:
 class Options:
     """The words from `argv[at]` on: iterate over the names in upper case, take what belongs to each.
 
-    options = Options(argv, 3)
-    for name in options:
-        if name == b"COUNT":
-            count = parse_int(options.value())
-        else:
-            raise syntax_error()
+        for name in (options := Options(argv, 3)):
+            if name == b"COUNT":
+                count = parse_int(options.value())
+            else:
+                raise syntax_error()
+
+    Names come one at a time, so one is refused before the words behind it are read.
     """
 
     __slots__ = ("_argv", "at")

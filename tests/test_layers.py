@@ -107,20 +107,14 @@ def test_every_module_has_its_place_in_the_layers() -> None:
 def test_a_module_imports_only_from_layers_behind_its_own(name: str) -> None:
     level = LEVEL[unit(name)]
     wrong = {
-        found
-        for found in own_imports(name)
-        if unit(found) != unit(name) and LEVEL[unit(found)] <= level
+        found for found in own_imports(name) if unit(found) != unit(name) and LEVEL[unit(found)] <= level
     }
     assert not wrong, f"{name} is left of, or beside, what it imports"
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_sockets_time_and_clients_stay_where_they_belong(name: str) -> None:
-    wrong = {
-        found
-        for found in outside_imports(name)
-        if unit(name) not in RESERVED.get(found, {unit(name)})
-    }
+    wrong = {found for found in outside_imports(name) if unit(name) not in RESERVED.get(found, {unit(name)})}
     assert not wrong
 
 

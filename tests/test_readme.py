@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import pytest
 
 from tests import readme
+from tests.ports import free_port
 from tests.readme import QUEUE, TOUR
-
-
-@pytest.fixture
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_two_commands_set_everything_up() -> None:
@@ -42,11 +35,11 @@ def test_every_block_is_run_by_some_test() -> None:
 
 
 @pytest.mark.timeout(120)
-def test_a_job_survives_its_worker_and_the_server(tmp_path: Path, free_port: int) -> None:
+def test_a_job_survives_its_worker_and_the_server(tmp_path: Path) -> None:
     for text in readme.under(QUEUE, "python"):
         name = text.partition("\n")[0].removeprefix("# ")
         (tmp_path / name).write_text(text, encoding="utf-8")
-    with readme.shell(tmp_path, free_port) as shell:
+    with readme.shell(tmp_path, free_port()) as shell:
         for text in readme.under(QUEUE, "console"):
             for command, output in readme.steps(text):
                 assert shell.run(command) == output, command

@@ -7,9 +7,10 @@ the case's seed, so a case is repeated by its seed and shrunk by leaving steps o
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from compat.oracle.wire import Argv, render
@@ -36,13 +37,14 @@ class Case:
     resp: int = 2
     seed: int = 0
     clients: int = 1
-    setup: Sequence[Argv] = field(default=())  # by another client, before
+    setup: Sequence[Argv] = ()  # by another client, before
+    pauses: Mapping[int, int] = field(default_factory=dict)  # ms that pass before a turn (spread)
 
     def commands(self, client: int) -> list[Argv]:
         return [step.argv for step in self.steps if step.client == client]
 
     def with_steps(self, steps: Sequence[Step]) -> Case:
-        return Case(steps, self.delivery, self.resp, self.seed, self.clients, self.setup)
+        return replace(self, steps=steps)
 
     def turns(self, ids: Sequence[int]) -> list[list[tuple[int, bytes]]]:
         """The writes of every turn, in order, as (client, bytes)."""
@@ -57,7 +59,7 @@ class Case:
     def _split(self, data: bytes) -> list[bytes]:
         rng = random.Random(self.seed)
         cuts = sorted({0, len(data), *(rng.randrange(len(data) + 1) for _ in range(6))})
-        return [data[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+        return [data[a:b] for a, b in itertools.pairwise(cuts)]
 
     def _spread(self, ids: Sequence[int]) -> list[list[tuple[int, bytes]]]:
         turns: dict[int, dict[int, bytes]] = {}
@@ -65,6 +67,10 @@ class Case:
             writes = turns.setdefault(turn, {})
             writes[client] = writes.get(client, b"") + render(with_ids(argv, ids))
         return [list(turns[turn].items()) for turn in sorted(turns)]
+
+    def pauses_ms(self) -> list[int]:
+        """What passes before each element of `turns`."""
+        return [self.pauses.get(turn, 0) for turn in sorted({step.turn for step in self.steps})]
 
 
 def with_ids(argv: Argv, ids: Sequence[int]) -> Argv:

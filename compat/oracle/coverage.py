@@ -11,7 +11,7 @@ from compat.oracle.grammar.family import Command, Family
 from compat.oracle.grammar.tree import Argument
 from compat.oracle.wire import Node
 
-EMPTY = (b"*", [])
+EMPTY: Node = (b"*", [])
 
 
 class Coverage:
@@ -93,5 +93,6 @@ class Coverage:
 
 
 def _left_out(choice: str, left_out: Sequence[str]) -> bool:
-    """Whether a choice, or the one it is a part of, is not made on purpose."""
-    return any(choice == name or choice.startswith(name.partition(".")[2] + ".") for name in left_out)
+    """Whether a choice, or the alternative that it is a part of, is not made on purpose."""
+    inside = tuple(f"{name.partition('.')[2]}." for name in left_out)
+    return choice in left_out or choice.startswith(inside)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import select
 import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -162,7 +163,8 @@ class ProcessTarget:
             pass
 
     def _run_spread(self, peers: list[Peer], case: Case, ids: Sequence[int]) -> list[bytes]:
-        for writes in case.turns(ids):
+        for writes, pause_ms in zip(case.turns(ids), case.pauses_ms(), strict=True):
+            time.sleep(pause_ms / 1000)
             self._until_pong(PING)
             with self.server.frozen():
                 for client, data in writes:

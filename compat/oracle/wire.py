@@ -55,7 +55,7 @@ def _bulk(kind: bytes, data: bytes, at: int, size: int) -> tuple[Node, int]:
 
 
 def _aggregate(kind: bytes, data: bytes, at: int, size: int) -> tuple[Node, int]:
-    nodes = []
+    nodes: list[Node] = []
     for _ in range(size * 2 if kind in b"%|" else size):
         node, at = parse(data, at)
         nodes.append(node)
@@ -64,7 +64,8 @@ def _aggregate(kind: bytes, data: bytes, at: int, size: int) -> tuple[Node, int]
 
 def parse_all(data: bytes) -> list[Node]:
     """Every reply in `data`; a rest that is no complete reply becomes a node of kind `?`."""
-    nodes, at = [], 0
+    nodes: list[Node] = []
+    at = 0
     while at < len(data):
         try:
             node, at = parse(data, at)
@@ -94,10 +95,11 @@ def plain(node: Node) -> Any:
     return None if kind == b"_" else payload
 
 
-def show(node: Node) -> str:
+def show(node: Node, limit: int = 300) -> str:
     """One line for a report."""
     kind, payload = node
     if isinstance(payload, list):
-        return f"{kind.decode()}[{', '.join(map(show, payload))}]"
-    text = "nil" if payload is None else repr(payload)[1:]
-    return kind.decode() + (text if len(text) <= 200 else f"{text[:200]}… ({len(payload)} bytes)")
+        text = f"[{', '.join(show(item) for item in payload[:40])}]"
+    else:
+        text = "nil" if payload is None else repr(payload)[1:]
+    return kind.decode() + (text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)")

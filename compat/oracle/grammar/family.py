@@ -46,6 +46,7 @@ class Rule:
     extra: Sequence[Argv] = ()
     extra_chance: float = 0.1
     option: float = OPTION
+    damage: bool = True
     left_out: Sequence[str] = ()  # choices of the tree that are not made, with a reason beside
 
 
@@ -113,8 +114,8 @@ class Sentences:
         choices: list[str] = []
         self._writers[name](argv, choices)
         chance = self._chance()
-        if chance < DAMAGE:
-            argv = argv[:-1] if len(argv) > 1 and chance < DAMAGE / 2 else [*argv, BRIEF]
+        if chance < DAMAGE and rule.damage:
+            argv = argv[:-1] if len(argv) > 2 and chance < DAMAGE / 2 else [*argv, BRIEF]
             choices = []
         elif chance > 0.97:
             argv[0] = argv[0].lower()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from compat.oracle.grammar.connection import SUBCOMMAND
 from compat.oracle.grammar.family import ARITY, NOT_INTEGER, SYNTAX, Family, Rule
 from compat.oracle.grammar.lists import NO_KEY
-from compat.oracle.grammar.strings import FAR_MS, FAR_S
+from compat.oracle.grammar.strings import LATER
 
 COMMANDS = [
     *[b"get", b"SET", b"lpush", b"blmpop", b"lmove", b"client|kill", b"config|get", b"exec"],
@@ -52,12 +53,14 @@ SERVER = Family(
             errors=GETKEYS_ERRORS,
             extra=[[b"COMMAND", b"GETKEYS", *query] for query in QUERIES],
             extra_chance=0.95,
+            left_out=("arg",),  # given in whole commands only
         ),
         "COMMAND|GETKEYSANDFLAGS": Rule(
             1,
             errors=GETKEYS_ERRORS,
             extra=[[b"COMMAND", b"GETKEYSANDFLAGS", *query] for query in QUERIES],
             extra_chance=0.95,
+            left_out=("arg",),  # given in whole commands only
         ),
         "COMMAND|HELP": Rule(0.3, errors=(ARITY,)),
         "COMMAND|INFO": Rule(1, option=1),
@@ -75,7 +78,7 @@ SERVER = Family(
         "CONFIG|SET": Rule(
             1,
             {"parameter": [b"timeout", b"slowlog-max-len"], "value": [b"0", b"100", b"100", b"x"]},
-            errors=(ARITY, SET_ERROR, "ERR Unknown option or number of arguments for CONFIG SET"),
+            errors=(ARITY, SYNTAX, SET_ERROR, "ERR Unknown option or number of arguments"),
             extra=[
                 [b"CONFIG", b"SET", b"nope", b"1"],
                 [b"CONFIG", b"SET", b"databases", b"4"],
@@ -114,7 +117,7 @@ SERVER = Family(
             {"section": [b"server", b"clients", b"stats", b"keyspace", b"all", b"nope", b"memory"]},
         ),
         "LASTSAVE": Rule(0.3, errors=(ARITY,)),
-        "LOLWUT": Rule(0.3, {"version": [b"5", b"6", b"8", b"x"]}),
+        "LOLWUT": Rule(0.3, {"version": [b"5", b"6", b"8", b"x"]}, errors=(NOT_INTEGER,)),
         "MEMORY|USAGE": Rule(
             1,
             {"count": [b"0", b"5", b"-1", b"x"]},
@@ -124,7 +127,7 @@ SERVER = Family(
         "SLOWLOG|GET": Rule(
             0.7,
             {"count": [b"0", b"1", b"-1", b"-2", b"x", b"10"]},
-            errors=(ARITY, "ERR count should be greater than or equal to -1", NOT_INTEGER),
+            errors=(ARITY, "ERR count should be greater than or equal to -1", NOT_INTEGER, SUBCOMMAND),
         ),
         "SLOWLOG|LEN": Rule(0.3, errors=(ARITY,)),
         "SLOWLOG|RESET": Rule(0.3, errors=(ARITY,)),
@@ -157,7 +160,7 @@ SERVER = Family(
     keys=[b"k1", b"k2", b"l1", b"gone"],
     dbs=(0, 1, 2),
     others={
-        "SET": Rule(1, {"integer": [b"100"], "unix-time-seconds": FAR_S, "unix-time-milliseconds": FAR_MS}),
+        "SET": Rule(1, LATER),
         "RPUSH": Rule(1),
         "SELECT": Rule(0.7),
         "MULTI": Rule(0.2),

@@ -32,6 +32,12 @@ SECONDS = [b"1000", b"100000"] * 6 + [b"0", b"-1", b"x", b"9223372036854775807",
 MILLISECONDS = [b"1000000", b"100000000"] * 6 + [b"0", b"-1", b"x", b"9223372036854775807"]
 FAR_S = [b"99999999999"]
 FAR_MS = [b"99999999999000"]
+LATER = {  # values for SET in other families: nothing expires in a run
+    "seconds": [b"1000"],
+    "milliseconds": [b"1000000"],
+    "unix-time-seconds": FAR_S,
+    "unix-time-milliseconds": FAR_MS,
+}
 UNIX_SECONDS = FAR_S * 6 + [b"1", b"0", b"-1", b"x", b"9223372036854775807"]
 UNIX_MILLISECONDS = FAR_MS * 6 + [b"1", b"0", b"-1", b"x", b"9223372036854775807"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compat.oracle.grammar.family import ARITY, Family, Rule
-from compat.oracle.grammar.strings import FAR_MS, FAR_S
+from compat.oracle.grammar.strings import LATER
 
 KEYS = [b"k1"] * 3 + [b"k2"] * 3 + [b"n1"] * 2 + [b"l1"] * 3 + [b"gone"]
 
@@ -17,6 +17,7 @@ TRANSACTIONS = Family(
                 ARITY,
                 "ERR EXEC without MULTI",
                 "EXECABORT Transaction discarded because of previous errors",
+                "EXECABORT Transaction discarded because of: wrong number of arguments",
             ),
         ),
         "DISCARD": Rule(1, errors=(ARITY, "ERR DISCARD without MULTI")),
@@ -40,7 +41,7 @@ TRANSACTIONS = Family(
     keys=[b"k1", b"k2", b"n1", b"l1", b"gone"],
     dbs=(0, 1),
     others={
-        "SET": Rule(3, {"integer": [b"100"], "unix-time-seconds": FAR_S, "unix-time-milliseconds": FAR_MS}),
+        "SET": Rule(3, LATER),
         "GET": Rule(2),
         "INCR": Rule(2, {"key": [b"n1"] * 5 + [b"k1", b"l1"]}),
         "INCRBY": Rule(1, {"key": [b"n1", b"k2"]}),

@@ -11,7 +11,7 @@ from compat.oracle.wire import Node, plain
 
 @dataclass(frozen=True)
 class Argument:
-    """One node of the tree; `kind` is key, string, integer, oneof, block, pure-token …"""
+    """One node of the tree; `kind` is key, string, integer, oneof, block, or pure-token, among others."""
 
     name: str
     kind: str
@@ -40,10 +40,15 @@ class Argument:
         """Names of everything a caller may choose: optional arguments, and alternatives."""
         if self.optional:
             yield self.name
+        yield from self._inner_choices()
+
+    def _inner_choices(self) -> Iterator[str]:
         for part in self.parts:
             if self.kind == "oneof":
                 yield f"{self.name}.{part.name}"
-            yield from part.choices()
+                yield from part._inner_choices()
+            else:
+                yield from part.choices()
 
 
 def read_trees(docs: Node) -> dict[str, tuple[Argument, ...]]:

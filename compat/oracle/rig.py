@@ -1,0 +1,70 @@
+"""Puts families, targets and coverage together, for the tests and for the command line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from compat.oracle.compare import Difference
+from compat.oracle.coverage import Coverage
+from compat.oracle.grammar import FAMILIES
+from compat.oracle.grammar.family import Family
+from compat.oracle.grammar.tree import Argument, read_trees
+from compat.oracle.runner import Failure, Runner
+from compat.oracle.targets import ProcessTarget, Target
+from compat.oracle.wire import render
+from compat.servers import Server
+
+Trees = dict[str, tuple[Argument, ...]]
+MANY = 25  # failures after which a run gives up
+
+
+def restore_bytes(family: Family) -> bytes:
+    """What brings a server back to where a case of this family starts, besides FLUSHALL."""
+    return b"".join(map(render, family.restore))
+
+
+def trees_of(reference: Server) -> Trees:
+    """The syntax of every command, from the oracle."""
+    target = ProcessTarget(reference)
+    try:
+        return read_trees(target.ask(b"COMMAND", b"DOCS"))
+    finally:
+        target.control.close()
+
+
+def runner_for(family: Family, trees: Trees, reference: Server, subject: Target) -> Runner:
+    return Runner(family, trees, ProcessTarget(reference, restore_bytes(family)), subject)
+
+
+def run_family(runner: Runner, seed: int, sequences: int) -> list[Failure]:
+    """Run many sequences; one failure of each kind is kept."""
+    kinds: dict[tuple[str, str, str], Failure] = {}
+    for failure in runner.failures(range(seed * 1_000_000, seed * 1_000_000 + sequences)):
+        kinds.setdefault(_kind(failure.difference), failure)
+        if len(kinds) >= MANY:
+            break
+    return list(kinds.values())
+
+
+def _kind(difference: Difference) -> tuple[str, str, str]:
+    return difference.command, difference.expected[:40], difference.found[:40]
+
+
+def summary(failures: list[Failure]) -> str:
+    """All failures, and which commands they concern."""
+    commands = Counter(failure.difference.command for failure in failures)
+    text = "\n\n".join(map(str, failures))
+    return f"{text}\n\n{len(failures)} kinds of difference: {dict(commands)}" if failures else ""
+
+
+def write_report(coverage: Coverage) -> Path:
+    """Leave the coverage report beside this file; it is not committed."""
+    path = Path(__file__).with_name(f"coverage-{coverage.family.name}.txt")
+    coverage.write(path)
+    return path
+
+
+def families(names: list[str]) -> Iterator[Family]:
+    return (FAMILIES[name] for name in names or FAMILIES)

@@ -35,7 +35,8 @@ LAYERS = (
     {"datatypes"},
     {"protocol"},
     {"log"},
-    {"config", "clock", "errors", "deadlines", "glob"},
+    {"config"},
+    {"clock", "errors", "deadlines", "glob", "lockfile", "words"},
     {"__init__"},  # the version
 )
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}

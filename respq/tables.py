@@ -14,13 +14,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from respq.clock import stopwatch_ns
+from respq.errors import CommandError
 from respq.protocol import Argv
 from respq.protocol.resp import QUEUED
 from respq.state import (
     Client,
+    Closing,
     Entry,
     Flag,
+    Gate,
     Handler,
+    Parked,
     Rejected,
     Server,
     SlowEntry,
@@ -28,11 +32,11 @@ from respq.state import (
     Table,
 )
 
-# Refuses a command by raising, or parks its client; sees every command before its handler.
-Gate = Callable[[Client, Argv, Spec], None]
 Wrapper = Callable[[Spec, Handler], Handler]
 
 MANY_WORDS = 64  # a FAST command with more is timed like one that is not
+KEYSPACE = Flag.WRITE | Flag.READONLY | Flag.MAY_REPLICATE
+REDACTED = b"(redacted)"
 RUN_AT_ONCE = {"MULTI", "EXEC", "DISCARD", "WATCH", "QUIT", "RESET"}  # inside MULTI
 SLOW_LOG_WORDS = 32  # words of a command that the slow log keeps
 SLOW_LOG_BYTES = 128  # bytes of a word
@@ -44,15 +48,11 @@ class Tables:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.gates: dict[str, Gate] = {}
-        self._built: dict[tuple[bool, bool, bool], Table] = {}
+        self._built: dict[tuple[bool, bool, bool, bool], Table] = {}
 
     def of(self, client: Client) -> Table:
         """The table for the client's present mode."""
-        return self._table(client.authenticated, client.queued is not None, client.muted)
-
-    def for_execution(self, client: Client) -> Table:
-        """The table with which EXEC executes what was queued."""
-        return self._table(client.authenticated, False, False)
+        return self._table(client.authenticated, client.queued is not None, client.muted, client.monitoring)
 
     def set_gate(self, name: str, gate: Gate | None) -> None:
         """Put up a gate before every command, or take it away."""
@@ -68,15 +68,17 @@ class Tables:
         for client in self.server.clients.values():
             client.table = self.of(client)
 
-    def _table(self, authenticated: bool, queueing: bool, muted: bool) -> Table:
-        key = (authenticated, queueing, muted)
+    def _table(self, authenticated: bool, queueing: bool, muted: bool, monitoring: bool) -> Table:
+        key = (authenticated, queueing, muted, monitoring)
         table = self._built.get(key)
         if table is None:
-            wrappers = self._wrappers(authenticated, queueing, muted)
+            wrappers = self._wrappers(authenticated, queueing, muted, monitoring)
             table = self._built[key] = self._build(wrappers, queueing)
         return table
 
-    def _wrappers(self, authenticated: bool, queueing: bool, muted: bool) -> list[Wrapper]:
+    def _wrappers(
+        self, authenticated: bool, queueing: bool, muted: bool, monitoring: bool
+    ) -> list[Wrapper]:
         """Innermost first."""
         wrappers: list[Wrapper] = []
         threshold_us = self.server.config.slowlog_log_slower_than
@@ -88,6 +90,8 @@ class Tables:
             wrappers.append(_queueing)
         for gate in self.gates.values():
             wrappers.append(lambda spec, handler, gate=gate: _gated(gate, spec, handler))  # type: ignore[misc]
+        if monitoring:
+            wrappers.append(_spectating)
         if not authenticated:
             wrappers.append(_locked)
         if muted:
@@ -103,19 +107,25 @@ class Tables:
         return table
 
     def _entry(self, spec: Spec, wrappers: list[Wrapper], queueing: bool) -> Entry:
-        if spec.handler is None:
+        if spec.subcommands:
             subentries = {
                 sub.name.partition("|")[2].lower().encode(): self._entry(sub, wrappers, queueing)
                 for sub in spec.subcommands.values()
             }
-            return _dispatcher(spec, subentries), spec.fewest, spec.most, NOT_COUNTED, None
+            alone = self._wrapped(spec, wrappers) if spec.handler is not None else None
+            return _dispatcher(spec, subentries, alone), spec.fewest, spec.most, NOT_COUNTED, None
         fast = Flag.FAST in spec.flags
-        handler = spec.handler if fast else _timed(self.server, spec, spec.handler)
-        for wrap in wrappers:
-            handler = wrap(spec, handler)
+        handler = self._wrapped(spec, wrappers)
         most = min(spec.most, MANY_WORDS) if fast else spec.most
         counted = NOT_COUNTED if queueing and spec.name not in RUN_AT_ONCE else spec
         return handler, spec.fewest, most, counted, None if wrappers else spec.bulk
+
+    def _wrapped(self, spec: Spec, wrappers: list[Wrapper]) -> Handler:
+        assert spec.handler is not None
+        handler = spec.handler if Flag.FAST in spec.flags else _timed(self.server, spec, spec.handler)
+        for wrap in wrappers:
+            handler = wrap(spec, handler)
+        return handler
 
     def many_words(self, spec: Spec, handler: Handler) -> Handler:
         """A FAST command with very many words takes its time: the same handler with a stopwatch."""
@@ -137,10 +147,14 @@ def wrong_arity(spec: Spec) -> Rejected:
     return Rejected(f"wrong number of arguments for '{spec.fullname}' command")
 
 
-def _dispatcher(spec: Spec, entries: dict[bytes, Entry]) -> Handler:
-    """The handler of a container: looks up the subcommand. Counts its calls."""
+def _dispatcher(spec: Spec, entries: dict[bytes, Entry], alone: Handler | None) -> Handler:
+    """The handler of a container: looks up the subcommand and counts its calls. `alone` answers to the name
+    without a subcommand, where that is a command.
+    """
 
     def dispatch(c: Client, argv: Argv) -> bytes:
+        if alone is not None and len(argv) == 1:
+            return alone(c, argv)
         entry = entries.get(argv[1]) or entries.get(argv[1].lower())
         if entry is None:
             shown = argv[1][:128].decode("latin-1")
@@ -148,7 +162,17 @@ def _dispatcher(spec: Spec, entries: dict[bytes, Entry]) -> Handler:
         handler, fewest, most, counted, _ = entry
         if not fewest <= len(argv) <= most:
             raise wrong_arity(spec.subcommands[f"{spec.name}|{argv[1].decode('latin-1').upper()}"])
-        reply = handler(c, argv)
+        if counted is not NOT_COUNTED:
+            c.last_spec = counted
+        try:
+            reply = handler(c, argv)
+        except Rejected:
+            counted.rejected_calls += 1
+            raise
+        except CommandError:
+            counted.calls += 1
+            counted.failed_calls += 1
+            raise
         counted.calls += 1
         return reply
 
@@ -183,7 +207,7 @@ def note_slow(c: Client, argv: Argv, spec: Spec, elapsed_us: int) -> None:
         server.next_slow_id,
         server.clock.now_ms // 1000,
         elapsed_us,
-        _shortened(argv),
+        _shortened(redacted(argv)),
         c.transport.address(),
         c.name,
     )
@@ -207,29 +231,62 @@ def _shortened(argv: Argv) -> Argv:
 
 
 def _monitored(spec: Spec, handler: Handler) -> Handler:
-    """Show the command to the clients in MONITOR before it is executed."""
+    """Show the command to the clients in MONITOR once it has been executed, or waits; when it is retried,
+    it has been shown. To the client itself the line comes behind the reply.
+    """
     if Flag.SKIP_MONITOR in spec.flags or Flag.ADMIN in spec.flags:
         return handler
 
     def monitored(c: Client, argv: Argv) -> bytes:
-        show_monitors(c, argv)
-        return handler(c, argv)
+        if c.parked is not None:
+            return handler(c, argv)
+        try:
+            reply = handler(c, argv)
+        except (CommandError, Closing, Parked):
+            show_monitors(c, argv)
+            raise
+        line = show_monitors(c, argv, but=c)
+        return reply + line if c.monitoring else reply
 
     return monitored
 
 
-def show_monitors(c: Client, argv: Argv) -> None:
-    """Send one line about a command to every client in MONITOR."""
+def show_monitors(c: Client, argv: Argv, but: Client | None = None) -> bytes:
+    """Send one line about a command to every client in MONITOR, `but` one; return the line."""
     now_us = c.server.clock.now_us
-    words = b" ".join([quoted(word) for word in argv])
-    head = b"+%d.%06d [%d %b] " % (
+    line = b"+%d.%06d [%d %b] %b\r\n" % (
         now_us // 1_000_000,
         now_us % 1_000_000,
         c.db.index,
         c.transport.address().encode(),
+        b" ".join([quoted(word) for word in redacted(argv)]),
     )
     for monitor in c.server.monitors:
-        monitor.send(head + words + b"\r\n")
+        if monitor is not but:
+            monitor.send(line)
+    return line
+
+
+def redacted(argv: Argv) -> Argv:
+    """The command without its passwords, for MONITOR and the slow log."""
+    name = argv[0].upper()
+    hidden: list[int] = []
+    if name == b"AUTH":
+        hidden = list(range(1, len(argv)))
+    elif name == b"HELLO":
+        at = 2
+        while at < len(argv):
+            option, left = argv[at].upper(), len(argv) - at - 1
+            if option == b"AUTH" and left >= 2:
+                hidden += (at + 1, at + 2)
+                at += 3
+            elif option == b"SETNAME" and left:
+                at += 2
+            else:
+                break
+    elif name == b"CONFIG" and len(argv) > 1 and argv[1].upper() == b"SET":
+        hidden = [at for at in range(3, len(argv), 2) if argv[at - 1].lower() == b"requirepass"]
+    return [REDACTED if at in hidden else word for at, word in enumerate(argv)] if hidden else argv
 
 
 _ESCAPES = {
@@ -268,6 +325,17 @@ def _not_in_multi(c: Client, argv: Argv) -> bytes:
     raise Rejected("Command not allowed inside a transaction")
 
 
+def flags_of(c: Client, spec: Spec) -> Flag:
+    """The flags that decide whether a gate is open: for EXEC also those of all that is queued."""
+    flags = spec.flags
+    if spec.name == "EXEC":
+        for argv in c.queued or ():
+            queued = c.server.find_spec(argv)
+            if queued is not None:
+                flags |= queued.flags
+    return flags
+
+
 def _gated(gate: Gate, spec: Spec, handler: Handler) -> Handler:
     def gated(c: Client, argv: Argv) -> bytes:
         gate(c, argv, spec)
@@ -288,17 +356,36 @@ def _locked(spec: Spec, handler: Handler) -> Handler:
     return locked
 
 
+def _spectating(spec: Spec, handler: Handler) -> Handler:
+    """A client in MONITOR may not look at keys itself."""
+    if not spec.flags & KEYSPACE:
+        return handler
+
+    def refuse(c: Client, argv: Argv) -> bytes:
+        raise Rejected("Replica can't interact with the keyspace")
+
+    return refuse
+
+
 def _muted(spec: Spec, handler: Handler) -> Handler:
     """After CLIENT REPLY OFF, or for the one command behind SKIP. Errors are dropped by the engine."""
     if spec.name == "CLIENT|REPLY":
-        return handler
+        return lambda c, argv: _if_heard(c, handler(c, argv))
 
     def muted(c: Client, argv: Argv) -> bytes:
-        handler(c, argv)
+        try:
+            handler(c, argv)
+        except Closing:
+            raise Closing from None
         end_skip(c)
         return b""
 
     return muted
+
+
+def _if_heard(c: Client, reply: bytes) -> bytes:
+    """The reply to CLIENT REPLY itself, which may just have ended the silence."""
+    return b"" if c.muted else reply
 
 
 def end_skip(c: Client) -> None:

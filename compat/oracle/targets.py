@@ -140,16 +140,21 @@ class ProcessTarget:
     def _greet(self, peers: list[Peer], case: Case) -> list[int]:
         for argv in case.setup:
             self.ask(*argv)
-        ids = []
-        with_ids = case.delivery == SPREAD or needs_ids(case.steps)
-        for peer in peers:
-            if with_ids:
-                peer.send(b"CLIENT ID\r\n")
-                ids.append(int(peer.answer()[1]))
-            if case.resp == 3:
+        ids = self._ids(peers) if case.delivery == SPREAD or needs_ids(case.steps) else []
+        if case.resp == 3:
+            for peer in peers:
                 peer.send(b"HELLO 3\r\n")
                 peer.answer()
         return ids
+
+    def _ids(self, peers: list[Peer]) -> list[int]:
+        for peer in peers:
+            peer.send(b"CLIENT ID\r\n")
+        answers = [peer.answer() for peer in peers]
+        if any(kind == b"-" for kind, _ in answers):  # not authenticated; the last ones to come in
+            clients = self.ask(b"CLIENT", b"LIST")[1].splitlines()[-len(peers) :]
+            return [int(line.split()[0].removeprefix(b"id=")) for line in clients]
+        return [int(number) for _, number in answers]
 
     def _run_alone(self, peer: Peer, case: Case, ids: Sequence[int]) -> None:
         """Deliver and read until the reply to a command of our own, which nothing can suppress."""

@@ -115,7 +115,8 @@ class Sentences:
         self._writers[name](argv, choices)
         chance = self._chance()
         if chance < DAMAGE and rule.damage:
-            argv = argv[:-1] if len(argv) > 2 and chance < DAMAGE / 2 else [*argv, BRIEF]
+            words = name.count("|") + 1
+            argv = argv[:-1] if len(argv) > words and chance < DAMAGE / 2 else [*argv, BRIEF]
             choices = []
         elif chance > 0.97:
             argv[0] = argv[0].lower()

@@ -127,7 +127,7 @@ SERVER = Family(
         "SLOWLOG|GET": Rule(
             0.7,
             {"count": [b"0", b"1", b"-1", b"-2", b"x", b"10"]},
-            errors=(ARITY, "ERR count should be greater than or equal to -1", NOT_INTEGER, SUBCOMMAND),
+            errors=("ERR count should be greater than or equal to -1", NOT_INTEGER, SUBCOMMAND),
         ),
         "SLOWLOG|LEN": Rule(0.3, errors=(ARITY,)),
         "SLOWLOG|RESET": Rule(0.3, errors=(ARITY,)),

@@ -1,0 +1,71 @@
+"""Random sequences of every family: the replies, the keyspace and the log are those of redis-server.
+
+Most sequences run against the engine in this process, in every way of delivery; one in PROCESS_SHARE
+runs against respq as a process as well, through its sockets and its event loop.
+
+ORACLE_SEED and ORACLE_SEQUENCES choose others than the default; coverage is asserted from
+FULL_RUN sequences on. A failure names its seed: `python -m compat.oracle` runs it again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from compat.oracle.engine_target import EngineTarget
+from compat.oracle.grammar import FAMILIES
+from compat.oracle.grammar.family import Family
+from compat.oracle.rig import Trees, restore_bytes, run_family, runner_for, summary, trees_of, write_report
+from compat.oracle.targets import ProcessTarget
+from compat.servers import Server
+
+SEED = int(os.environ.get("ORACLE_SEED", "1"))
+SEQUENCES = int(os.environ.get("ORACLE_SEQUENCES", "2000"))
+PROCESS_SHARE = 20
+FULL_RUN = 1500
+SUCCESS = 0.6
+UNREPEATED = 0.005  # of all sequences; more would mean that something is decided by chance
+
+every_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+
+
+@pytest.fixture(scope="module")
+def trees(reference: Server) -> Trees:
+    return trees_of(reference)
+
+
+@pytest.fixture
+def engine(tmp_path: Path, family: Family) -> Iterator[EngineTarget]:
+    target = EngineTarget(tmp_path, restore_bytes(family))
+    yield target
+    target.close()
+
+
+@pytest.mark.timeout(900)
+@every_family
+def test_the_engine_does_what_redis_does(
+    family: Family, trees: Trees, reference: Server, engine: EngineTarget
+) -> None:
+    runner = runner_for(family, trees, reference, engine)
+    failures = run_family(runner, SEED, SEQUENCES)
+    write_report(runner.coverage)
+    assert not failures, summary(failures)
+    assert runner.unrepeated <= max(1, SEQUENCES * UNREPEATED)
+    assert runner.coverage.success >= SUCCESS
+    assert runner.coverage.unlisted() == []
+    if SEQUENCES >= FULL_RUN:
+        assert runner.coverage.missing() == []
+
+
+@pytest.mark.timeout(300)
+@every_family
+def test_the_server_does_what_redis_does(
+    family: Family, trees: Trees, reference: Server, respq_server: Server
+) -> None:
+    subject = ProcessTarget(respq_server, restore_bytes(family))
+    runner = runner_for(family, trees, reference, subject)
+    failures = run_family(runner, SEED, max(1, SEQUENCES // PROCESS_SHARE))
+    assert not failures, summary(failures)

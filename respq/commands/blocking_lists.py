@@ -1,0 +1,130 @@
+"""Lists: the commands that wait for an element.
+
+They are the other list commands plus `Client.park`: when a list under one of the keys changes, the
+client that has waited longest executes its command again from the start, so each rule stands in one
+place. What they log is the pop or the move that was done. Source: redis-server 8.2.3, observed.
+"""
+
+from __future__ import annotations
+
+from respq.command import (
+    BLOCKING,
+    DENYOOM,
+    MOVABLEKEYS,
+    WRITE,
+    Argv,
+    Client,
+    Keys,
+    command,
+    keys,
+)
+from respq.commands.arguments import parse_timeout_s
+from respq.commands.lists import MOVE, is_left, move, pop_first, pop_words
+from respq.datatypes.lists import ListValue
+
+ALL_BUT_LAST = (keys(1, -2, 1, "RW access delete"),)
+
+
+def _woken_for_nothing(c: Client, names: list[bytes]) -> bool:
+    """Say whether a client that waits goes on waiting.
+
+    Only a list wakes it. Another type under one of its keys is an error when the command is sent,
+    and again when a list under another key wakes it, but not by itself.
+    """
+    return c.parked is not None and not any(isinstance(c.db.get(name), ListValue) for name in names)
+
+
+def _pop_or_park(
+    c: Client, argv: Argv, names: list[bytes], left: bool, count: int | None, timeout: bytes
+) -> bytes:
+    """BLPOP, BRPOP and BLMPOP."""
+    timeout_ms = parse_timeout_s(timeout, c.server.clock.now_ms)
+    if not _woken_for_nothing(c, names) and (reply := pop_first(c, names, left, count)):
+        return reply
+    return c.park(argv, [(c.db, name) for name in names], timeout_ms, c.enc.null_array)
+
+
+@command(
+    "BLPOP",
+    arity=-3,
+    flags=WRITE | BLOCKING,
+    keys=ALL_BUT_LAST,
+    group="list",
+    since="2.0.0",
+    syntax="key [key ...] timeout",
+    complexity="O(n), n keys",
+)
+def blpop(c: Client, argv: Argv) -> bytes:
+    """Take the head of the first list that has one, waiting for it if need be."""
+    return _pop_or_park(c, argv, argv[1:-1], True, None, argv[-1])
+
+
+@command(
+    "BRPOP",
+    arity=-3,
+    flags=WRITE | BLOCKING,
+    keys=ALL_BUT_LAST,
+    group="list",
+    since="2.0.0",
+    syntax="key [key ...] timeout",
+    complexity="O(n), n keys",
+)
+def brpop(c: Client, argv: Argv) -> bytes:
+    """Take the tail of the first list that has one, waiting for it if need be."""
+    return _pop_or_park(c, argv, argv[1:-1], False, None, argv[-1])
+
+
+@command(
+    "BLMPOP",
+    arity=-5,
+    flags=WRITE | BLOCKING | MOVABLEKEYS,
+    keys=(Keys("RW access delete", 2, counted=True),),
+    group="list",
+    since="7.0.0",
+    syntax="timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",
+    complexity="O(n + m), n keys, m elements taken",
+)
+def blmpop(c: Client, argv: Argv) -> bytes:
+    """Take elements off the first of several lists that has any, waiting for them if need be."""
+    names, left, count = pop_words(argv, 2)
+    return _pop_or_park(c, argv, names, left, count, argv[1])
+
+
+def _move_or_park(c: Client, argv: Argv, from_left: bool, to_left: bool, logged: Argv) -> bytes:
+    """BLMOVE and BRPOPLPUSH. Waiting in vain they answer a null array, inside MULTI a null."""
+    source = argv[1]
+    timeout_ms = parse_timeout_s(argv[-1], c.server.clock.now_ms)
+    if not _woken_for_nothing(c, [source]) and (reply := move(c, argv, from_left, to_left, logged)):
+        return reply
+    if c.executing:
+        return c.enc.null
+    return c.park(argv, [(c.db, source)], timeout_ms, c.enc.null_array)
+
+
+@command(
+    "BLMOVE",
+    arity=6,
+    flags=WRITE | DENYOOM | BLOCKING,
+    keys=MOVE,
+    group="list",
+    since="6.2.0",
+    syntax="source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout",
+)
+def blmove(c: Client, argv: Argv) -> bytes:
+    """Move an element between ends of two lists, waiting for one if need be."""
+    from_left, to_left = is_left(argv[3]), is_left(argv[4])
+    return _move_or_park(c, argv, from_left, to_left, [b"LMOVE", *argv[1:-1]])
+
+
+@command(
+    "BRPOPLPUSH",
+    arity=4,
+    flags=WRITE | DENYOOM | BLOCKING,
+    keys=MOVE,
+    group="list",
+    since="2.2.0",
+    syntax="source destination timeout",
+)
+def brpoplpush(c: Client, argv: Argv) -> bytes:
+    """Move the tail of a list to the head of another, waiting for one if need be."""
+    return _move_or_park(c, argv, False, True, [b"RPOPLPUSH", *argv[1:-1]])

@@ -33,6 +33,7 @@ Execute = Callable[[list[Argv]], None]
 Progress = Callable[[int, int], None]  # bytes read so far, and in total
 
 _READ_BYTES = 1 << 20
+_BELIEVE_BYTES = 1 << 20  # of a command that have to be there before its declared length is believed
 _RDB_SIGNATURES = (b"REDIS", b"VALKEY")
 _RDB_ADVICE = "let its server rewrite the log with aof-use-rdb-preamble no"
 _COMMAND_START = re.compile(rb"\r\n(?=\*[1-9]\d*\r\n\$\d+\r\n)")
@@ -129,8 +130,10 @@ class _FileLoad:
         ):
             self._advance(len(part))
             data += part
-            commands, used = self._parse(data, offset)
+            commands, used, error = parse(data)
             self._deliver(commands, offset)
+            if error is not None:
+                raise self._bad(offset + error.offset, str(error))
             offset += used
             data = data[used:]
         if data:
@@ -144,18 +147,12 @@ class _FileLoad:
 
         A command larger than a piece is read in pieces that double, so that it is not parsed too often.
         """
-        if len(data) < _READ_BYTES:
+        if len(data) < _BELIEVE_BYTES:
             return _READ_BYTES
         missing = declared_size(data) - len(data)
         if offset + len(data) + missing > self.size:
             return 0
         return max(_READ_BYTES, min(missing, len(data)))
-
-    def _parse(self, data: bytes, offset: int) -> tuple[list[Argv], int]:
-        try:
-            return parse(data)
-        except FormatError as error:
-            raise self._bad(offset + error.offset, str(error)) from None
 
     def _bad(self, offset: int, reason: str) -> AofError:
         return AofError(f"{self.path}: offset {offset}: {reason}")

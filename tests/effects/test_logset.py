@@ -1,0 +1,143 @@
+"""What is found in the directory at the start, and what becomes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from respq.effects.encoding import encode
+from respq.effects.files import AofError
+from tests.effects.disk import Disk
+from tests.effects.model import DIRECTORY, push, recover
+
+MANIFEST = DIRECTORY / "appendonly.aof.manifest"
+OLD = DIRECTORY.parent / "appendonly.aof"
+SELECT_5 = encode([b"SELECT", b"5"])
+BASE = b"file appendonly.aof.1.base.aof seq 1 type b\n"
+INCREMENT = b"file appendonly.aof.1.incr.aof seq 1 type i\n"
+
+
+def numbers(*found: int) -> bytes:
+    return SELECT_5 + b"".join(encode(push(number)) for number in found)
+
+
+def disk_with(**files: bytes) -> Disk:
+    """A disk with `base`, `incr` (the first ones), `manifest` and `old`."""
+    disk = Disk()
+    names = {"base": "appendonly.aof.1.base.aof", "incr": "appendonly.aof.1.incr.aof"}
+    for kind, data in files.items():
+        path = {"manifest": MANIFEST, "old": OLD}.get(kind) or DIRECTORY / names[kind]
+        disk.put(path, data)
+    return disk
+
+
+def test_an_empty_directory_gets_the_set_that_redis_creates() -> None:
+    disk = Disk()
+    assert recover(disk) == []
+    assert {path.name: inode.data for path, inode in disk.names_now.items()} == {
+        "appendonly.aof.1.base.aof": b"",
+        "appendonly.aof.1.incr.aof": b"",
+        "appendonly.aof.manifest": BASE + INCREMENT[:-1] + b" startoffset 0\n",
+    }
+
+
+def test_base_and_increments_are_loaded_in_order() -> None:
+    disk = disk_with(base=numbers(1, 2), incr=numbers(3), manifest=INCREMENT + BASE)
+    assert recover(disk) == [1, 2, 3]
+
+
+def test_a_base_alone_gets_an_increment() -> None:
+    disk = disk_with(base=numbers(1), manifest=BASE)
+    assert recover(disk) == [1]
+    assert disk.get(MANIFEST) == BASE + INCREMENT[:-1] + b" startoffset 0\n"
+
+
+def test_an_increment_alone_is_enough() -> None:
+    disk = disk_with(incr=numbers(1), manifest=INCREMENT)
+    assert recover(disk) == [1]
+    assert disk.get(MANIFEST) == INCREMENT
+
+
+def test_each_file_starts_in_database_0() -> None:
+    disk = disk_with(base=numbers(1), incr=encode(push(2)), manifest=BASE + INCREMENT)
+    with pytest.raises(AssertionError):  # the data set wants its commands in database 5
+        recover(disk)
+
+
+def test_a_missing_file_is_refused_by_name() -> None:
+    disk = disk_with(base=b"", manifest=BASE + INCREMENT)
+    with pytest.raises(AofError, match=r"appendonly.aof.1.incr.aof: is listed .* missing"):
+        recover(disk)
+
+
+def test_a_torn_base_is_refused_even_if_the_increment_is_empty() -> None:
+    disk = disk_with(base=numbers(1)[:-1], incr=b"", manifest=BASE + INCREMENT)
+    with pytest.raises(AofError, match="not the last file"):
+        recover(disk)
+
+
+def test_a_log_without_its_manifest_is_not_overwritten() -> None:
+    disk = disk_with(base=numbers(1))
+    with pytest.raises(AofError, match=r"manifest: missing or empty, but there is appendonly"):
+        recover(disk)
+    assert disk.get(DIRECTORY / "appendonly.aof.1.base.aof") == numbers(1)
+
+
+@pytest.mark.parametrize("listed", [b"", b"file temp-old seq 1 type h\n"])
+def test_leftovers_of_a_rewrite_go_and_the_rest_stays(listed: bytes) -> None:
+    disk = disk_with(base=numbers(1), incr=numbers(2), manifest=BASE + INCREMENT + listed)
+    leftovers = (
+        "temp-appendonly.aof.manifest",
+        "temp-appendonly.aof.incr",
+        "temp-rewriteaof-2.aof",
+        "temp-rewriteaof-bg-77.aof",
+    )
+    for name in (*leftovers, "temp-old", "mine.txt"):
+        disk.put(DIRECTORY / name, b"x")
+    assert recover(disk) == [1, 2]
+    left = set(disk.names(DIRECTORY))
+    assert not left & set(leftovers)
+    assert "mine.txt" in left
+    assert ("temp-old" in left) is (listed == b"")
+    assert disk.get(MANIFEST) == BASE + INCREMENT
+
+
+def test_a_file_from_before_redis_7_becomes_the_base() -> None:
+    disk = disk_with(old=numbers(1, 2))
+    assert recover(disk) == [1, 2]
+    assert not disk.exists(OLD)
+    assert disk.get(MANIFEST).startswith(b"file appendonly.aof seq 1 type b\n")
+    assert recover(disk) == [1, 2]
+
+
+def test_the_move_of_an_old_file_is_finished_if_it_was_interrupted() -> None:
+    for step in range(12):
+        disk = disk_with(old=numbers(1, 2))
+        disk.kill(step)
+        try:
+            recover(disk)
+        except BaseException:  # noqa: BLE001  # Killed
+            pass
+        assert recover(disk.after_kill()) == [1, 2]
+
+
+def test_an_old_file_beside_a_set_is_left_alone() -> None:
+    disk = disk_with(old=numbers(9), base=numbers(1), incr=b"", manifest=BASE + INCREMENT)
+    assert recover(disk) == [1]
+    assert disk.get(OLD) == numbers(9)
+
+
+def test_an_old_file_with_an_rdb_preamble_is_refused_where_it_is() -> None:
+    disk = disk_with(old=b"REDIS0009\xfa")
+    with pytest.raises(AofError, match=r"/data/appendonly.aof: begins with an RDB"):
+        recover(disk)
+    assert list(disk.names_now) == [OLD]
+
+
+def test_a_directory_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    from respq.effects.aof import AppendOnlyFile
+
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(AofError, match="file/log"):
+        AppendOnlyFile(tmp_path / "file" / "log").open()

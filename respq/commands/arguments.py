@@ -11,6 +11,7 @@ order; `Options` walks over them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from math import ceil
@@ -21,6 +22,9 @@ from respq.protocol import Argv
 
 INT_MIN, INT_MAX = -(1 << 31), (1 << 31) - 1
 INT64_MIN, INT64_MAX = -(1 << 63), (1 << 63) - 1
+UINT64_END = 1 << 64
+
+_UNSIGNED = re.compile(rb"\s*([+-]?)([0-9]+)")
 
 
 # -- numbers ---------------------------------------------------------------------------------------
@@ -76,6 +80,23 @@ def parse_db(word: bytes, databases: int) -> int:
     number = parse_int32(word)
     if not 0 <= number < databases:
         raise CommandError("DB index is out of range")
+    return number
+
+
+def parse_cursor(word: bytes) -> int:
+    """The cursor of a SCAN, any spelling of an unsigned 64-bit integer that C's strtoull takes.
+
+    Only the canonical spelling of a negative number is refused; `-01` wraps around.
+    """
+    number = as_int(word)
+    if number is None and (match := _UNSIGNED.fullmatch(word)) is not None and len(word) < 4000:
+        number = int(match[2])
+        if number >= UINT64_END:
+            number = -1
+        elif match[1] == b"-":
+            number = -number % UINT64_END
+    if number is None or number < 0:
+        raise CommandError("invalid cursor")
     return number
 
 

@@ -1,0 +1,538 @@
+"""Strings: values, counters, byte ranges.
+
+GET, SET and INCR are what most clients send most, so each is written out for the common case (a
+string without expiry) and hands everything else to a function below it. Their bulk forms work for
+any mixture of keys, since runs of them seldom share one.
+
+What is logged is the effect: a time to live becomes the moment at which it ends, INCRBYFLOAT its
+result, GETEX what it did to the expiry. Plain forms are logged as they were sent.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from respq.command import DENYOOM, FAST, FIRST, READONLY, WRITE, Argv, Client, Keys, command, key, keys
+from respq.commands import longdouble
+from respq.commands.arguments import INT64_MAX, INT64_MIN, Options, parse_expiry_ms, parse_int
+from respq.datatypes.strings import Digits, StringValue, to_int
+from respq.errors import CommandError, not_a_float, not_an_integer, syntax_error, wrong_type
+from respq.keyspace import Database, Run
+from respq.protocol.resp import EMPTY_BULK, OK, ONE, ZERO, array, bulk, integer
+
+READ = (key(1, "RO access"),)
+REPLACE = (key(1, "OW update"),)
+INSERT = (key(1, "RW insert"),)
+NOTE_ON_SET = "RW and ACCESS due to the optional `GET` argument"  # as COMMAND INFO spells it
+NOTE_ON_GETEX = "RW and UPDATE because it changes the TTL"
+
+# Options that give an expiry: the unit in ms, and whether it counts from the present.
+EXPIRIES = {b"EX": (1000, True), b"PX": (1, True), b"EXAT": (1000, False), b"PXAT": (1, False)}
+ABOUT_EXPIRY = {*EXPIRIES, b"KEEPTTL", b"PERSIST"}  # at most one of them
+OF_SET = {b"NX", b"XX", b"GET", b"KEEPTTL"}
+OF_GETEX = {b"PERSIST"}
+
+DIGITS_AT_EASE = 18  # so many digits cannot overflow
+
+
+# -- shared ----------------------------------------------------------------------------------------
+
+
+def _read(c: Client, name: bytes) -> StringValue | None:
+    """The string under a key, for a command that only reads it: counts a hit or a miss."""
+    value = c.db.get(name)
+    if value is None:
+        c.server.stats.keyspace_misses += 1
+        return None
+    c.server.stats.keyspace_hits += 1
+    if value.__class__ is not StringValue:
+        raise wrong_type()
+    return value
+
+
+def _store(db: Database, name: bytes, data: bytes) -> StringValue:
+    """Put a string under a key, in place of any value and without expiry."""
+    value = db.get(name)
+    if value.__class__ is StringValue:
+        value.data = data
+        if value.expires_ms:
+            db.set_expiry(name, value, 0)
+        return value
+    value = StringValue(data)
+    db.put(name, value)
+    return value
+
+
+def _maybe(c: Client, value: StringValue | None) -> bytes:
+    return c.enc.null if value is None else bulk(value.data)
+
+
+def _read_options(argv: Argv, at: int, plain: set[bytes]) -> dict[bytes, bytes]:
+    """The options from `argv[at]` on by name: `plain` ones, and those that give an expiry."""
+    found: dict[bytes, bytes] = {}
+    for name in (options := Options(argv, at)):
+        if name in EXPIRIES:
+            found[name] = options.value()
+        elif name in plain:
+            found[name] = b""
+        else:
+            raise syntax_error()
+    if len(ABOUT_EXPIRY & found.keys()) > 1 or (b"NX" in found and b"XX" in found):
+        raise syntax_error()
+    return found
+
+
+def _read_expiry(c: Client, options: dict[bytes, bytes], command_name: str) -> int:
+    """The moment that one of the options names, in Unix ms, or 0."""
+    for name in EXPIRIES.keys() & options.keys():
+        unit_ms, relative = EXPIRIES[name]
+        base_ms = c.server.clock.now_ms if relative else 0
+        return parse_expiry_ms(options[name], unit_ms, base_ms, command_name)
+    return 0
+
+
+# -- get -------------------------------------------------------------------------------------------
+
+
+def _get_run(c: Client, run: list[Argv]) -> bytes | None:
+    values, null, misses = c.db.values, c.enc.null, 0
+    replies = []
+    for argv in run:
+        value = values.get(argv[1])
+        if value is None:
+            misses += 1
+            replies.append(null)
+        elif value.__class__ is StringValue and not value.expires_ms:
+            data = value.data
+            replies.append(b"$%d\r\n%b\r\n" % (len(data), data))
+        else:
+            return None
+    stats = c.server.stats
+    stats.keyspace_misses += misses
+    stats.keyspace_hits += len(run) - misses
+    return b"".join(replies)
+
+
+@command("GET", arity=2, flags=READONLY | FAST, keys=READ, group="string", since="1.0.0", syntax="key",
+         bulk=_get_run)  # fmt: skip
+def get(c: Client, argv: Argv) -> bytes:
+    """Return the string under a key, or null."""
+    value = c.db.values.get(argv[1])
+    if value.__class__ is StringValue and not value.expires_ms:
+        c.server.stats.keyspace_hits += 1
+        data = value.data
+        return b"$%d\r\n%b\r\n" % (len(data), data)
+    return _maybe(c, _read(c, argv[1]))
+
+
+@command("MGET", arity=-2, flags=READONLY | FAST, keys=(keys(1, -1, 1, "RO access"),), group="string",
+         since="1.0.0", syntax="key [key ...]", tips=("request_policy:multi_shard",),
+         complexity="O(N) with N being the number of keys")  # fmt: skip
+def mget(c: Client, argv: Argv) -> bytes:
+    """Return the strings under several keys, null for one that is missing or holds another type."""
+    db, stats, null = c.db, c.server.stats, c.enc.null
+    replies = []
+    for name in argv[1:]:
+        value = db.get(name)
+        if value is None:
+            stats.keyspace_misses += 1
+        else:
+            stats.keyspace_hits += 1
+        replies.append(bulk(value.data) if value.__class__ is StringValue else null)
+    return array(replies)
+
+
+@command("STRLEN", arity=2, flags=READONLY | FAST, keys=(key(1, "RO"),), group="string", since="2.2.0",
+         syntax="key")  # fmt: skip
+def strlen(c: Client, argv: Argv) -> bytes:
+    """Return the length of the string under a key in bytes, 0 if there is none."""
+    value = _read(c, argv[1])
+    return ZERO if value is None else integer(len(value.data))
+
+
+def _range(c: Client, argv: Argv) -> bytes:
+    start, end = parse_int(argv[2]), parse_int(argv[3])
+    value = _read(c, argv[1])
+    return EMPTY_BULK if value is None else bulk(value.get_range(start, end))
+
+
+@command("GETRANGE", arity=4, flags=READONLY, keys=READ, group="string", since="2.4.0",
+         syntax="key start end", complexity="O(N) with N being the length of the reply")  # fmt: skip
+def getrange(c: Client, argv: Argv) -> bytes:
+    """Return a part of the string under a key; negative positions count from its end."""
+    return _range(c, argv)
+
+
+@command("SUBSTR", arity=4, flags=READONLY, keys=READ, group="string", since="1.0.0",
+         syntax="key start end", complexity="O(N) with N being the length of the reply")  # fmt: skip
+def substr(c: Client, argv: Argv) -> bytes:
+    """Do what GETRANGE does, under its former name."""
+    return _range(c, argv)
+
+
+@command("GETDEL", arity=2, flags=WRITE | FAST, keys=(key(1, "RW access delete"),), group="string",
+         since="6.2.0", syntax="key")  # fmt: skip
+def getdel(c: Client, argv: Argv) -> bytes:
+    """Return the string under a key and delete the key."""
+    db, name = c.db, argv[1]
+    value = _read(c, name)
+    if value is None:
+        return c.enc.null
+    db.remove(name)
+    c.effects.append((db, name, "del", [b"DEL", name]))
+    return _maybe(c, value)
+
+
+@command("GETEX", arity=-2, flags=WRITE | FAST,
+         keys=(Keys("RW access update", 1, notes=NOTE_ON_GETEX),), group="string", since="6.2.0",
+         syntax="key [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|PERSIST]",
+         )  # fmt: skip
+def getex(c: Client, argv: Argv) -> bytes:
+    """Return the string under a key and set or take away its expiry."""
+    db, name = c.db, argv[1]
+    options = _read_options(argv, 2, OF_GETEX)
+    value = _read(c, name)
+    if value is None:
+        return c.enc.null
+    at_ms = _read_expiry(c, options, "getex")
+    if at_ms:
+        _expire_at(c, name, value, at_ms)
+    elif b"PERSIST" in options and value.expires_ms:
+        value.keep_raw(name)
+        db.set_expiry(name, value, 0)
+        c.effects.append((db, name, "persist", [b"PERSIST", name]))
+    return _maybe(c, value)
+
+
+def _expire_at(c: Client, name: bytes, value: StringValue, at_ms: int) -> None:
+    """GETEX with an expiry; one that has passed deletes the key, except while the log is loaded."""
+    db = c.db
+    if at_ms <= c.server.clock.now_ms and not c.server.loading:
+        db.remove(name)
+        c.effects.append((db, name, "del", [b"DEL", name]))
+    else:
+        db.set_expiry(name, value, at_ms)
+        c.effects.append((db, name, "expire", [b"PEXPIREAT", name, b"%d" % at_ms]))
+
+
+# -- set -------------------------------------------------------------------------------------------
+
+
+def _set_run(c: Client, run: list[Argv]) -> bytes | None:
+    """Plain SETs. Which of the keys is watched is not asked one by one, so nobody may be watching."""
+    if len(run[0]) != 3 or c.server.watchers:
+        return None
+    db = c.db
+    values = db.values
+    for _, name, data in run:
+        value = values.get(name)
+        if value.__class__ is StringValue and not value.expires_ms:
+            value.data = data
+        else:
+            _store(db, name, data)
+    c.effects.append((db, None, None, Run(run)))
+    return OK * len(run)
+
+
+@command("SET", arity=-3, flags=WRITE | DENYOOM,
+         keys=(Keys("RW access update variable_flags", 1, notes=NOTE_ON_SET),), group="string", since="1.0.0",
+         syntax="key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds"
+         "|PXAT unix-time-milliseconds|KEEPTTL]", bulk=_set_run)  # fmt: skip
+def set_(c: Client, argv: Argv) -> bytes:
+    """Put a string under a key, with an expiry or a condition if options ask for one."""
+    if len(argv) != 3:
+        return _set_with_options(c, argv)
+    db = c.db
+    _, name, data = argv
+    value = db.values.get(name)
+    if value.__class__ is StringValue and not value.expires_ms:
+        value.data = data
+    else:
+        _store(db, name, data)
+    c.effects.append((db, name, "set", argv))
+    return OK
+
+
+def _set_with_options(c: Client, argv: Argv) -> bytes:
+    db, name, data = c.db, argv[1], argv[2]
+    options = _read_options(argv, 3, OF_SET)
+    at_ms = _read_expiry(c, options, "set")
+    reply = _maybe(c, _read(c, name)) if b"GET" in options else None
+    present = db.get(name)
+    if (b"NX" in options and present is not None) or (b"XX" in options and present is None):
+        return c.enc.null if reply is None else reply
+    kept_ms = present.expires_ms if b"KEEPTTL" in options and present is not None else 0
+    _set_until(c, name, data, at_ms or kept_ms)
+    c.effects.append((db, name, "set", _logged_set(argv, options, at_ms)))
+    if at_ms:
+        c.effects.append((db, name, "expire", None))
+    return OK if reply is None else reply
+
+
+def _set_until(c: Client, name: bytes, data: bytes, at_ms: int) -> None:
+    """Put a string under a key; 0 lets it stay. A moment in the past is stored like any other."""
+    value = _store(c.db, name, data)
+    if at_ms:
+        c.db.set_expiry(name, value, at_ms)
+
+
+def _logged_set(argv: Argv, options: dict[bytes, bytes], at_ms: int) -> Argv:
+    """What repeats a SET that succeeded: the expiry as a moment, without GET."""
+    if at_ms and b"PXAT" not in options:
+        return [b"SET", argv[1], argv[2], b"PXAT", b"%d" % at_ms]
+    if b"GET" in options and not at_ms:
+        return argv[:3] + [word for word in argv[3:] if word.upper() != b"GET"]
+    return argv
+
+
+def _set_for(c: Client, argv: Argv, unit_ms: int, command_name: str) -> bytes:
+    """SETEX and PSETEX."""
+    name, data = argv[1], argv[3]
+    at_ms = parse_expiry_ms(argv[2], unit_ms, c.server.clock.now_ms, command_name)
+    _set_until(c, name, data, at_ms)
+    c.effects.append((c.db, name, "set", [b"SET", name, data, b"PXAT", b"%d" % at_ms]))
+    c.effects.append((c.db, name, "expire", None))
+    return OK
+
+
+@command("SETEX", arity=4, flags=WRITE | DENYOOM, keys=REPLACE, group="string", since="2.0.0",
+         syntax="key seconds value")  # fmt: skip
+def setex(c: Client, argv: Argv) -> bytes:
+    """Put a string under a key for a number of seconds."""
+    return _set_for(c, argv, 1000, "setex")
+
+
+@command("PSETEX", arity=4, flags=WRITE | DENYOOM, keys=REPLACE, group="string", since="2.6.0",
+         syntax="key milliseconds value")  # fmt: skip
+def psetex(c: Client, argv: Argv) -> bytes:
+    """Put a string under a key for a number of milliseconds."""
+    return _set_for(c, argv, 1, "psetex")
+
+
+@command("SETNX", arity=3, flags=WRITE | DENYOOM | FAST, keys=(key(1, "OW insert"),), group="string",
+         since="1.0.0", syntax="key value")  # fmt: skip
+def setnx(c: Client, argv: Argv) -> bytes:
+    """Put a string under a key unless the key exists."""
+    db, name = c.db, argv[1]
+    if db.get(name) is not None:
+        return ZERO
+    db.add(name, StringValue(argv[2]))
+    c.effects.append((db, name, "set", argv))
+    return ONE
+
+
+@command("GETSET", arity=3, flags=WRITE | DENYOOM | FAST, keys=FIRST, group="string", since="1.0.0",
+         syntax="key value")  # fmt: skip
+def getset(c: Client, argv: Argv) -> bytes:
+    """Put a string under a key and return the one that was there."""
+    db, name = c.db, argv[1]
+    reply = _maybe(c, _read(c, name))
+    _store(db, name, argv[2])
+    c.effects.append((db, name, "set", [b"SET", name, argv[2]]))
+    return reply
+
+
+@command("MSET", arity=-3, flags=WRITE | DENYOOM, keys=(keys(1, -1, 2, "OW update"),), group="string",
+         since="1.0.1", syntax="key value [key value ...]",
+         tips=("request_policy:multi_shard", "response_policy:all_succeeded"),
+         complexity="O(N) with N being the number of keys")  # fmt: skip
+def mset(c: Client, argv: Argv) -> bytes:
+    """Put strings under several keys."""
+    _check_pairs(argv, "mset")
+    _set_all(c, argv)
+    return OK
+
+
+@command("MSETNX", arity=-3, flags=WRITE | DENYOOM, keys=(keys(1, -1, 2, "OW insert"),), group="string",
+         since="1.0.1", syntax="key value [key value ...]",
+         complexity="O(N) with N being the number of keys")  # fmt: skip
+def msetnx(c: Client, argv: Argv) -> bytes:
+    """Put strings under several keys unless one of the keys exists."""
+    _check_pairs(argv, "msetnx")
+    if any(c.db.get(name) is not None for name in argv[1::2]):
+        return ZERO
+    _set_all(c, argv)
+    return ONE
+
+
+def _check_pairs(argv: Argv, command_name: str) -> None:
+    if len(argv) % 2 == 0:
+        raise CommandError(f"wrong number of arguments for '{command_name}' command")
+
+
+def _set_all(c: Client, argv: Argv) -> None:
+    db = c.db
+    logged: Argv | None = argv  # with the first of the events
+    for name, data in zip(argv[1::2], argv[2::2], strict=True):
+        _store(db, name, data)
+        c.effects.append((db, name, "set", logged))
+        logged = None
+
+
+# -- parts of strings ------------------------------------------------------------------------------
+
+
+@command("APPEND", arity=3, flags=WRITE | DENYOOM | FAST, keys=INSERT, group="string", since="2.0.0",
+         syntax="key value", complexity="O(1), amortised")  # fmt: skip
+def append(c: Client, argv: Argv) -> bytes:
+    """Add bytes at the end of the string under a key, creating it first if needed."""
+    db, name, tail = c.db, argv[1], argv[2]
+    value = db.find(name, StringValue)
+    if value is None:
+        db.add(name, StringValue(tail))
+        length = len(tail)
+    else:
+        _check_length(c, len(value.data) + len(tail))
+        length = value.append(tail)
+    c.effects.append((db, name, "append", argv))
+    return integer(length)
+
+
+@command("SETRANGE", arity=4, flags=WRITE | DENYOOM, keys=(key(1, "RW update"),), group="string",
+         since="2.2.0", syntax="key offset value",
+         complexity="O(N) with N being the length of the value")  # fmt: skip
+def setrange(c: Client, argv: Argv) -> bytes:
+    """Overwrite a part of the string under a key, padding with zero bytes."""
+    db, name, part = c.db, argv[1], argv[3]
+    offset = parse_int(argv[2])
+    if offset < 0:
+        raise CommandError("offset is out of range")
+    value = db.find(name, StringValue)
+    if not part:
+        return ZERO if value is None else integer(len(value.data))
+    _check_length(c, offset + len(part))
+    if value is None:
+        value = StringValue()
+        db.add(name, value)
+    length = value.set_range(offset, part)
+    c.effects.append((db, name, "setrange", argv))
+    return integer(length)
+
+
+def _check_length(c: Client, length: int) -> None:
+    if length > c.server.config.proto_max_bulk_len:
+        raise CommandError("string exceeds maximum allowed size (proto-max-bulk-len)")
+
+
+# -- counters --------------------------------------------------------------------------------------
+
+
+def _incr_run(c: Client, run: list[Argv]) -> bytes | None:
+    """INCRs. All are computed before the first is stored, so an error among them changes nothing."""
+    if c.server.watchers:
+        return None
+    db = c.db
+    values = db.values
+    counters: dict[bytes, int] = {}
+    replies = []
+    for argv in run:
+        name = argv[1]
+        number = counters.get(name)
+        if number is None:
+            value = values.get(name)
+            if value is None:
+                number = 0
+            elif value.__class__ is StringValue and not value.expires_ms:
+                number = to_int(value.data)
+            if number is None:
+                return None
+        number += 1
+        if number > INT64_MAX:
+            return None
+        counters[name] = number
+        replies.append(b":%d\r\n" % number)
+    for name, number in counters.items():
+        _store(db, name, b"%d" % number)
+    c.effects.append((db, None, None, Run(run)))
+    return b"".join(replies)
+
+
+@command("INCR", arity=2, flags=WRITE | DENYOOM | FAST, keys=FIRST, group="string", since="1.0.0",
+         syntax="key", bulk=_incr_run)  # fmt: skip
+def incr(c: Client, argv: Argv) -> bytes:
+    """Add one to the integer under a key, which counts as 0 if missing."""
+    name = argv[1]
+    value = c.db.values.get(name)
+    if value.__class__ is StringValue and not value.expires_ms:
+        data = value.data
+        if data.isdigit() and len(data) <= DIGITS_AT_EASE and data[0] != 48:
+            number = int(data) + 1
+            value.data = b"%d" % number
+            c.effects.append((c.db, name, "incrby", argv))
+            return b":%d\r\n" % number
+    return _add(c, argv, 1)
+
+
+@command("DECR", arity=2, flags=WRITE | DENYOOM | FAST, keys=FIRST, group="string", since="1.0.0",
+         syntax="key")  # fmt: skip
+def decr(c: Client, argv: Argv) -> bytes:
+    """Subtract one from the integer under a key, which counts as 0 if missing."""
+    return _add(c, argv, -1)
+
+
+@command("INCRBY", arity=3, flags=WRITE | DENYOOM | FAST, keys=FIRST, group="string", since="1.0.0",
+         syntax="key increment")  # fmt: skip
+def incrby(c: Client, argv: Argv) -> bytes:
+    """Add to the integer under a key, which counts as 0 if missing."""
+    return _add(c, argv, parse_int(argv[2]))
+
+
+@command("DECRBY", arity=3, flags=WRITE | DENYOOM | FAST, keys=FIRST, group="string", since="1.0.0",
+         syntax="key decrement")  # fmt: skip
+def decrby(c: Client, argv: Argv) -> bytes:
+    """Subtract from the integer under a key, which counts as 0 if missing."""
+    decrement = parse_int(argv[2])
+    if decrement == INT64_MIN:
+        raise CommandError("decrement would overflow")
+    return _add(c, argv, -decrement)
+
+
+def _add(c: Client, argv: Argv, increment: int) -> bytes:
+    db, name = c.db, argv[1]
+    value = db.find(name, StringValue)
+    number = 0 if value is None else to_int(value.data)
+    if number is None:
+        raise not_an_integer()
+    number += increment
+    if not INT64_MIN <= number <= INT64_MAX:
+        raise CommandError("increment or decrement would overflow")
+    if value is None:
+        db.add(name, StringValue(b"%d" % number))
+    else:
+        value.data = b"%d" % number
+    c.effects.append((db, name, "incrby", argv))
+    return integer(number)
+
+
+@command("INCRBYFLOAT", arity=3, flags=WRITE | DENYOOM | FAST, keys=FIRST, group="string", since="2.6.0",
+         syntax="key increment")  # fmt: skip
+def incrbyfloat(c: Client, argv: Argv) -> bytes:
+    """Add to the floating point number under a key, which counts as 0 if missing."""
+    db, name = c.db, argv[1]
+    value = db.find(name, StringValue)
+    total = Digits(_float_sum(b"0" if value is None else bytes(value.data), argv[2]))
+    if value is None:
+        db.add(name, StringValue(total))
+    else:
+        value.data = total
+    c.effects.append((db, name, "incrbyfloat", [b"SET", name, bytes(total), b"KEEPTTL"]))
+    return bulk(total)
+
+
+def _float_sum(*words: bytes) -> bytes:
+    """The sum of two numbers in long double arithmetic, as Redis prints it."""
+    total = Fraction(0)
+    finite = True
+    for word in words:
+        try:
+            total += longdouble.parse(word)
+        except ValueError:
+            raise not_a_float() from None
+        except longdouble.NotFiniteError:
+            finite = False
+    try:
+        if finite:
+            return longdouble.human(longdouble.rounded(total))
+    except longdouble.NotFiniteError:
+        pass
+    raise CommandError("increment would produce NaN or Infinity")

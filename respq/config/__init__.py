@@ -14,7 +14,6 @@ directory when it was given, as redis-server does, so that `logfile redis.log` m
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
@@ -226,14 +225,16 @@ def _matching(pattern: str) -> Iterator[str]:
 
 def _replace(file: Path, data: bytes) -> None:
     """Replace a file by one with other contents, at once or not at all, and keep its mode."""
-    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=file.name)
+    mode = file.stat().st_mode & 0o777 if file.exists() else 0o600
+    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+    temporary.unlink(missing_ok=True)
     try:
-        with os.fdopen(descriptor, "wb") as stream:
+        with open(temporary, "xb", opener=lambda path, flags: os.open(path, flags, mode)) as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(temporary).chmod(file.stat().st_mode & 0o777 if file.exists() else 0o600)
-        Path(temporary).replace(file)
+        temporary.chmod(mode)  # what the umask took away
+        temporary.replace(file)
     except OSError:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise

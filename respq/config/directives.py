@@ -246,9 +246,6 @@ class Live:
     pidfile = text("", "file to write the process id into", immutable=True)
     loglevel = choice("notice", "debug verbose notice warning nothing", "least important messages to log")
     logfile = text("", "file to log to instead of standard output; SIGHUP reopens it", immutable=True)
-    always_show_logo = flag(
-        False, "say at start what respq is, even where nobody may be looking", immutable=True
-    )
     slowlog_log_slower_than = number(
         10000, -1, INT64_MAX, "microseconds from which a command is slow; -1 never, 0 always"
     )
@@ -322,6 +319,7 @@ class Inert:
     stop_writes_on_bgsave_error = flag(True)
 
     # Accepting clients, logging, dying
+    always_show_logo = flag(False, immutable=True)
     crash_log_enabled = flag(True)
     crash_memcheck_enabled = flag(True)
     dynamic_hz = flag(True)

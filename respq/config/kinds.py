@@ -55,6 +55,7 @@ class Kind(Generic[T]):
     """The interface. `lines` gives what stands behind the name in a file, a value a line."""
 
     several = False  # takes any number of words
+    hint = "TEXT"  # what the help calls a value
 
     def read(self, words: Sequence[str], current: T) -> T:
         """The value of `words`; parts that they do not mention stay as in `current`."""
@@ -64,6 +65,10 @@ class Kind(Generic[T]):
         """As CONFIG GET answers."""
         return str(value)
 
+    def brief(self, value: T) -> str:
+        """As people write it."""
+        return self.show(value)
+
     def lines(self, value: T, default: T) -> list[tuple[str, bool]]:
         """For CONFIG REWRITE; true if the line is needed although no line of the file says it yet."""
         return [(self.show(value), value != default)]
@@ -71,6 +76,8 @@ class Kind(Generic[T]):
 
 class Flag(Kind[bool]):
     """yes or no."""
+
+    hint = "yes|no"
 
     def read(self, words: Sequence[str], current: bool) -> bool:
         """`yes` or `no`, in any case."""
@@ -86,6 +93,8 @@ class Flag(Kind[bool]):
 
 class Number(Kind[int]):
     """A whole number; outside of `clamp` it is accepted and brought inside."""
+
+    hint = "N"
 
     def __init__(
         self, low: int, high: int, *, unsigned: bool = False, clamp: tuple[int, int] | None = None
@@ -113,12 +122,18 @@ class Number(Kind[int]):
 class Memory(Number):
     """Bytes; `1gb` is 1024³ and `1g` 1000³."""
 
+    hint = "BYTES"
+
     def read(self, words: Sequence[str], current: int) -> int:
         """A number with or without a unit; nothing at all is 0."""
         value = memory_bytes(words[0])
         if value is None:
             raise ConfigError("argument must be a memory value")
         return self._bounded(value - (1 << 64) if value > INT64_MAX else value)
+
+    def brief(self, value: int) -> str:
+        """In the largest unit that fits."""
+        return memory_text(value)
 
     def lines(self, value: int, default: int) -> list[tuple[str, bool]]:
         """In the largest unit that fits."""
@@ -147,6 +162,8 @@ class MemoryOrPercent(Kind[int]):
 class Permissions(Kind[int]):
     """The mode of a file, in octal."""
 
+    hint = "MODE"
+
     def read(self, words: Sequence[str], current: int) -> int:
         """`700`; 0 leaves the mode to the umask."""
         if not re.fullmatch(r"[0-7]+", words[0]):
@@ -165,6 +182,7 @@ class Choice(Kind[str]):
 
     def __init__(self, *names: str) -> None:
         self.names = names
+        self.hint = "|".join(names)
 
     def read(self, words: Sequence[str], current: str) -> str:
         """One of the names, in any case."""
@@ -208,6 +226,8 @@ class Text(Kind[str]):
 class Directory(Text):
     """A directory, kept as an absolute path."""
 
+    hint = "PATH"
+
     def read(self, words: Sequence[str], current: str) -> str:
         """A path, seen from the working directory."""
         return str(Path(words[0]).absolute())
@@ -233,6 +253,7 @@ class Addresses(Kind[tuple[str, ...]]):
     """Up to 16 addresses to listen on; `-` before one: do without it if it is not there."""
 
     several = True
+    hint = "ADDRESS ..."
 
     def read(self, words: Sequence[str], current: tuple[str, ...]) -> tuple[str, ...]:
         """Addresses, or nothing."""
@@ -253,6 +274,7 @@ class OutputLimits(Kind[Mapping[str, OutputLimit]]):
     """Limits of the output that a client does not read, by its class: normal, replica or pubsub."""
 
     several = True
+    hint = "CLASS HARD SOFT SECONDS ..."
     _WIRE: Mapping[str, str] = {"normal": "normal", "replica": "slave", "pubsub": "pubsub"}
 
     def read(self, words: Sequence[str], current: Mapping[str, OutputLimit]) -> Mapping[str, OutputLimit]:
@@ -289,15 +311,20 @@ class OutputLimits(Kind[Mapping[str, OutputLimit]]):
             ]
         )
 
+    def brief(self, value: Mapping[str, OutputLimit]) -> str:
+        """All classes in one line, with units."""
+        return " ".join([self._line(name, limit) for name, limit in value.items()])
+
     def lines(
         self, value: Mapping[str, OutputLimit], default: Mapping[str, OutputLimit]
     ) -> list[tuple[str, bool]]:
         """A class a line."""
-        return [
-            (f"{name} {memory_text(value[name][0])} {memory_text(value[name][1])} {value[name][2]}",
-             value[name] != default[name])
-            for name in self._WIRE
-        ]  # fmt: skip
+        return [(self._line(name, limit), limit != default[name]) for name, limit in value.items()]
+
+    @staticmethod
+    def _line(name: str, limit: OutputLimit) -> str:
+        hard, soft, seconds = limit
+        return f"{name} {memory_text(hard)} {memory_text(soft)} {seconds}"
 
 
 class Words(Kind[str]):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 from pathlib import Path
 from random import Random
 
@@ -294,6 +296,43 @@ def test_a_cancelled_rewrite_leaves_no_process_and_no_file(tmp_path: Path) -> No
 
     aof.begin_rewrite(endless, 0)
     aof.close(0)
+    assert not list((tmp_path / "log").glob("temp-*"))
+
+
+ENDLESS = """
+import sys
+from pathlib import Path
+from respq.effects.aof import AppendOnlyFile
+
+def endless():
+    while True:
+        yield 0, [b"SET", b"a", b"x" * 100_000]
+
+aof = AppendOnlyFile(Path(sys.argv[1]) / "log")
+aof.open()
+aof.start(0)
+aof.begin_rewrite(endless, 0)
+print("forked", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-c", ENDLESS, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"forked\n"
+        server.kill()
+        assert server.stdout.read() == b"", "its end closes the pipe: nobody else holds it"
+    again = AppendOnlyFile(tmp_path / "log")
+    again.open()
+    assert again.load(lambda _: None) == 0
+    again.start(0)
+    again.close(0)
     assert not list((tmp_path / "log").glob("temp-*"))
 
 

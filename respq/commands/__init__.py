@@ -1,12 +1,13 @@
 """The commands, one module per group. Importing this package declares them all."""
 
 from respq.command import SPECS
-from respq.commands import blocking_lists, clients, connection, lists, transactions
+from respq.commands import blocking_lists, clients, config, connection, lists, transactions
 
 __all__ = [
     "SPECS",
     "blocking_lists",
     "clients",
+    "config",
     "connection",
     "lists",
     "transactions",

@@ -18,13 +18,15 @@ at each later call. See `files` for why nothing else would be honest.
 **everysec** syncs on one thread that does nothing else. While a sync is running, a write to the same file
 may block the caller for as long as it takes; so, as in Redis, writing is put off for up to two seconds and
 then done regardless, counted in `delayed_fsyncs`. Meanwhile `flush` answers False, and the output of those
-ticks waits: a reply never overtakes its write.
+ticks waits: a reply never overtakes its write. So the loop must flush again as soon as the sync is over,
+which is what `wake_with` is for.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -44,6 +46,7 @@ class Syncer:
     """A thread that syncs one file at a time. It starts with the first sync and ends with `close`."""
 
     def __init__(self, files: Files) -> None:
+        self.on_done: Callable[[], None] = lambda: None  # called on the thread after each sync
         self._files = files
         self._jobs: SimpleQueue[tuple[int, Path, int] | None] = SimpleQueue()
         self._idle = threading.Event()
@@ -85,6 +88,7 @@ class Syncer:
             except SyncError as error:
                 self.failure = error
             self._idle.set()
+            self.on_done()
 
 
 class LogWriter:
@@ -128,6 +132,10 @@ class LogWriter:
     def syncing(self) -> bool:
         """Whether a sync is running on the thread."""
         return self._syncer.busy
+
+    def wake_with(self, wake: Callable[[], None]) -> None:
+        """Have `wake` called, on another thread, whenever a sync has ended: then `flush` again."""
+        self._syncer.on_done = wake
 
     # -- once per tick -----------------------------------------------------------------------------
 

@@ -92,6 +92,17 @@ def test_everysec_syncs_once_a_second_and_after_the_last_write() -> None:
     writer.close(13_000)
 
 
+def test_the_end_of_a_sync_wakes_whoever_waits_for_it() -> None:
+    writer = writer_on(Disk(), EVERYSEC)
+    woken = threading.Semaphore(0)
+    writer.wake_with(woken.release)
+    writer.append(b"a")
+    assert writer.flush(10_000)
+    assert woken.acquire(timeout=30)
+    assert not writer.syncing
+    writer.close(10_000)
+
+
 def test_while_a_sync_runs_writing_is_put_off_for_two_seconds_and_counted() -> None:
     disk = SlowDisk()
     writer = writer_on(disk, EVERYSEC)

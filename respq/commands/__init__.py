@@ -1,7 +1,16 @@
 """The commands, one module per group. Importing this package declares them all."""
 
 from respq.command import SPECS
-from respq.commands import blocking_lists, clients, config, connection, lists, transactions
+from respq.commands import (
+    blocking_lists,
+    clients,
+    config,
+    connection,
+    generic,
+    lists,
+    strings,
+    transactions,
+)
 
 __all__ = [
     "SPECS",
@@ -9,6 +18,8 @@ __all__ = [
     "clients",
     "config",
     "connection",
+    "generic",
     "lists",
+    "strings",
     "transactions",
 ]

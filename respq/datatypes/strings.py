@@ -125,7 +125,7 @@ class StringValue(Value):
 
     def check(self) -> None:
         """One of the three classes."""
-        assert self.data.__class__ in {bytes, bytearray, Digits}
+        assert type(self.data) in {bytes, bytearray, Digits}
 
 
 def _buffer(data: object) -> bytearray | None:

@@ -24,6 +24,11 @@ class Clock:
         self.now_us = time.time_ns() // 1000
         self.now_ms = self.now_us // 1000
 
+    def stand_at(self, now_ms: int) -> None:
+        """Show another moment until the next refresh."""
+        self.now_ms = now_ms
+        self.now_us = now_ms * 1000
+
     def local_time(self) -> str:
         """The frozen moment for people, in the machine's time zone: `2026-01-31 23:59:59.123`."""
         seconds, ms = divmod(self.now_ms, 1000)

@@ -65,6 +65,10 @@ class Deadlines(Generic[T]):
             heappop(self._heap)
         return self._heap[0] << self._shift if self._heap else None
 
+    def has_due(self, now_ms: int) -> bool:
+        """Whether `due` may give something."""
+        return bool(self._heap) and self._heap[0] <= now_ms >> self._shift
+
     def clear(self) -> None:
         """Forget everything."""
         self._buckets.clear()

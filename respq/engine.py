@@ -1,5 +1,6 @@
-"""The core: bytes in, commands executed, bytes out. No socket, no file of its own, no clock but the
-given one.
+"""The core: bytes in, commands executed, bytes out.
+
+No socket, no file of its own, no clock but the one it is given.
 
 The way of a request: `receive` hands the bytes to the client's reader, and `_execute` takes each
 command through one look-up, one call and one append. What is optional is not on that path:
@@ -27,8 +28,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from respq.clock import Clock, stopwatch_ns
-from respq.commands import SPECS
-from respq.errors import CommandError
+from respq.commands import SPECS, transactions
+from respq.effects.loader import CommandFailedError
+from respq.errors import CommandError, ProtocolError
 from respq.keyspace import Database, Run
 from respq.protocol import Argv
 from respq.state import (
@@ -36,6 +38,7 @@ from respq.state import (
     Client,
     Closing,
     Entry,
+    Flag,
     Handler,
     Parked,
     Rejected,
@@ -89,10 +92,12 @@ class Engine:
         self.server = Server(config, self.clock, rng or random.Random(), SPECS)
         self.tables = Tables(self.server)
         self.server.table_of = self.tables.of
-        self.server.execution_table = self.tables.for_execution
+        self.server.set_gate = self.tables.set_gate
         self.server.retable_all = self.tables.rebuild
         self.server.drain = self._drain
         self._ready: deque[WaitKey] = deque()  # keys with waiters that changed, in order
+        self._loader: Client | None = None  # executes the log
+        config.on_change("slowlog-log-slower-than", self.tables.rebuild)
 
     # -- connections -------------------------------------------------------------------------------
 
@@ -124,30 +129,33 @@ class Engine:
     def receive(self, client: Client, data: bytes) -> None:
         """Take bytes from a client and execute all commands that are complete."""
         client.bytes_in += len(data)
-        if client.parked is not None or client.backlog:
+        self.server.stats.input_bytes += len(data)
+        if client.parked is not None or client.backlog or client.held:
             client.held.append(data)
-            return
-        if client.closing:
+            if client.parked is None:  # served in this tick: what it sent before comes first, but now
+                self._go_on(client)
             return
         reader = client.reader
         commands = reader.feed(data)
         if commands:
             self._execute(client, commands, data if reader.verbatim else None)
-            while reader.restricted and commands and client.parked is None and not client.closing:
+            if reader.restricted:
                 self._unlock(client)
-                if commands := reader.feed(b""):
-                    self._execute(client, commands, None)
-        if reader.error is not None and client.parked is None and not client.closing:
-            self._break_off(client)
+        if reader.error is not None and _listening(client):
+            self._break_off(client, reader.error)
 
     def _unlock(self, client: Client) -> None:
-        """After each command of a client that had not authenticated: it may have, now."""
-        client.reader.restricted = not client.authenticated
+        """Go on command by command while the client has not authenticated: the next may be AUTH."""
+        reader = client.reader
+        while _listening(client):
+            reader.restricted = not client.authenticated
+            commands = reader.feed(b"")
+            if not commands:
+                return
+            self._execute(client, commands, None)
 
-    def _break_off(self, client: Client) -> None:
+    def _break_off(self, client: Client, error: ProtocolError) -> None:
         """The bytes are no request: say so and close."""
-        error = client.reader.error
-        assert error is not None
         client.send(error.reply)
         self.server.stats.errors["ERR"] += 1
         self.server.close(client)
@@ -156,16 +164,22 @@ class Engine:
         """Execute what clients sent while they were parked. Call it until `server.resumed` is empty."""
         server = self.server
         while server.resumed:
-            client = server.resumed.popleft()
-            if client.closing or client.parked is not None:
-                continue
-            if client.backlog:
-                backlog, client.backlog = client.backlog, []
-                self._execute(client, backlog, None)
-            if client.parked is None and not client.backlog:
-                held, client.held = client.held, []
-                client.bytes_in -= sum(map(len, held))
-                self.receive(client, b"".join(held))
+            self._go_on(server.resumed.popleft())
+
+    def _go_on(self, client: Client) -> None:
+        """Execute what a client sent behind the command that it waited for."""
+        if _listening(client) and client.backlog:
+            backlog, client.backlog = client.backlog, []
+            self._execute(client, backlog, None)
+        if _listening(client):
+            self._receive_held(client)
+
+    def _receive_held(self, client: Client) -> None:
+        """Take the bytes that arrived while the client waited, and what its reader still had."""
+        held, client.held = b"".join(client.held), []
+        client.bytes_in -= len(held)  # they were counted when they arrived
+        self.server.stats.input_bytes -= len(held)
+        self.receive(client, held)
 
     # -- execution ---------------------------------------------------------------------------------
 
@@ -176,9 +190,10 @@ class Engine:
         start_ns = stopwatch_ns()
         reply = client.out.append
         eager = bool(server.waiters)  # somebody waits: drain after every command
-        last: Spec | None = None
         spec: Spec = NOT_COUNTED
         position, end = 0, len(commands)
+        last = self._leading(client, commands)
+        one_by_one = 0  # up to here a run was declined
         while position < end:
             argv = commands[position]
             position += 1
@@ -189,13 +204,14 @@ class Engine:
                     handler, fewest, most, spec, bulk = self._look_up(client, argv)
                 if not fewest <= len(argv) <= most:
                     handler = self._many_words(client, argv, handler)
-                if spec is last and bulk is not None and not eager:
+                if spec is last and bulk is not None and not eager and position > one_by_one:
                     run = _run_at(commands, position - 1)
                     if len(run) >= SHORTEST_RUN and (replies := bulk(client, run)) is not None:
                         reply(replies)
                         spec.calls += len(run)
                         position += len(run) - 1
                         continue
+                    one_by_one = position + len(run) - 1
                 reply(handler(client, argv))
                 spec.calls += 1
                 last = spec
@@ -212,19 +228,27 @@ class Engine:
                 server.close(client)
                 raw = None
                 break
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # a bug of ours must not stop the others
                 self._fail(client, argv, error)
                 raw = None
             if eager and server.effects:
                 self._drain()
         server.outbox[client] = None
-        client.last_spec = spec
+        if spec is not NOT_COUNTED:
+            client.last_spec = spec
         client.active_ms = self.clock.now_ms
         client.commands_done += end
         server.stats.commands += end
         self._share_out(client, commands, stopwatch_ns() - start_ns)
         if server.effects:
             self._settle(commands, raw)
+
+    def _leading(self, client: Client, commands: list[Argv]) -> Spec | None:
+        """What the batch repeats from its first command on, as far as its two ends show it."""
+        if len(commands) < SHORTEST_RUN or commands[0][0] != commands[-1][0]:
+            return None
+        entry = client.table.get(commands[0][0])
+        return entry[3] if entry is not None else None
 
     def _look_up(self, client: Client, argv: Argv) -> Entry:
         """The entry for a name in mixed case; for an unknown name one that refuses."""
@@ -242,20 +266,20 @@ class Engine:
         spec = self.server.specs[argv[0].decode("latin-1").upper()]
         if spec.fewest <= len(argv) <= spec.most and len(argv) > MANY_WORDS:
             return self.tables.many_words(spec, handler)
-        spec.rejected_calls += 1
         raise wrong_arity(spec)
 
     def _refuse(self, client: Client, spec: Spec, error: CommandError) -> None:
         """Answer a command that raised CommandError."""
-        stats = self.server.stats
-        stats.errors[error.prefix] += 1
         if isinstance(error, Rejected):
-            if client.queued is not None:
+            if spec.name == "EXEC":
+                error = transactions.aborted(client, error)
+            elif client.queued is not None:
                 client.queue_failed = True
             spec.rejected_calls += 1
         else:
             spec.failed_calls += 1
             spec.calls += 1
+        self.server.stats.errors[error.prefix] += 1
         if client.muted:
             end_skip(client)
         else:
@@ -288,7 +312,7 @@ class Engine:
     # -- effects -----------------------------------------------------------------------------------
 
     def _settle(self, commands: list[Argv], raw: bytes | None) -> None:
-        """Drain the effects of a batch, with the client's own bytes for the log where they are the effects."""
+        """Drain the effects of a batch; if they are just what the client sent, its bytes go to the log."""
         server = self.server
         aof = server.aof
         if raw is None or aof is None or server.watchers or server.waiters:
@@ -299,7 +323,7 @@ class Engine:
         for effect in effects:
             argv = effect[3]
             if argv.__class__ is Run:
-                logged += argv  # type: ignore[arg-type]
+                logged += argv
             else:
                 logged.append(argv)  # type: ignore[arg-type]
         if logged == commands and effects[0][0].index == aof.selected_db:
@@ -372,22 +396,79 @@ class Engine:
         if where in self.server.waiters:
             self._ready.appendleft(where)
 
+    def begin_loading(self) -> None:
+        """Refuse clients with LOADING while the log is executed."""
+
+        def gate(client: Client, argv: Argv, spec: Spec) -> None:
+            if Flag.LOADING not in spec.flags and client is not self._loader:
+                raise Rejected("respq is loading the dataset in memory", "LOADING")
+
+        self.server.loading = True
+        self.tables.set_gate("loading", gate)
+        loader = self._loader = Client(self.server, 0, Unconnected())
+        loader.authenticated = True
+        loader.table = self.tables.unguarded()
+
+    def end_loading(self) -> None:
+        """Serve clients."""
+        self.server.loading = False
+        self.server.changes_since_save = 0
+        self.tables.set_gate("loading", None)
+        self.clock.refresh()
+
+    def replay(self, commands: list[Argv]) -> None:
+        """Execute commands from the log. Raises CommandFailedError for one that is unknown.
+
+        Time stands at 0 meanwhile, so that nothing expires: what did, the log says.
+        """
+        client = self._loader
+        assert client is not None
+        self.clock.stand_at(0)
+        for index, argv in enumerate(commands):
+            entry = client.table.get(argv[0]) or client.table.get(argv[0].lower())
+            if entry is None:
+                raise CommandFailedError(index, f"unknown command {argv[0]!r}")
+            try:
+                entry[0](client, argv)
+            except CommandError as error:
+                self.log("warning", f"A command of the log was refused: {argv[0]!r}: {error}")
+        self.server.effects.clear()
+
+    def refuse_writes(self, reason: str) -> None:
+        """Answer MISCONF to commands that write, and to PING, until `accept_writes`."""
+
+        def gate(client: Client, argv: Argv, spec: Spec) -> None:
+            if Flag.WRITE in spec.flags or spec.name == "PING":
+                raise Rejected(reason, "MISCONF")
+
+        self.tables.set_gate("misconf", gate)
+
+    def accept_writes(self) -> None:
+        """The log can be written again."""
+        self.tables.set_gate("misconf", None)
+
     # -- time --------------------------------------------------------------------------------------
 
     def next_deadline_ms(self) -> int | None:
         """The earliest moment at which `on_time` has something to do for a parked client, or None."""
-        return self.server.timeouts.next_ms()
+        timeout_ms, unpause_ms = self.server.timeouts.next_ms(), self.server.paused_until_ms
+        if unpause_ms and (timeout_ms is None or unpause_ms < timeout_ms):
+            return unpause_ms
+        return timeout_ms
 
     def on_time(self) -> None:
-        """Answer parked clients whose time is up."""
+        """Answer parked clients whose time is up; end a pause."""
         server = self.server
+        if 0 < server.paused_until_ms <= self.clock.now_ms:
+            server.unpause()
         for client in server.timeouts.due(self.clock.now_ms, limit=10_000):
             if client.parked is not None:
                 server.resume(client, client.parked.timeout_reply)
 
     def expire_keys(self, budget_us: int) -> None:
         """Delete expired keys that nobody asked for, for at most about `budget_us`."""
-        if not self.server.active_expiry or self.server.loading:
+        server = self.server
+        if not server.active_expiry or server.loading or server.paused_until_ms:
             return
         start_ns = stopwatch_ns()
         for db in self.server.databases:
@@ -396,6 +477,11 @@ class Engine:
                     break
         self._drain()
         self.server.stats.expire_us += (stopwatch_ns() - start_ns) // 1000
+
+
+def _listening(client: Client) -> bool:
+    """Whether the next command of this client may be executed now."""
+    return client.parked is None and not client.closing
 
 
 def _unknown(client: Client, argv: Argv) -> bytes:
@@ -410,10 +496,11 @@ def _unknown(client: Client, argv: Argv) -> bytes:
 
 def _run_at(commands: list[Argv], start: int) -> list[Argv]:
     """The commands from `start` on that have the same name and number of words."""
-    name, words = commands[start][0], len(commands[start])
-    stop = start + 1
-    for argv in commands[stop:]:
+    rest = commands[start:] if start else commands
+    name, words = rest[0][0], len(rest[0])
+    if [argv[0] for argv in rest].count(name) == len(rest) == [*map(len, rest)].count(words):
+        return rest
+    for length, argv in enumerate(rest):
         if argv[0] != name or len(argv) != words:
-            break
-        stop += 1
-    return commands[start:stop]
+            return rest[:length]
+    return rest

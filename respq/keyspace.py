@@ -81,7 +81,7 @@ class Database:
             return None
         if value.__class__ is not kind:
             raise wrong_type()
-        return value  # type: ignore[return-value]  # the class was compared, isinstance costs more
+        return value
 
     def find_or_create(self, key: bytes, kind: type[V]) -> V:
         """As `find`, but a missing value is created empty: the caller must put something in. O(1)."""

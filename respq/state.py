@@ -33,6 +33,9 @@ Handler = Callable[["Client", Argv], bytes]
 # one by one. The effect of a run carries a `keyspace.Run` of the argvs.
 BulkHandler = Callable[["Client", "list[Argv]"], "bytes | None"]
 
+# Refuses a command by raising, or parks its client; sees every command before its handler.
+Gate = Callable[["Client", Argv, "Spec"], None]
+
 # handler, fewest and most words that it takes, what it was declared as, its bulk form where that
 # may be used
 Entry = tuple[Handler, int, int, "Spec", "BulkHandler | None"]
@@ -246,9 +249,10 @@ class Client:
         self.server.outbox[self] = None
 
     def park(self, argv: Argv, keys: Sequence[WaitKey], timeout_ms: int, timeout_reply: bytes) -> bytes:
-        """Wait until one of `keys` changes, then execute `argv` again; after `timeout_ms` (0:
-        never) answer `timeout_reply`. Where blocking is not allowed that is the answer at once,
-        else raises Parked.
+        """Wait until one of `keys` changes, then execute `argv` again.
+
+        After `timeout_ms` (0: never) the answer is `timeout_reply`. Where blocking is not allowed
+        that is the answer at once, else raises Parked.
         """
         if self.executing:
             return timeout_reply
@@ -257,6 +261,9 @@ class Client:
             self.parked = Parking(argv, keys, deadline_ms, timeout_reply)
             self.server.wait(self, self.parked)
         raise Parked
+
+
+SAMPLES = 16  # of the counters, taken `hz` times a second
 
 
 class Statistics:
@@ -283,6 +290,11 @@ class Statistics:
         self.command_us = 0
         self.longest_tick_us = 0
         self.timed_ns = 0  # spent in commands that are timed one by one, since the engine looked
+        self.samples: deque[tuple[int, int, int, int]] = deque(maxlen=SAMPLES)
+
+    def sample(self, now_ms: int) -> None:
+        """Remember the counters of this moment: INFO's rates are differences between samples."""
+        self.samples.append((now_ms, self.commands, self.input_bytes, self.output_bytes))
 
 
 class SlowEntry:
@@ -324,7 +336,7 @@ class Server:
         self.clients: dict[int, Client] = {}
         self.next_client_id = 1
         self.outbox: dict[Client, None] = {}  # clients with something to send
-        self.closing: list[Client] = []  # to be closed at the end of the tick
+        self.closing: dict[Client, bool] = {}  # to be closed at the end of the tick; True: unsent or not
         self.stats = Statistics()
         self.run_id = f"{rng.getrandbits(160):040x}"
         self.started_ms = clock.now_ms
@@ -335,21 +347,22 @@ class Server:
         self.timeouts: Deadlines[Client] = Deadlines()
         self.resumed: deque[Client] = deque()  # served; their backlog is executed next
         self.monitors: dict[Client, None] = {}
-        self.paused_until_ms = 0
-        self.pause_all = False
+        self.paused_until_ms = 0  # CLIENT PAUSE; 0: not paused
+        self.pause_all = False  # not writes alone
 
         self.slow_log: deque[SlowEntry] = deque()
         self.next_slow_id = 0
 
         self.aof: AppendOnlyFile | None = None
         self.loading = False
+        self.loading_bytes = self.loading_total = 0  # of the log
         self.last_save_s = clock.now_ms // 1000
         self.changes_since_save = 0
 
         # What the layers above provide.
         self.table_of: Callable[[Client], Table] = _unset  # the table that a client's mode calls for
         self.retable_all: Callable[[], None] = _unset  # gates changed: choose every client's table anew
-        self.execution_table: Callable[[Client], Table] = _unset  # for EXEC: that of a client without MULTI
+        self.set_gate: Callable[[str, Gate | None], None] = _unset  # put up, or take away, what may refuse
         self.drain: Callable[[], None] = _unset  # act on the effects so far
         self.rewrite_log: Callable[[], None] = _unset  # BGREWRITEAOF
         self.shut_down: Callable[[], None] = _unset  # leave the event loop
@@ -377,6 +390,22 @@ class Server:
                     del self.waiters[key]
         if parking.deadline_ms:
             self.timeouts.discard(client, parking.deadline_ms)
+
+    def retry(self, moment: str) -> None:
+        """Let the clients that wait for `moment` execute their commands anew, before their backlog."""
+        for client in list(self.waiters.get(moment, ())):
+            parking = client.parked
+            if parking is not None:
+                self.stop_waiting(client)
+                client.backlog.insert(0, parking.argv)
+                self.resumed.append(client)
+
+    def unpause(self) -> None:
+        """End CLIENT PAUSE."""
+        self.paused_until_ms = 0
+        self.pause_all = False
+        self.set_gate("pause", None)
+        self.retry(UNPAUSED)
 
     def resume(self, client: Client, reply: bytes) -> None:
         """End a client's wait with `reply`; what it sent meanwhile is executed later in this tick."""
@@ -408,11 +437,11 @@ class Server:
 
     # -- connections -------------------------------------------------------------------------------
 
-    def close(self, client: Client) -> None:
-        """Close the connection at the end of the tick, after what is queued has been offered to it."""
-        if not client.closing:
-            client.closing = True
-            self.closing.append(client)
+    def close(self, client: Client, *, at_once: bool = False) -> None:
+        """Close the connection at the end of the tick, once its output is sent, or at once."""
+        self.stop_waiting(client)  # nothing that arrives meanwhile may be lost to it
+        client.closing = True
+        self.closing[client] = at_once or self.closing.get(client, False)
 
     def find_spec(self, argv: Argv) -> Spec | None:
         """The declaration of the command in `argv`; of the subcommand where there is one."""

@@ -54,6 +54,10 @@ class Tables:
         """The table for the client's present mode."""
         return self._table(client.authenticated, client.queued is not None, client.muted, client.monitoring)
 
+    def unguarded(self) -> Table:
+        """Every command without any mode, for whoever executes the log."""
+        return self._build([], queueing=False)
+
     def set_gate(self, name: str, gate: Gate | None) -> None:
         """Put up a gate before every command, or take it away."""
         if gate is None:
@@ -76,9 +80,7 @@ class Tables:
             table = self._built[key] = self._build(wrappers, queueing)
         return table
 
-    def _wrappers(
-        self, authenticated: bool, queueing: bool, muted: bool, monitoring: bool
-    ) -> list[Wrapper]:
+    def _wrappers(self, authenticated: bool, queueing: bool, muted: bool, monitoring: bool) -> list[Wrapper]:
         """Innermost first."""
         wrappers: list[Wrapper] = []
         threshold_us = self.server.config.slowlog_log_slower_than

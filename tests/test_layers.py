@@ -24,6 +24,7 @@ LAYERS = (
     {"__main__"},
     {"cli"},
     {"web", "net"},
+    {"persistence"},
     {"engine"},
     {"commands"},
     {"command", "tables"},

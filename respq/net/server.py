@@ -1,0 +1,461 @@
+"""The event loop.
+
+Its phases are those of Redis: poll → read every ready client and execute all its complete commands → write
+the append-only file once → send every reply.
+
+Replies leave after the log was written, so nothing is acknowledged that the kernel does not have. If the
+write fails, the output of that tick is held, writes are refused with MISCONF, reads go on, and every later
+tick tries again. A failed fsync stops the server: what the disk holds is unknown then.
+
+Own loop instead of asyncio or uvloop: 0.94 µs per pipelined command against 1.13 and 1.02 to 1.15.
+"""
+
+from __future__ import annotations
+
+import errno
+import gc
+import signal
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from respq.clock import stopwatch_ns
+from respq.effects.files import AofError
+from respq.engine import Engine
+from respq.net.connection import Connection
+from respq.net.listeners import ListenError, close_listeners, open_listeners
+from respq.net.poller import READ, WRITE, new_poller
+from respq.persistence import Persistence
+
+if TYPE_CHECKING:
+    from respq.config import Config
+    from respq.log import Log
+
+READ_BYTES = (
+    1 << 14
+)  # per ready client and tick: bounds how long one client's pipeline keeps the others waiting
+ACCEPTS_PER_TICK = 1000
+EXPIRE_BUDGET_US = 1000  # per tick in which keys are due
+COLLECTABLE = 20_000  # objects: younger generations up to this size are collected, in less than 1 ms
+RESERVED_DESCRIPTORS = 32
+
+
+class Loop:
+    """Sockets on one side, the engine on the other."""
+
+    def __init__(self, config: Config, log: Log, engine: Engine) -> None:
+        self.config = config
+        self.log = log
+        self.engine = engine
+        self.server = engine.server
+        self.poller = new_poller()
+        self.listeners: list[socket.socket] = []
+        self.connections: dict[int, Connection] = {}
+        self.others: dict[int, Callable[[], None]] = {}  # what to do when a listener or a signal is ready
+        self.running = True
+        self.held: list[Connection] = []  # their output waits for the log
+        self.next_cron_ms = 0
+        self.persistence = Persistence(engine)
+        self.server.shut_down = self.stop
+
+    # -- life --------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Listen. Raises ListenError."""
+        self.listeners = open_listeners(self.config)
+        for listener in self.listeners:
+            self._on_ready(listener, lambda listener=listener: self._accept(listener))  # type: ignore[misc]
+
+    def load(self) -> None:
+        """Load the data, answering clients now and then meanwhile. Raises AofError."""
+        self.persistence.start(pause=lambda: self.tick(0))
+
+    def addresses(self) -> str:
+        """Where it listens, for people."""
+        return ", ".join(_where(listener) for listener in self.listeners)
+
+    def catch_signals(self) -> None:
+        """Turn signals into readiness: SIGTERM and SIGINT stop the loop, SIGHUP reopens the log file."""
+        ours, pythons = socket.socketpair()
+        ours.setblocking(False)
+        pythons.setblocking(False)
+        self._wakeup = (ours, pythons)
+        signal.set_wakeup_fd(pythons.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, _nothing)
+        self._on_ready(ours, self._on_signal)
+
+    def stop(self) -> None:
+        """Leave the loop at the end of this tick."""
+        self.running = False
+
+    def run(self) -> None:
+        """Serve until told to stop. Raises SyncError if the log can no longer be trusted."""
+        while self.running:
+            self.tick(self._timeout())
+
+    def close(self) -> None:
+        """Close every socket."""
+        close_listeners(self.listeners, self.config)
+        for connection in list(self.connections.values()):
+            self._drop(connection)
+        self.poller.close()
+
+    def _on_ready(self, sock: socket.socket, act: Callable[[], None]) -> None:
+        self.others[sock.fileno()] = act
+        self.poller.register(sock.fileno(), READ)
+
+    def _on_signal(self) -> None:
+        for number in self._wakeup[0].recv(4096):
+            if number == signal.SIGHUP:
+                self.log.reopen()
+                self.log.notice("Log file reopened")
+            elif number in {signal.SIGTERM, signal.SIGINT}:
+                self.log.warning(f"Received {signal.Signals(number).name}, shutting down")
+                self.stop()
+
+    # -- one tick ----------------------------------------------------------------------------------
+
+    def tick(self, timeout_s: float) -> None:
+        """Wait for something to do, do it, write the log, answer."""
+        events = self.poller.poll(timeout_s)
+        start_ns = stopwatch_ns()
+        connections = self.connections
+        receive = self.engine.receive
+        for fd, mask in events:
+            connection = connections.get(fd)
+            if connection is None:
+                self._serve_other(fd)
+                continue
+            if mask & WRITE:
+                self._write_queued(connection)
+            if mask & ~WRITE:
+                try:
+                    data = connection.recv(READ_BYTES)
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    data = b""
+                if data:
+                    receive(connection.client, data)
+                else:
+                    self._drop(connection)
+        self._finish(start_ns)
+
+    def _serve_other(self, fd: int) -> None:
+        """A listener or a signal is ready, or a connection that was closed earlier in this tick."""
+        act = self.others.get(fd)
+        if act is not None:
+            act()
+
+    def _finish(self, start_ns: int) -> None:
+        """Everything after the reads: timers, the log, the replies."""
+        engine, server = self.engine, self.server
+        engine.clock.refresh()
+        now_ms = engine.clock.now_ms
+        deadline_ms = engine.next_deadline_ms()
+        if deadline_ms is not None and deadline_ms <= now_ms:
+            engine.on_time()
+        if now_ms >= self.next_cron_ms:
+            self._cron(now_ms)
+        if server.resumed:
+            engine.resume_clients()
+        self._write_log(now_ms)
+        if server.outbox:
+            self._send_all()
+        if server.closing:
+            self._close_marked()
+        elapsed_us = (stopwatch_ns() - start_ns) // 1000
+        stats = server.stats
+        stats.loop_cycles += 1
+        stats.loop_us += elapsed_us
+        stats.longest_tick_us = max(stats.longest_tick_us, elapsed_us)
+
+    def _timeout(self) -> float:
+        """Seconds until the next timer."""
+        next_ms = self.next_cron_ms
+        deadline_ms = self.engine.next_deadline_ms()
+        if deadline_ms is not None and deadline_ms < next_ms:
+            next_ms = deadline_ms
+        clock = self.engine.clock
+        clock.refresh()
+        return max(0, next_ms - clock.now_ms) / 1000
+
+    # -- sending -----------------------------------------------------------------------------------
+
+    def _send_all(self) -> None:
+        """Offer every client its output; what the kernel does not take waits for the socket to drain."""
+        outbox = self.server.outbox
+        sent_bytes = 0
+        for client in outbox:
+            out = client.out
+            if not out:
+                continue
+            data = b"".join(out)
+            out.clear()
+            connection: Connection = client.transport  # type: ignore[assignment]
+            if connection.unsent or connection.held:
+                self._hold_back(connection, data)
+                continue
+            try:
+                sent = connection.send(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self.server.close(client, at_once=True)
+                continue
+            sent_bytes += sent
+            client.bytes_out += sent
+            if sent < len(data):
+                self._hold_back(connection, data[sent:])
+        outbox.clear()
+        self.server.stats.output_bytes += sent_bytes
+
+    def _hold_back(self, connection: Connection, data: bytes) -> None:
+        """Queue output for later, within what the client's class may have waiting."""
+        connection.queue(data)
+        self._want_writable(connection)
+        self._check_output_limit(connection)
+
+    def _want_writable(self, connection: Connection) -> None:
+        if connection.unsent and not connection.writable_wanted and not connection.held:
+            connection.writable_wanted = True
+            self.poller.modify(connection.fd, READ | WRITE)
+
+    def _write_queued(self, connection: Connection) -> None:
+        """The socket drained: write more."""
+        try:
+            written = connection.write_queued()
+        except OSError:
+            self._drop(connection)
+            return
+        connection.client.bytes_out += written
+        self.server.stats.output_bytes += written
+        if not connection.unsent:
+            connection.writable_wanted = False
+            connection.soft_since_ms = 0
+            if connection.client.closing:
+                self._drop(connection)
+            else:
+                self.poller.modify(connection.fd, READ)
+
+    def _check_output_limit(self, connection: Connection) -> None:
+        """Close a client that lets more pile up than `client-output-buffer-limit` allows."""
+        hard, soft, seconds = self.config.client_output_buffer_limit["normal"]
+        waiting, now_ms = connection.unsent_bytes, self.engine.clock.now_ms
+        exceeded = bool(hard) and waiting >= hard
+        if soft and waiting >= soft:
+            connection.soft_since_ms = connection.soft_since_ms or now_ms
+            exceeded = exceeded or now_ms - connection.soft_since_ms > seconds * 1000
+        else:
+            connection.soft_since_ms = 0
+        if exceeded and not connection.client.closing:
+            self.server.stats.output_limit_closed += 1
+            self.log.warning(
+                f"Client {connection.address()} closed: {waiting} bytes of output waiting exceed the limit"
+            )
+            self.server.close(connection.client, at_once=True)
+
+    # -- the log -----------------------------------------------------------------------------------
+
+    def _write_log(self, now_ms: int) -> None:
+        """Write what this tick logged; what it would have answered waits until that has succeeded."""
+        if not self.persistence.flush(now_ms):
+            self._hold_output()
+        elif self.held and self.persistence.caught_up:
+            self._release_output()
+
+    def _hold_output(self) -> None:
+        """Nothing that this tick produced leaves before the log is written."""
+        for client in self.server.outbox:
+            connection: Connection = client.transport  # type: ignore[assignment]
+            if not connection.held:
+                connection.held = True
+                self.held.append(connection)
+
+    def _release_output(self) -> None:
+        for connection in self.held:
+            connection.held = False
+            if connection.fd in self.connections and connection.unsent:
+                self._want_writable(connection)
+        self.held.clear()
+
+    # -- connections -------------------------------------------------------------------------------
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(ACCEPTS_PER_TICK):
+            try:
+                sock, _ = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in {errno.EMFILE, errno.ENFILE}:
+                    self.log.warning(f"Cannot accept a client: {error.strerror}")
+                return
+            sock.setblocking(False)
+            refusal = self._refusal(sock)
+            if refusal:
+                self.server.stats.rejected_connections += 1
+                _send_and_close(sock, refusal)
+            else:
+                self._admit(sock)
+
+    def _refusal(self, sock: socket.socket) -> bytes:
+        """Why this client may not come in, or nothing."""
+        if len(self.connections) >= self.config.maxclients:
+            return b"-ERR max number of clients reached\r\n"
+        if self.config.protected_mode and not self.config.requirepass and not _is_local(sock):
+            return PROTECTED
+        return b""
+
+    def _admit(self, sock: socket.socket) -> None:
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            _keep_alive(sock, self.config.tcp_keepalive)
+        connection = Connection(sock)
+        self.connections[connection.fd] = connection
+        connection.client = self.engine.connect(connection)
+        self.poller.register(connection.fd, READ)
+
+    def _drop(self, connection: Connection) -> None:
+        """Close a connection now."""
+        if self.connections.get(connection.fd) is not connection:
+            return
+        del self.connections[connection.fd]
+        self.poller.unregister(connection.fd)
+        self.engine.disconnect(connection.client)
+        connection.sock.close()
+
+    def _close_marked(self) -> None:
+        """Close who is to be closed, after what was queued for them was offered."""
+        closing = self.server.closing
+        while closing:
+            client, at_once = closing.popitem()
+            connection: Connection = client.transport  # type: ignore[assignment]
+            if self.connections.get(connection.fd) is not connection:
+                continue
+            if at_once or not connection.unsent:
+                self._drop(connection)
+            else:
+                self.poller.modify(connection.fd, WRITE)
+
+    # -- timers ------------------------------------------------------------------------------------
+
+    def _cron(self, now_ms: int) -> None:
+        """What is done `hz` times a second."""
+        self.next_cron_ms = now_ms + 1000 // self.config.hz
+        self.server.stats.sample(now_ms)
+        self.persistence.cron(now_ms)
+        self.engine.expire_keys(EXPIRE_BUDGET_US)
+        if any(db.deadlines.has_due(now_ms) for db in self.server.databases):
+            self.next_cron_ms = now_ms + 1  # more than one slice: go on next tick
+        self._close_idle(now_ms)
+        _collect_garbage()
+
+    def _close_idle(self, now_ms: int) -> None:
+        """Enforce `timeout` and the soft output limit."""
+        timeout_ms = self.config.timeout * 1000
+        for connection in self.connections.values():
+            client = connection.client
+            if connection.soft_since_ms:
+                self._check_output_limit(connection)
+            if timeout_ms and client.parked is None and now_ms - client.active_ms > timeout_ms:
+                self.server.close(client)
+
+
+def run(config: Config, log: Log) -> int:
+    """Serve until a signal or SHUTDOWN; return the exit status."""
+    _fit_descriptors(config, log)
+    loop = Loop(config, log, Engine(config, log=log.write))
+    try:
+        loop.open()
+        loop.catch_signals()
+        loop.load()
+        gc.disable()
+        gc.freeze()
+        log.notice(f"Ready to accept connections on {loop.addresses()}")
+        loop.run()
+        loop.persistence.close()
+    except (ListenError, AofError) as error:
+        log.fail(str(error))
+        return 1
+    finally:
+        loop.close()
+    log.notice("Stopped")
+    return 0
+
+
+PROTECTED = (
+    b"-DENIED respq is running in protected mode: no password is set and this connection does not come from "
+    b"the machine itself. Set one with requirepass, or connect from the loopback interface, or set "
+    b"protected-mode no if everybody who can reach this port may use it.\r\n"
+)
+
+
+def _nothing(*_: object) -> None:
+    """Handle a signal: the loop learns of it through the wake-up descriptor."""
+
+
+def _where(listener: socket.socket) -> str:
+    name = listener.getsockname()
+    if listener.family == socket.AF_UNIX:
+        return str(name)
+    return f"[{name[0]}]:{name[1]}" if listener.family == socket.AF_INET6 else f"{name[0]}:{name[1]}"
+
+
+def _is_local(sock: socket.socket) -> bool:
+    if sock.family == socket.AF_UNIX:
+        return True
+    host = sock.getpeername()[0]
+    return bool(host == "::1" or host.startswith(("127.", "::ffff:127.")))
+
+
+def _keep_alive(sock: socket.socket, seconds: int) -> None:
+    """Let the kernel notice peers that vanished, within about twice `seconds`; 0 lets it be."""
+    if not seconds:
+        return
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (
+        ("TCP_KEEPIDLE", seconds),
+        ("TCP_KEEPINTVL", max(1, seconds // 3)),
+        ("TCP_KEEPCNT", 3),
+    ):
+        if hasattr(socket, name):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def _send_and_close(sock: socket.socket, data: bytes) -> None:
+    try:
+        sock.send(data)
+    except OSError:
+        pass
+    sock.close()
+
+
+def _fit_descriptors(config: Config, log: Log) -> None:
+    """Raise the limit of open files for `maxclients`, or lower `maxclients` to what the limit allows."""
+    import resource  # noqa: PLC0415  # Unix only
+
+    needed = config.maxclients + RESERVED_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    wanted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    except (OSError, ValueError):
+        wanted = soft
+    allowed = max(soft, wanted) - RESERVED_DESCRIPTORS
+    if allowed < config.maxclients:
+        log.warning(f"maxclients lowered from {config.maxclients} to {max(1, allowed)}: ulimit -n is {hard}")
+        config.maxclients = max(1, allowed)
+
+
+def _collect_garbage() -> None:
+    """Free cycles among the newest objects, then take all that is left out of the collector's sight.
+
+    Nothing here makes cycles in normal work; a full collection over four million messages would take 72 ms.
+    """
+    if gc.get_count()[0] <= COLLECTABLE:
+        gc.collect(1)
+    gc.freeze()

@@ -1,0 +1,144 @@
+"""The engine's side of the append-only file: when it is read, written, synced and rewritten.
+
+`effects.aof` knows files and positions; this module knows what they mean for clients. After each tick
+`flush` says whether its output may leave:
+
+- written: yes, and so may everything that was held;
+- put off, because a sync is slow: not yet;
+- failed: not this tick's, which acknowledges what is not there. From then on writes get MISCONF, so later
+  ticks acknowledge nothing new, and reads go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from respq.effects.aof import AppendOnlyFile
+from respq.effects.files import AofError
+from respq.effects.snapshot import dataset_commands
+from respq.engine import Engine
+from respq.errors import CommandError
+from respq.protocol import Argv
+from respq.state import LOG_SYNCED
+
+
+class Persistence:
+    """Keeps what `engine` acknowledges. Raises `AofError` where the log cannot be used."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.server = engine.server
+        self.config = engine.server.config
+        self.caught_up = True  # the last flush wrote everything
+        self._synced = 0
+        self._scheduled = False  # BGREWRITEAOF was asked for
+        self.server.rewrite_log = self._schedule_rewrite
+        self.config.on_change("appendfsync", self._change_policy)
+        self.config.on_change("appendonly", self._switch)
+
+    # -- start and end -----------------------------------------------------------------------------
+
+    def start(self, pause: Callable[[], None]) -> None:
+        """Load the log, if there is to be one, and open it for writing. Calls `pause` in between."""
+        if not self.config.appendonly:
+            return
+        aof = self._new_log()
+        aof.open()
+        self.engine.begin_loading()
+
+        def progress(done: int, total: int) -> None:
+            self.server.loading_bytes, self.server.loading_total = done, total
+            pause()
+
+        try:
+            commands = aof.load(self.engine.replay, progress, truncate=self.config.aof_load_truncated)
+        finally:
+            self.engine.end_loading()
+        aof.start(self.engine.clock.now_ms)
+        self.server.aof = aof
+        if commands:
+            keys = sum(map(len, self.server.databases))
+            self.engine.log("notice", f"Loaded {keys} keys from {commands} commands of the append-only file")
+
+    def close(self) -> None:
+        """Write and sync everything."""
+        aof = self.server.aof
+        if aof is not None:
+            aof.close(self.engine.clock.now_ms)
+            self.server.aof = None
+
+    def _new_log(self) -> AppendOnlyFile:
+        config = self.config
+        directory = Path(config.dir) / config.appenddirname
+        return AppendOnlyFile(directory, config.appendfilename, fsync=config.appendfsync)
+
+    # -- once per tick -----------------------------------------------------------------------------
+
+    def flush(self, now_ms: int) -> bool:
+        """Write what this tick logged; tell whether its output may leave. Raises SyncError: stop then."""
+        aof = self.server.aof
+        if aof is None:
+            return True
+        failed_before = aof.error is not None
+        self.caught_up = aof.flush(now_ms)
+        if aof.error is not None:
+            if not failed_before:
+                self.engine.refuse_writes(f"Errors writing to the AOF file: {aof.error.strerror}")
+            return failed_before
+        if failed_before:
+            self.engine.accept_writes()
+        synced = aof.writer.synced
+        if synced != self._synced:
+            self._synced = synced
+            self.engine.wake(LOG_SYNCED)
+        return self.caught_up
+
+    def cron(self, now_ms: int) -> None:
+        """Look after a rewrite and start one that is asked for or due."""
+        aof = self.server.aof
+        if aof is None:
+            return
+        if aof.rewriting:
+            aof.poll(now_ms)
+        config = self.config
+        due = aof.wants_rewrite(now_ms, config.auto_aof_rewrite_percentage, config.auto_aof_rewrite_min_size)
+        if self._scheduled or due:
+            self._scheduled = False
+            self._begin_rewrite(aof, now_ms)
+
+    # -- rewriting ---------------------------------------------------------------------------------
+
+    def _schedule_rewrite(self) -> None:
+        """BGREWRITEAOF: starts between two ticks."""
+        aof = self.server.aof
+        if aof is None:
+            raise CommandError("Background append only file rewriting needs appendonly yes")
+        if aof.rewriting:
+            raise CommandError("Background append only file rewriting already in progress")
+        self._scheduled = True
+
+    def _begin_rewrite(self, aof: AppendOnlyFile, now_ms: int) -> None:
+        try:
+            aof.begin_rewrite(self._dataset, now_ms)
+        except AofError as error:
+            self.engine.log("warning", f"The append-only file was not rewritten: {error}")
+
+    def _dataset(self) -> Iterator[tuple[int, Argv]]:
+        return dataset_commands((db.index, db.values.items()) for db in self.server.databases if len(db))
+
+    # -- CONFIG SET --------------------------------------------------------------------------------
+
+    def _change_policy(self) -> None:
+        if self.server.aof is not None:
+            self.server.aof.writer.fsync = self.config.appendfsync
+
+    def _switch(self) -> None:
+        """CONFIG SET appendonly: yes starts a log with the present data as its base."""
+        if not self.config.appendonly:
+            self.close()
+        elif self.server.aof is None:
+            aof = self._new_log()
+            aof.open()
+            aof.begin_rewrite(self._dataset, self.engine.clock.now_ms)
+            self.server.aof = aof

@@ -1,0 +1,270 @@
+"""The reader by itself: the contract, and the twin test of its fast ways against the grammar."""
+
+from __future__ import annotations
+
+import random
+import tracemalloc
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from respq.protocol import Argv
+from respq.protocol.plain import PlainParser
+from respq.protocol.reader import Reader
+
+PING = b"*1\r\n$4\r\nPING\r\n"
+
+
+def encode(*words: bytes) -> bytes:
+    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
+
+
+class Unproven(PlainParser):
+    """Proves nothing, so that the grammar has to read everything."""
+
+    def parse(self, data: bytes) -> tuple[list[Argv], int]:
+        return [], 0
+
+
+class Grammar(Reader):
+    """A reader without its fast ways."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._plain = Unproven()
+        self.restricted = False
+
+
+Outcome = tuple[list[Argv], bytes, int]
+
+
+def read(reader: Reader, pieces: list[bytes]) -> Outcome:
+    """All commands, the error and what is pending, after `pieces` arrived one by one."""
+    commands: list[Argv] = []
+    for piece in pieces:
+        commands += reader.feed(piece)
+    return commands, reader.error.reply if reader.error else b"", reader.pending
+
+
+def cut(data: bytes, positions: list[int]) -> list[bytes]:
+    edges = [0, *sorted(position % (len(data) + 1) for position in positions), len(data)]
+    return [data[begin:end] for begin, end in zip(edges, edges[1:], strict=False)]
+
+
+# -- twins -----------------------------------------------------------------------------------------
+
+WORDS = st.one_of(
+    st.sampled_from([b"LPUSH", b"jobs", b"RPOP", b"x" * 64, b"", b"\r\n", b"a\r\nb", b"\r", b"\n", PING]),
+    st.sampled_from([b"*1", b"\r\n*2\r\n$1\r\na\r\n$", b"+OK", b"$5\r\n", b"\0", b"y" * 1024, b"z" * 5000]),
+    st.binary(max_size=80),
+)
+COMMANDS = st.lists(WORDS, min_size=1, max_size=5).map(lambda words: encode(*words))
+RUNS = st.tuples(st.lists(WORDS, min_size=1, max_size=3), st.lists(WORDS, min_size=4, max_size=8)).map(
+    lambda run: b"".join(encode(*run[0], last) for last in run[1])
+)
+NUMBERS = st.one_of(
+    st.integers(-2, 12).map(lambda n: b"%d" % n),
+    st.sampled_from([b"", b"01", b"+1", b"-0", b"1 ", b"1000000000", b"2147483648", b"536870913", b"\0", b"9" * 25]),
+)
+ENDS = st.sampled_from([b"\r\n"] * 8 + [b"\r", b"\n", b"\n\r", b"\r\r", b"XX", b"\rX", b"", b"\r\n\r\n"])
+HEADERS = st.builds(lambda kind, number, end: kind + number + end, st.sampled_from(list(map(bytes, zip(b"*$*$+-:_#,(!=%~>|"))) + [b""]), NUMBERS, ENDS)  # fmt: skip
+BODIES = st.builds(lambda body, end: body + end, WORDS, ENDS)
+LYING = st.builds(
+    lambda size, word, end: b"$%d\r\n%b%b" % (max(0, len(word) + size), word, end), st.integers(-4, 4), WORDS, ENDS
+)
+LINES = st.sampled_from([b"PING\r\n", b"\r\n", b"\n", b'ECHO "a b"\n', b"ECHO 'a\r\n", b"QUIT\r\n", b"POST\r\n"])
+INPUTS = st.lists(
+    st.one_of(COMMANDS, COMMANDS, COMMANDS, RUNS, RUNS, HEADERS, BODIES, LYING, LINES, st.binary(max_size=12)), max_size=8
+).map(b"".join)
+
+
+@given(INPUTS, st.lists(st.integers(0, 10_000), max_size=4))
+@example(b"*2\r\n+LLEN\r\n$1\r\n$\r\n", [])
+@example(b"*2\r\n=8\r\ntxt:LLEN\r\n$1\r\na\r\n", [])
+@example(b"*2\r\n+a\r\n+b\r\n%1\r\n$1\r\na\r\n$1\r\nb\r\n", [])
+@example(b"*1\r\n$0\r\n", [])
+@example(b"*1\r\n$4\r\nPINGXX" + PING, [])
+@example(encode(b"L", b"k", b"1") * 5 + b"*3\r\n$1\r\nL\r\n$1\r\nk\r\n$1\r\n1XX", [150])
+def test_the_fast_ways_say_what_the_grammar_says(data: bytes, cuts: list[int]) -> None:
+    pieces = cut(data, cuts)
+    assert read(Reader(), pieces) == read(Grammar(), pieces)
+
+
+@given(INPUTS)
+def test_every_split_has_the_same_outcome(data: bytes) -> None:
+    whole = read(Grammar(), [data])
+    step = max(1, len(data) // 40)
+    for position in range(0, len(data), step):
+        pieces = [data[:position], data[position:]]
+        commands, error, _ = read(Reader(), pieces)
+        assert (commands, error) == whole[:2]
+    if len(data) < 300:
+        assert read(Reader(), [bytes((byte,)) for byte in data])[:2] == whole[:2]
+
+
+@given(st.lists(st.one_of(COMMANDS, RUNS), max_size=4), st.lists(st.integers(0, 10_000), max_size=3))
+def test_what_was_sent_comes_back(sent: list[bytes], cuts: list[int]) -> None:
+    data = b"".join(sent)
+    reader = Reader()
+    for piece in cut(data, cuts):
+        started_clean = reader.pending == 0
+        commands = reader.feed(piece)
+        encoding = b"".join(encode(*argv) for argv in commands)
+        assert reader.verbatim == (started_clean and bool(piece) and encoding == piece)
+    assert (reader.error, reader.pending) == (None, 0)
+
+
+@given(INPUTS, st.lists(st.integers(0, 10_000), max_size=4), st.integers(0, 9))
+def test_restricted_readers_hand_out_one_command_at_a_time(data: bytes, cuts: list[int], unlock_after: int) -> None:
+    reader, twin = Reader(), Grammar()
+    for each in (reader, twin):
+        each.restricted = True
+    count = 0
+    for piece in cut(data, cuts):
+        commands = reader.feed(piece)
+        assert commands == twin.feed(piece)
+        while commands and reader.restricted:
+            assert len(commands) == 1
+            count += 1
+            if count == unlock_after:
+                reader.restricted = twin.restricted = False
+            commands = reader.feed(b"")
+            others = twin.feed(b"")
+            assert commands == others
+        assert str(reader.error) == str(twin.error)
+        assert reader.pending == twin.pending
+
+
+# -- the contract ----------------------------------------------------------------------------------
+
+
+def test_canonical_arrays_are_verbatim_and_nothing_else_is() -> None:
+    for data, verbatim in [
+        (PING, True),
+        (PING * 3, True),
+        (encode(b"SET", b"k", b"\r\n"), True),
+        (encode(b"SET", b"k", b"v" * 100_000), True),
+        (b"PING\r\n", False),
+        (b"*0\r\n" + PING, False),
+        (b"*1\r\n$4\r\nPINGXX", False),
+        (PING + b"\r\n", False),
+        (PING + b"*", False),
+        (b"", False),
+    ]:
+        reader = Reader()
+        reader.feed(data)
+        assert reader.verbatim is verbatim, data[:40]
+
+
+def test_a_read_that_continues_a_command_is_not_verbatim() -> None:
+    reader = Reader()
+    reader.feed(PING[:5])
+    assert reader.feed(PING[5:]) == [[b"PING"]]
+    assert not reader.verbatim
+    assert reader.feed(PING) == [[b"PING"]]
+    assert reader.verbatim
+
+
+def test_a_repeated_read_is_recognised_only_between_commands() -> None:
+    reader = Reader()
+    assert reader.feed(PING) == reader.feed(PING) == [[b"PING"]]
+    assert reader.verbatim
+    assert reader.feed(b"*2\r\n$4\r\nECHO\r\n$14\r\n") == []
+    assert reader.feed(PING) == []
+    assert reader.feed(b"\r\n") == [[b"ECHO", PING]]
+
+
+def test_an_error_ends_the_conversation_but_not_the_commands_before_it() -> None:
+    reader = Reader()
+    assert reader.feed(PING * 5 + b"*x\r\n" + PING) == [[b"PING"]] * 5
+    assert reader.error is not None
+    assert str(reader.error.reply, "ascii") == "-ERR Protocol error: invalid multibulk length\r\n"
+    assert reader.feed(PING) == []
+    assert reader.feed(b"") == []
+    assert (reader.verbatim, reader.pending) == (False, 0)
+
+
+def test_limits_lifted_between_two_commands_hold_for_the_second() -> None:
+    reader = Reader()
+    reader.restricted = True
+    many = encode(b"RPUSH", b"k", *[b"x"] * 20)
+    assert reader.feed(PING + many + many) == [[b"PING"]]
+    assert reader.pending == 2 * len(many)
+    reader.restricted = False
+    assert [len(argv) for argv in reader.feed(b"")] == [22, 22]
+    assert (reader.error, reader.pending) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"*11\r\n", b"unauthenticated multibulk length"),
+        (b"*1\r\n$16385\r\n", b"unauthenticated bulk length"),
+    ],
+)
+def test_limits_of_strangers_are_decided_on_the_header(data: bytes, message: bytes) -> None:
+    reader = Reader()
+    reader.restricted = True
+    assert reader.feed(data) == []
+    assert reader.error is not None
+    assert reader.error.reply == b"-ERR Protocol error: %b\r\n" % message
+
+
+def test_the_longest_argument_is_a_setting() -> None:
+    reader = Reader()
+    reader.max_bulk_bytes = 1 << 20
+    assert reader.feed(b"*2\r\n$4\r\nECHO\r\n$1048576\r\n") == []
+    assert reader.error is None
+    reader = Reader()
+    reader.max_bulk_bytes = 1 << 20
+    reader.feed(b"*2\r\n$4\r\nECHO\r\n$1048577\r\n")
+    assert reader.error is not None
+
+
+@pytest.mark.parametrize("data", [b"*2147483647\r\n", b"*1000000000\r\n$536870912\r\n", b"*1\r\n$536870912\r\nabc"])
+def test_an_announcement_reserves_nothing(data: bytes) -> None:
+    reader = Reader()
+    tracemalloc.start()
+    try:
+        assert reader.feed(data) == []
+        assert tracemalloc.get_traced_memory()[1] < 20_000
+    finally:
+        tracemalloc.stop()
+    assert reader.pending == len(data)
+
+
+def test_pending_counts_what_no_command_accounts_for() -> None:
+    data = encode(b"SET", b"key", b"v" * 1000)
+    reader = Reader()
+    for sent in range(1, len(data)):
+        assert reader.feed(data[sent - 1 : sent]) == []
+        assert reader.pending == sent
+    assert reader.feed(data[-1:]) == [[b"SET", b"key", b"v" * 1000]]
+    assert reader.pending == 0
+
+
+def test_a_long_value_in_many_reads_is_copied_a_fixed_number_of_times() -> None:
+    value = random.Random(1).randbytes(4_000_000)
+    data = encode(b"SET", b"key", value)
+    reader = Reader()
+    tracemalloc.start()
+    try:
+        commands = [argv for i in range(0, len(data), 1000) for argv in reader.feed(data[i : i + 1000])]
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(value)
+    finally:
+        tracemalloc.stop()
+    assert commands == [[b"SET", b"key", value]]
+
+
+def test_runs_of_any_last_word_survive_cuts_anywhere() -> None:
+    rng = random.Random(2)
+    lasts = [rng.randbytes(rng.choice((0, 1, 9, 10, 64, 99, 100, 1024, 1025, 3000))) for _ in range(60)]
+    data = b"".join(encode(b"LPUSH", b"jobs", last) for last in lasts)
+    expected = [[b"LPUSH", b"jobs", last] for last in lasts]
+    for size in (997, 4096, 16384):
+        reader = Reader()
+        pieces = [data[i : i + size] for i in range(0, len(data), size)]
+        assert read(reader, pieces) == (expected, b"", 0)
+        assert reader.feed(data) == expected
+        assert reader.verbatim

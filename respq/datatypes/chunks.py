@@ -36,10 +36,10 @@ _TEXT_BYTES: Final = [
 def entry_bytes(element: bytes) -> int:
     """Bytes of one element inside a listpack, where canonical 64-bit integers are stored in binary."""
     length = len(element)
-    if length <= _LONGEST_INTEGER and element[-1:].isdigit():
-        return _integer_bytes(element) or _TEXT_BYTES[length]
-    if length < 4096:
+    if _LONGEST_INTEGER < length < 4096:
         return _TEXT_BYTES[length]
+    if length <= _LONGEST_INTEGER:
+        return _integer_bytes(element) or _TEXT_BYTES[length]
     return (
         length
         + 5
@@ -49,8 +49,11 @@ def entry_bytes(element: bytes) -> int:
 
 def _integer_bytes(element: bytes) -> int:
     """Bytes of the binary entry for `element`, 0 if it has to be stored as text."""
-    digits = element[1:] if element[:1] == b"-" else element
-    if not digits.isdigit() or b"%d" % (value := int(element)) != element:
+    if (
+        not element[-1:].isdigit()
+        or not element.removeprefix(b"-").isdigit()
+        or b"%d" % (value := int(element)) != element
+    ):
         return 0
     if 0 <= value < 128:
         return 2
@@ -73,7 +76,7 @@ def entries_bytes(elements: Collection[bytes]) -> list[int]:
 def listpack_bytes(elements: Collection[bytes]) -> int:
     """Bytes of a listpack of these elements."""
     lengths = list(map(len, elements))
-    if lengths and _LONGEST_INTEGER < lengths[0] < 4096 and lengths.count(lengths[0]) == len(lengths):
+    if lengths and _uniform(lengths):
         return HEADER_BYTES + _TEXT_BYTES[lengths[0]] * len(lengths)
     return HEADER_BYTES + sum(entries_bytes(elements))
 
@@ -82,18 +85,23 @@ class Fill(NamedTuple):
     """How much one node takes: `list-max-listpack-size` spelled out."""
 
     size: int  # bytes
-    count: int  # elements
+    entries: int
     half_size: int  # a quicklist turns back into a listpack at or below these two
-    half_count: int
+    half_entries: int
 
     def exceeded(self, size: int, count: int) -> bool:
         """Say whether a listpack of `size` bytes and `count` elements is too much."""
-        return size > self.size or count > self.count
+        return size > self.size or count > self.entries
+
+    def capacity(self, length: int) -> int:
+        """How many texts of `length` bytes, less than 4096 each, Redis puts into one node."""
+        room = self.size - HEADER_BYTES - _GUESS_BYTES - length
+        return min(self.entries, max(1, room // _TEXT_BYTES[length] + 1))
 
     def refuses(self, size: int, count: int, element: bytes) -> bool:
         """Say whether Redis would not add `element` to a node of this size."""
-        length = len(element)
-        return length > self.size or self.exceeded(size + length + _GUESS_BYTES, count + 1)
+        room = self.size - len(element)
+        return room < 0 or size + _GUESS_BYTES > room or count >= self.entries
 
 
 @lru_cache(maxsize=16)
@@ -122,7 +130,9 @@ def cut(elements: Sequence[bytes], fill: Fill, known: tuple[int, int] = (0, 0)) 
     joins. O(len(elements)), about 80 ns each, 40 if all have one length.
     """
     lengths = list(map(len, elements))
-    totals = _totals(elements, lengths)
+    if _uniform(lengths) and known[0] <= (each := fill.capacity(lengths[0])):
+        return _cut_evenly(len(lengths), each, _TEXT_BYTES[lengths[0]])
+    totals = list(accumulate(entries_bytes(elements), initial=0))  # bytes of the first n entries
     nodes, start, last = [], 0, len(elements)
     while start < last:
         if lengths[start] > fill.size:
@@ -130,7 +140,7 @@ def cut(elements: Sequence[bytes], fill: Fill, known: tuple[int, int] = (0, 0)) 
             start += 1
             continue
         base = totals[start]
-        stop = min(last, start + fill.count)
+        stop = min(last, start + fill.entries)
         # Up to `sure` all fit whatever their headers; the few behind are asked one by one, as Redis asks.
         sure = bisect_right(totals, base + fill.size - 25) - 1
         end = max(start + 1, min(sure, stop))
@@ -144,13 +154,19 @@ def cut(elements: Sequence[bytes], fill: Fill, known: tuple[int, int] = (0, 0)) 
     return nodes
 
 
-def _totals(elements: Sequence[bytes], lengths: list[int]) -> Sequence[int]:
-    """Bytes of the first n entries, for each n from 0."""
+def _uniform(lengths: list[int]) -> bool:
+    """Say whether all are texts of one length, with a short header."""
     length = lengths[0]
-    if _LONGEST_INTEGER < length < 4096 and lengths.count(length) == len(lengths):
-        size = _TEXT_BYTES[length]
-        return range(0, size * len(lengths) + 1, size)
-    return list(accumulate(entries_bytes(elements), initial=0))
+    return _LONGEST_INTEGER < length < 4096 and lengths.count(length) == len(lengths)
+
+
+def _cut_evenly(count: int, each: int, size: int) -> list[Node]:
+    """Cut `count` entries of `size` bytes into nodes of `each`."""
+    nodes = []
+    for start in range(0, count, each):
+        end = min(start + each, count)
+        nodes.append(Node(start, end, HEADER_BYTES + (end - start) * size))
+    return nodes
 
 
 @lru_cache(maxsize=64)

@@ -47,6 +47,7 @@ from respq.datatypes.value import Limits, Value
 
 _SPILL: Final = 256  # elements of an end before it is packed
 _ENTRY_BYTES: Final = 4  # at most, on top of an element shorter than 4 KiB, in a listpack
+_INTEGER_BYTES: Final = 10  # at most, that an integer takes less in a listpack than as text
 _REBUILD_ITEMS: Final = 64
 _ALWAYS: Final = 1 << 62
 _NO_NODES: Final = Nodes(fill_of(0))  # shared by all lists that are one deque; never changed
@@ -108,7 +109,7 @@ class ListValue(Value):
             if self._slack < 0:
                 self._grow(elements, True, apart)
         elif len(head) > self._spill:
-            self._spill_left()
+            self._spill_end(True)
         return count
 
     def push_right(self, elements: Sequence[bytes], apart: bool = False) -> int:
@@ -125,7 +126,7 @@ class ListValue(Value):
             if self._slack < 0:
                 self._grow(elements, False, apart)
         elif len(tail) > self._spill:
-            self._spill_right()
+            self._spill_end(False)
         return count
 
     def pop_left(self) -> bytes:
@@ -395,11 +396,12 @@ class ListValue(Value):
         """
         if self._low <= 0:
             return
+        fill = fill_of(self.max_listpack_size)
+        if self._size > fill.half_size or self.count > fill.half_entries:
+            return
         if not self.count:
             self._clear()
-            return
-        fill = fill_of(self.max_listpack_size)
-        if self._size <= fill.half_size and self.count <= fill.half_count and not self._plain():
+        elif not self._plain():
             self._become_listpack(self._size)
 
     def _clear(self) -> None:
@@ -414,14 +416,16 @@ class ListValue(Value):
         if self._low > 0:
             self._grow_single(elements, left, old)
             return
-        sizes = entries_bytes(elements)
-        size = listpack_bytes(self._head) - sum(sizes)
-        self._fill = fill_of(self.max_listpack_size)
-        known = self._outgrown(elements, sizes, old, size, apart)
-        if known is None:
-            self._become_listpack(size + sum(sizes))
-        else:
-            self._split(left, known)
+        size = listpack_bytes(self._head)
+        fill = fill_of(self.max_listpack_size)
+        if size + len(elements) * _INTEGER_BYTES > fill.size or self.count > fill.entries:
+            sizes = entries_bytes(elements)
+            self._fill = fill
+            known = self._outgrown(elements, sizes, old, size - sum(sizes), apart)
+            if known is not None:
+                self._split(left, known)
+                return
+        self._slack = _slack(fill, size, self.count)
 
     def _grow_single(self, elements: Sequence[bytes], left: bool, old: int) -> None:
         """The same for a single node, which had `old` elements."""
@@ -485,27 +489,21 @@ class ListValue(Value):
 
     # -- spilling and refilling --------------------------------------------------------------------
 
-    def _spill_left(self) -> None:
-        """Pack all nodes of the head but the first."""
-        elements = list(self._head)[::-1]
-        nodes = cut(elements, self._fill, self._head_known)
-        if len(nodes) > 1:
-            for node in nodes[:-1]:
-                self._middle.add_left(Packed(_run(elements, node, True), node.size))
-            self._head = deque(_run(elements, nodes[-1], True))
-            self._head_known = (0, 0)
+    def _spill_end(self, left: bool) -> None:
+        """Pack all nodes of the head but the first, or all of the tail but the last."""
+        elements = list(self._head)[::-1] if left else list(self._tail)
+        nodes = cut(elements, self._fill, self._head_known if left else self._tail_known)
         self._spill = max(_SPILL, 2 * (nodes[0].end - nodes[0].start))
-
-    def _spill_right(self) -> None:
-        """Pack all nodes of the tail but the last."""
-        elements = list(self._tail)
-        nodes = cut(elements, self._fill, self._tail_known)
-        if len(nodes) > 1:
-            for node in nodes[:-1]:
-                self._middle.add_right(Packed(_run(elements, node, False), node.size))
-            self._tail = deque(_run(elements, nodes[-1], False))
-            self._tail_known = (0, 0)
-        self._spill = max(_SPILL, 2 * (nodes[0].end - nodes[0].start))
+        if len(nodes) == 1:
+            return
+        add = self._middle.add_left if left else self._middle.add_right
+        for node in nodes[:-1]:
+            add(Packed(_run(elements, node, left), node.size))
+        outer = deque(_run(elements, nodes[-1], left))
+        if left:
+            self._head, self._head_known = outer, (0, 0)
+        else:
+            self._tail, self._tail_known = outer, (0, 0)
 
     def _lowered(self, element: bytes, left: bool) -> None:
         """`element` was popped and its end is low: dry, or a single node, which is watched."""
@@ -657,7 +655,7 @@ def _slack(fill: Fill, size: int, count: int) -> int:
     """How many bytes, _ENTRY_BYTES for each element included, surely fit a listpack of this size."""
     # Entries of 4 KiB and more have up to 6 bytes above _ENTRY_BYTES; no more than this many fit.
     slack = fill.size - size - 6 * (fill.size >> 12)
-    return min(slack, _ENTRY_BYTES * (fill.count - count + 1) - 1)
+    return min(slack, _ENTRY_BYTES * (fill.entries - count + 1) - 1)
 
 
 def _run(elements: list[bytes], node: Node, left: bool) -> list[bytes]:

@@ -394,6 +394,7 @@ def copy(c: Client, argv: Argv) -> bytes:
     value = _read(c, name)
     if value is None or (target.get(new_name) is not None and not replace):
         return ZERO
+    _keep_encoding(name, value)
     twin = value.copy()
     twin.expires_ms = value.expires_ms
     target.put(new_name, twin)

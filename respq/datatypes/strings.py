@@ -12,7 +12,8 @@ Rejected: keeping counters as int (INCR 0.1 µs faster, every other command has 
 appended parts (GETRANGE and STRLEN would have to walk it).
 
 Where embstr ends follows redis-server 8.2.3, which puts key, value and expiry into one allocation if
-they fit into 64 bytes.
+they fit into 64 bytes. (Not followed: with a key of 32 bytes or more, a key and value of 40 or 41 bytes
+stay embstr there when they get an expiry.)
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from respq.datatypes.value import Limits, Value
 
 EMBEDDED_BYTES: Final = 41  # of key and value together
 EXPIRY_BYTES: Final = 8  # what an expiry takes of them
-ROOMY_KEY_BYTES: Final = 40  # a key as long has that room in any case
 INT_DIGITS: Final = 20  # of a 64-bit integer at most, sign included
 HEADER_BYTES: Final = 72  # of the two objects: StringValue with its slots, and bytes
 
@@ -98,9 +98,7 @@ class StringValue(Value):
             return b"raw"
         if not isinstance(self.data, Digits) and is_int(self.data):
             return b"int"
-        room = EMBEDDED_BYTES - len(key)
-        if self.expires_ms and len(key) < ROOMY_KEY_BYTES:
-            room -= EXPIRY_BYTES
+        room = EMBEDDED_BYTES - len(key) - (EXPIRY_BYTES if self.expires_ms else 0)
         return b"embstr" if len(self.data) <= room else b"raw"
 
     def keep_raw(self, key: bytes) -> None:

@@ -1,6 +1,6 @@
-"""The README as tests read it: its fenced blocks, its sessions, and the table it generates.
+"""The README as tests read it: its fenced blocks, its sessions, and the tables that are generated.
 
-`python -m tests.readme` writes the command table anew.
+`python -m tests.readme` writes the tables anew.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from respq.command import Spec
 from respq.commands import SPECS
+from respq.config.directives import DIRECTIVES, Live
 
 README = Path(__file__).parent.parent / "README.md"
-TABLE = re.compile(r"(?<=<!-- commands:start -->\n).*?(?=<!-- commands:end -->)", re.DOTALL)
+GENERATED = re.compile(r"(<!-- (\w+):start -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 TOUR = "With redis-cli"  # headings with sessions that are run
 QUEUE = "A work queue that loses nothing"
 DOCUMENTED_PORT = 6380  # the README's own example of another port
@@ -122,24 +123,52 @@ def shell(directory: Path, port: int) -> Iterator[Shell]:
         opened.close()
 
 
-def command_table() -> str:
-    """What the README says between its markers: every command by group, from the Specs."""
+def commands() -> str:
+    """Every command by group, from the Specs."""
     groups: dict[str, list[Spec]] = {}
     for name in sorted(SPECS):
         if not SPECS[name].subcommands:
             groups.setdefault(SPECS[name].group, []).append(SPECS[name])
-    parts = []
+    tables = []
     for group in sorted(groups):
-        rows = [f"| `{usage(spec)}` | {spec.summary} |" for spec in groups[group]]
-        title = f"**{group.capitalize()}** ({len(rows)})"
-        parts.append("\n".join([title, "", "| command | |", "| --- | --- |", *rows]))
-    return "\n" + "\n\n".join(parts) + "\n\n"
+        rows = [(code(usage(spec)), spec.summary) for spec in groups[group]]
+        tables.append(f"**{group.capitalize()}** ({len(rows)})\n\n{table(('command', ''), rows)}")
+    return "\n\n".join(tables)
 
 
 def usage(spec: Spec) -> str:
-    return f"{spec.name.replace('|', ' ')} {spec.syntax}".rstrip().replace("|", "\\|")
+    syntax = re.sub(r"\s*\|\s*", "|", spec.syntax)
+    return f"{spec.name.replace('|', ' ')} {syntax}".rstrip()
+
+
+def directives() -> str:
+    """What can be configured, from the table of directives."""
+    rows = [
+        (
+            code(f"{name} {directive.kind.hint}"),
+            code(directive.kind.brief(directive.default)),
+            directive.about,
+        )
+        for name, directive in DIRECTIVES.items()
+        if directive.role is Live
+    ]
+    return table(("directive", "default", ""), rows)
+
+
+def code(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [headings, ["---"] * len(headings), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def regenerated(text: str) -> str:
+    """The README with what stands between its markers made anew."""
+    made = {"commands": commands, "directives": directives}
+    return GENERATED.sub(lambda match: f"{match[1]}\n{made[match[2]]()}\n\n{match[3]}", text)
 
 
 if __name__ == "__main__":
-    written = TABLE.sub(lambda _: command_table(), README.read_text(encoding="utf-8"))
-    README.write_text(written, encoding="utf-8")
+    README.write_text(regenerated(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -23,6 +23,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 HEADER_BYTES: Final = 7  # of a listpack without entries
+ENTRY_BYTES: Final = 4  # at most, on top of an element shorter than 4 KiB
 _GUESS_BYTES: Final = 8  # what Redis allows for an entry's own header when it asks whether it fits
 _UNLIMITED: Final = 1 << 62
 _LONGEST_INTEGER: Final = 20  # characters of -2**63
@@ -103,6 +104,12 @@ class Fill(NamedTuple):
         room = self.size - len(element)
         return room < 0 or size + _GUESS_BYTES > room or count >= self.entries
 
+    def slack(self, size: int, count: int) -> int:
+        """How many bytes, ENTRY_BYTES for each element included, surely fit a listpack of this size."""
+        # Entries of 4 KiB and more have up to 6 bytes above ENTRY_BYTES; no more than this many fit.
+        slack = self.size - size - 6 * (self.size >> 12)
+        return min(slack, ENTRY_BYTES * (self.entries - count + 1) - 1)
+
 
 @lru_cache(maxsize=16)
 def fill_of(list_max_listpack_size: int) -> Fill:
@@ -120,6 +127,13 @@ class Node(NamedTuple):
     start: int
     end: int
     size: int
+
+    def run(self, elements: list[bytes], left: bool) -> list[bytes]:
+        """Its elements in the list's order; `left`: `elements` go from right to left."""
+        run = elements[self.start : self.end]
+        if left:
+            run.reverse()
+        return run
 
 
 def cut(elements: Sequence[bytes], fill: Fill, known: tuple[int, int] = (0, 0)) -> list[Node]:

@@ -9,9 +9,9 @@ rewrites only the chunks that it changes.
 The chain is also Redis's quicklist, node for node, because OBJECT ENCODING tells when there is only
 one node left. Nodes are worked out late: what was pushed onto one end, one element after the other,
 falls into the same nodes whenever it is cut. So each end holds at least one node, its inner edge is
-the edge of a node, and it is cut only when it spills, or when the other end has run dry. (One thing
-escapes: a node that LSET made too big, is popped from and pushed to again may count as one node
-where Redis has two.) A list is in one of three states:
+the edge of a node, and it is cut only when it spills, or when the other end has run dry.
+
+A list is in one of three states:
 
     listpack     head is tail, _low < 0    `_slack` bytes may come before it must be measured;
                                            pops cost nothing
@@ -32,8 +32,8 @@ from itertools import chain, islice, repeat
 from typing import ClassVar, Final, Self
 
 from respq.datatypes.chunks import (
+    ENTRY_BYTES,
     HEADER_BYTES,
-    Fill,
     Node,
     Packed,
     cut,
@@ -46,7 +46,6 @@ from respq.datatypes.nodes import Nodes, without
 from respq.datatypes.value import Limits, Value
 
 _SPILL: Final = 256  # elements of an end before it is packed
-_ENTRY_BYTES: Final = 4  # at most, on top of an element shorter than 4 KiB, in a listpack
 _INTEGER_BYTES: Final = 10  # at most, that an integer takes less in a listpack than as text
 _REBUILD_ITEMS: Final = 64
 _ALWAYS: Final = 1 << 62
@@ -88,7 +87,7 @@ class ListValue(Value):
     def set_max_listpack_size(cls, directive: int) -> None:
         """Set `list-max-listpack-size` for all lists, in effect for what is pushed from then on."""
         cls.max_listpack_size = directive
-        cls._first_slack = _slack(fill_of(directive), HEADER_BYTES, 0)
+        cls._first_slack = fill_of(directive).slack(HEADER_BYTES, 0)
 
     # -- the ends ----------------------------------------------------------------------------------
 
@@ -102,14 +101,14 @@ class ListValue(Value):
         self.count = count = self.count + len(elements)
         if head is self._tail:
             self._slack -= (
-                len(elements[0]) + _ENTRY_BYTES
+                len(elements[0]) + ENTRY_BYTES
                 if len(elements) == 1
-                else sum(map(len, elements)) + _ENTRY_BYTES * len(elements)
+                else sum(map(len, elements)) + ENTRY_BYTES * len(elements)
             )
             if self._slack < 0:
                 self._grow(elements, True, apart)
         elif len(head) > self._spill:
-            self._spill_end(True)
+            self._spill_end(True, len(elements))
         return count
 
     def push_right(self, elements: Sequence[bytes], apart: bool = False) -> int:
@@ -119,14 +118,14 @@ class ListValue(Value):
         self.count = count = self.count + len(elements)
         if tail is self._head:
             self._slack -= (
-                len(elements[0]) + _ENTRY_BYTES
+                len(elements[0]) + ENTRY_BYTES
                 if len(elements) == 1
-                else sum(map(len, elements)) + _ENTRY_BYTES * len(elements)
+                else sum(map(len, elements)) + ENTRY_BYTES * len(elements)
             )
             if self._slack < 0:
                 self._grow(elements, False, apart)
         elif len(tail) > self._spill:
-            self._spill_end(False)
+            self._spill_end(False, len(elements))
         return count
 
     def pop_left(self) -> bytes:
@@ -363,7 +362,7 @@ class ListValue(Value):
             if self._low > 0:
                 assert self._size == (len(self._head[0]) if self._plain() else size)
             elif self._slack >= 0:
-                assert not fill_of(self.max_listpack_size).exceeded(size - _ENTRY_BYTES, 0)
+                assert not fill_of(self.max_listpack_size).exceeded(size - ENTRY_BYTES, 0)
             return
         assert self._low == 0
         assert self.count == len(self._head) + self._middle.count + len(self._tail)
@@ -375,7 +374,7 @@ class ListValue(Value):
     def _become_listpack(self, size: int) -> None:
         """`size`: bytes of what it holds, as a listpack."""
         self._low = -1
-        self._slack = _slack(fill_of(self.max_listpack_size), size, self.count)
+        self._slack = fill_of(self.max_listpack_size).slack(size, self.count)
         self._middle = _NO_NODES
 
     def _become_single(self, size: int) -> None:
@@ -425,7 +424,7 @@ class ListValue(Value):
             if known is not None:
                 self._split(left, known)
                 return
-        self._slack = _slack(fill, size, self.count)
+        self._slack = fill.slack(size, self.count)
 
     def _grow_single(self, elements: Sequence[bytes], left: bool, old: int) -> None:
         """The same for a single node, which had `old` elements."""
@@ -467,7 +466,7 @@ class ListValue(Value):
 
     def _lay(self, elements: list[bytes], nodes: list[Node], left: bool) -> None:
         """Make these nodes the whole list; `left`: they are listed from right to left."""
-        runs = [(_run(elements, node, left), node.size) for node in nodes]
+        runs = [(node.run(elements, left), node.size) for node in nodes]
         if left:
             runs.reverse()
         first, size = runs[0]
@@ -485,25 +484,52 @@ class ListValue(Value):
     def _become_chain(self, head_known: tuple[int, int], tail_known: tuple[int, int]) -> None:
         self._low = self._slack = self._size = 0
         self._head_known, self._tail_known = head_known, tail_known
-        self._spill = max(_SPILL, 2 * len(self._head), 2 * len(self._tail))
+        self._set_spill(max(len(self._head), len(self._tail)))
 
     # -- spilling and refilling --------------------------------------------------------------------
 
-    def _spill_end(self, left: bool) -> None:
+    def _spill_end(self, left: bool, pushed: int) -> None:
         """Pack all nodes of the head but the first, or all of the tail but the last."""
         elements = list(self._head)[::-1] if left else list(self._tail)
-        nodes = cut(elements, self._fill, self._head_known if left else self._tail_known)
-        self._spill = max(_SPILL, 2 * (nodes[0].end - nodes[0].start))
-        if len(nodes) == 1:
-            return
-        add = self._middle.add_left if left else self._middle.add_right
-        for node in nodes[:-1]:
-            add(Packed(_run(elements, node, left), node.size))
-        outer = deque(_run(elements, nodes[-1], left))
+        known = self._head_known if left else self._tail_known
+        if self._overfull(known):
+            known = self._still_known(elements, known, len(elements) - pushed)
+        elif len(elements) <= _SPILL:
+            return  # it is the other end that is overfull
+        nodes = cut(elements, self._fill, known)
+        if len(nodes) > 1:
+            add = self._middle.add_left if left else self._middle.add_right
+            for node in nodes[:-1]:
+                add(Packed(node.run(elements, left), node.size))
+            known, outer = (0, 0), deque(nodes[-1].run(elements, left))
+            if left:
+                self._head = outer
+            else:
+                self._tail = outer
         if left:
-            self._head, self._head_known = outer, (0, 0)
+            self._head_known = known
         else:
-            self._tail, self._tail_known = outer, (0, 0)
+            self._tail_known = known
+        self._set_spill(nodes[0].end)
+
+    def _set_spill(self, elements: int) -> None:
+        """Let the ends grow to two nodes of so many elements. Watch each push if one is overfull."""
+        watched = self._overfull(self._head_known) or self._overfull(self._tail_known)
+        self._spill = 0 if watched else max(_SPILL, 2 * elements)
+
+    def _overfull(self, known: tuple[int, int]) -> bool:
+        """Say whether a node has become too big, as LSET can make it.
+
+        What is pushed to it after a pop falls elsewhere than what was popped, so its extent has to
+        be known at each push.
+        """
+        return known[0] > 1 and known[1] > self._fill.size
+
+    def _still_known(self, elements: list[bytes], known: tuple[int, int], count: int) -> tuple[int, int]:
+        """What pops have left of a node whose end held `count` elements before a push."""
+        if count >= known[0]:
+            return known
+        return count, listpack_bytes(elements[:count])
 
     def _lowered(self, element: bytes, left: bool) -> None:
         """`element` was popped and its end is low: dry, or a single node, which is watched."""
@@ -525,6 +551,8 @@ class ListValue(Value):
         else:
             self._tail.extend(chunk.elements())
             self._tail_known = (chunk.count, chunk.size)
+        if chunk.size > self._fill.size:
+            self._set_spill(chunk.count)
 
     def _share_out(self, left: bool) -> None:
         """All that is left is in the end opposite to the dry one: share out its nodes."""
@@ -615,9 +643,9 @@ class ListValue(Value):
         else:
             head, tail = list(self._head)[::-1], list(self._tail)
             for node in cut(head, self._fill, self._head_known):
-                middle.add_left(Packed(_run(head, node, True), node.size))
+                middle.add_left(Packed(node.run(head, True), node.size))
             for node in cut(tail, self._fill, self._tail_known):
-                middle.add_right(Packed(_run(tail, node, False), node.size))
+                middle.add_right(Packed(node.run(tail, False), node.size))
         self._head = self._tail = deque()
 
     def _unfold(self) -> None:
@@ -638,7 +666,7 @@ class ListValue(Value):
         """Say whether the list is a listpack with room for `element`; else make it a quicklist."""
         if self._low >= 0:
             return False
-        self._slack -= len(element) + _ENTRY_BYTES
+        self._slack -= len(element) + ENTRY_BYTES
         if self._slack >= 0:
             return True
         size = listpack_bytes(self._head)
@@ -647,23 +675,8 @@ class ListValue(Value):
             self._become_single(size)
             return False
         self._become_listpack(size)
-        self._slack -= len(element) + _ENTRY_BYTES
+        self._slack -= len(element) + ENTRY_BYTES
         return True
-
-
-def _slack(fill: Fill, size: int, count: int) -> int:
-    """How many bytes, _ENTRY_BYTES for each element included, surely fit a listpack of this size."""
-    # Entries of 4 KiB and more have up to 6 bytes above _ENTRY_BYTES; no more than this many fit.
-    slack = fill.size - size - 6 * (fill.size >> 12)
-    return min(slack, _ENTRY_BYTES * (fill.entries - count + 1) - 1)
-
-
-def _run(elements: list[bytes], node: Node, left: bool) -> list[bytes]:
-    """The elements of a node in the list's order; `left`: `elements` go from right to left."""
-    run = elements[node.start : node.end]
-    if left:
-        run.reverse()
-    return run
 
 
 ListValue.set_max_listpack_size(ListValue.max_listpack_size)

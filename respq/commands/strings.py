@@ -1,8 +1,8 @@
 """Strings: values, counters, byte ranges.
 
 GET, SET and INCR are what most clients send most, so each is written out for the common case (a
-string without expiry) and hands everything else to a function below it. Their bulk forms work for
-any mixture of keys, since runs of them seldom share one.
+string without expiry) and hands everything else to a function. The bulk forms of GET and SET work for
+any mixture of keys, since runs of them seldom share one; that of INCR is for one counter.
 
 What is logged is the effect: a time to live becomes the moment at which it ends, INCRBYFLOAT its
 result, GETEX what it did to the expiry. Plain forms are logged as they were sent.
@@ -130,16 +130,12 @@ def get(c: Client, argv: Argv) -> bytes:
          complexity="O(N) with N being the number of keys")  # fmt: skip
 def mget(c: Client, argv: Argv) -> bytes:
     """Return the strings under several keys, null for one that is missing or holds another type."""
-    db, stats, null = c.db, c.server.stats, c.enc.null
-    replies = []
-    for name in argv[1:]:
-        value = db.get(name)
-        if value is None:
-            stats.keyspace_misses += 1
-        else:
-            stats.keyspace_hits += 1
-        replies.append(bulk(value.data) if value.__class__ is StringValue else null)
-    return array(replies)
+    get, null, stats = c.db.get, c.enc.null, c.server.stats
+    values = [get(name) for name in argv[1:]]
+    misses = values.count(None)
+    stats.keyspace_misses += misses
+    stats.keyspace_hits += len(values) - misses
+    return array([bulk(value.data) if isinstance(value, StringValue) else null for value in values])
 
 
 @command("STRLEN", arity=2, flags=READONLY | FAST, keys=(key(1, "RO"),), group="string", since="2.2.0",
@@ -418,33 +414,20 @@ def _check_length(c: Client, length: int) -> None:
 
 
 def _incr_run(c: Client, run: list[Argv]) -> bytes | None:
-    """INCRs. All are computed before the first is stored, so an error among them changes nothing."""
-    if c.server.watchers:
+    """INCRs of one key; with several, each has a number to read and to write, and nothing is gained."""
+    db, name = c.db, run[0][1]
+    if run[1][1] != name or [argv[1] for argv in run].count(name) != len(run):
         return None
-    db = c.db
-    values = db.values
-    counters: dict[bytes, int] = {}
-    replies = []
-    for argv in run:
-        name = argv[1]
-        number = counters.get(name)
-        if number is None:
-            value = values.get(name)
-            if value is None:
-                number = 0
-            elif value.__class__ is StringValue and not value.expires_ms:
-                number = to_int(value.data)
-            if number is None:
-                return None
-        number += 1
-        if number > INT64_MAX:
-            return None
-        counters[name] = number
-        replies.append(b":%d\r\n" % number)
-    for name, number in counters.items():
-        _store(db, name, b"%d" % number)
-    c.effects.append((db, None, None, Run(run)))
-    return b"".join(replies)
+    value = db.get(name)
+    if value.__class__ is not StringValue:
+        return None
+    before = to_int(value.data)
+    if before is None or before > INT64_MAX - len(run):
+        return None
+    after = before + len(run)
+    value.data = b"%d" % after
+    c.effects.append((db, name, "incrby", Run(run)))
+    return b"".join([b":%d\r\n" % number for number in range(before + 1, after + 1)])
 
 
 @command("INCR", arity=2, flags=WRITE | DENYOOM | FAST, keys=FIRST, group="string", since="1.0.0",

@@ -441,6 +441,8 @@ class Server:
         """Close the connection at the end of the tick, once its output is sent, or at once."""
         self.stop_waiting(client)  # nothing that arrives meanwhile may be lost to it
         client.closing = True
+        if at_once:
+            client.out.clear()
         self.closing[client] = at_once or self.closing.get(client, False)
 
     def find_spec(self, argv: Argv) -> Spec | None:

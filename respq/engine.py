@@ -191,6 +191,7 @@ class Engine:
         reply = client.out.append
         eager = bool(server.waiters)  # somebody waits: drain after every command
         spec: Spec = NOT_COUNTED
+        done: list[Spec] = []  # of the commands that were executed, for the statistics
         position, end = 0, len(commands)
         last = self._leading(client, commands)
         one_by_one = 0  # up to here a run was declined
@@ -208,12 +209,12 @@ class Engine:
                     run = _run_at(commands, position - 1)
                     if len(run) >= SHORTEST_RUN and (replies := bulk(client, run)) is not None:
                         reply(replies)
-                        spec.calls += len(run)
+                        done += [spec] * len(run)
                         position += len(run) - 1
                         continue
                     one_by_one = position + len(run) - 1
                 reply(handler(client, argv))
-                spec.calls += 1
+                done.append(spec)
                 last = spec
             except CommandError as error:
                 self._refuse(client, spec, error)
@@ -239,7 +240,8 @@ class Engine:
         client.active_ms = self.clock.now_ms
         client.commands_done += end
         server.stats.commands += end
-        self._share_out(client, commands, stopwatch_ns() - start_ns)
+        if done:
+            self._account(client, commands, done, stopwatch_ns() - start_ns)
         if server.effects:
             self._settle(commands, raw)
 
@@ -258,6 +260,8 @@ class Engine:
             return entry
         if name in SECURITY_NAMES:
             self.log("warning", f"Possible attack: {client.transport.address()} speaks HTTP")
+            client.out.clear()  # as in Redis, answers that have not left yet are lost
+            self.server.close(client, at_once=True)
             raise Closing
         return _unknown, 0, ANY_ARITY, NOT_COUNTED, None
 
@@ -291,47 +295,48 @@ class Engine:
         self.server.stats.unexpected_errors += 1
         client.out.append(b"-ERR internal error\r\n")
 
-    def _share_out(self, client: Client, commands: list[Argv], elapsed_ns: int) -> None:
-        """Divide the time of a batch among its commands, less what those that are timed singly took."""
+    def _account(self, client: Client, commands: list[Argv], done: list[Spec], elapsed_ns: int) -> None:
+        """Count the commands of a batch and share out its time, less what was timed one by one."""
         stats = self.server.stats
-        shared_us = (elapsed_ns - stats.timed_ns) / 1000
-        stats.timed_ns = 0
         stats.command_us += elapsed_ns // 1000
-        table = client.table
-        if len(commands) == 1 or commands[0][0] == commands[-1][0]:
-            spec = table[commands[0][0]][3] if commands[0][0] in table else NOT_COUNTED
-            spec.usec += shared_us
-            if shared_us > len(commands) * self.server.config.slowlog_log_slower_than:
-                note_slow(client, commands[0], spec, int(shared_us / len(commands)))
+        share_us = (elapsed_ns - stats.timed_ns) / (1000 * len(done))
+        stats.timed_ns = 0
+        spec = done[0]
+        if done.count(spec) == len(done):
+            spec.calls += len(done)
+            spec.usec += share_us * len(done)
+            if share_us > self.server.config.slowlog_log_slower_than:
+                note_slow(client, commands[0], spec, int(share_us))
             return
-        share_us = shared_us / len(commands)
-        for argv in commands:
-            if argv[0] in table:
-                table[argv[0]][3].usec += share_us
+        for spec in done:
+            spec.calls += 1
+            spec.usec += share_us
 
     # -- effects -----------------------------------------------------------------------------------
 
     def _settle(self, commands: list[Argv], raw: bytes | None) -> None:
         """Drain the effects of a batch; if they are just what the client sent, its bytes go to the log."""
         server = self.server
-        aof = server.aof
-        if raw is None or aof is None or server.watchers or server.waiters:
+        if server.watchers or server.waiters:
             self._drain()
             return
-        effects = server.effects
+        effects, aof = server.effects, server.aof
         logged: list[Argv] = []
-        for effect in effects:
-            argv = effect[3]
+        for _, _, _, argv in effects:
             if argv.__class__ is Run:
                 logged += argv
-            else:
-                logged.append(argv)  # type: ignore[arg-type]
-        if logged == commands and effects[0][0].index == aof.selected_db:
+            elif argv is not None:
+                logged.append(argv)
+        server.changes_since_save += len(logged)
+        if aof is None:
+            pass
+        elif raw is not None and logged == commands and effects[0][0].index == aof.selected_db:
             aof.append(raw)
-            server.changes_since_save += len(commands)
-            effects.clear()
         else:
-            self._drain()
+            for db, _, _, argv in effects:
+                if argv is not None:
+                    aof.append_effect(db.index, argv)
+        effects.clear()
 
     def _drain(self) -> None:
         """Act on every effect so far: log it, dirty who watches the key, serve who waits for it."""

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 
 from respq.clock import Clock, stopwatch_ns
 from respq.commands import SPECS, transactions
+from respq.datatypes.lists import ListValue
 from respq.effects.loader import CommandFailedError
 from respq.errors import CommandError, ProtocolError
 from respq.keyspace import Database, Run
@@ -98,6 +99,12 @@ class Engine:
         self._ready: deque[WaitKey] = deque()  # keys with waiters that changed, in order
         self._loader: Client | None = None  # executes the log
         config.on_change("slowlog-log-slower-than", self.tables.rebuild)
+        config.on_change("list-max-listpack-size", self._size_lists)
+        self._size_lists()
+
+    def _size_lists(self) -> None:
+        """Apply `list-max-listpack-size`, which shows in OBJECT ENCODING."""
+        ListValue.set_max_listpack_size(self.server.config.list_max_listpack_size)
 
     # -- connections -------------------------------------------------------------------------------
 
@@ -193,7 +200,7 @@ class Engine:
         spec: Spec = NOT_COUNTED
         done: list[Spec] = []  # of the commands that were executed, for the statistics
         position, end = 0, len(commands)
-        last = self._leading(client, commands)
+        last = self._leading(client, commands) if end >= SHORTEST_RUN else None
         one_by_one = 0  # up to here a run was declined
         while position < end:
             argv = commands[position]
@@ -247,7 +254,7 @@ class Engine:
 
     def _leading(self, client: Client, commands: list[Argv]) -> Spec | None:
         """What the batch repeats from its first command on, as far as its two ends show it."""
-        if len(commands) < SHORTEST_RUN or commands[0][0] != commands[-1][0]:
+        if commands[0][0] != commands[-1][0]:
             return None
         entry = client.table.get(commands[0][0])
         return entry[3] if entry is not None else None
@@ -324,9 +331,9 @@ class Engine:
         logged: list[Argv] = []
         for _, _, _, argv in effects:
             if argv.__class__ is Run:
-                logged += argv
+                logged += argv  # type: ignore[arg-type]  # isinstance costs more
             elif argv is not None:
-                logged.append(argv)
+                logged.append(argv)  # type: ignore[arg-type]
         server.changes_since_save += len(logged)
         if aof is None:
             pass

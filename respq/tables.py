@@ -35,6 +35,7 @@ from respq.state import (
 Wrapper = Callable[[Spec, Handler], Handler]
 
 MANY_WORDS = 64  # a FAST command with more is timed like one that is not
+QUICK = {"SET", "SETEX", "PSETEX", "GETSET", "LMOVE", "RPOPLPUSH"}  # O(1), though not FAST to Redis
 KEYSPACE = Flag.WRITE | Flag.READONLY | Flag.MAY_REPLICATE
 REDACTED = b"(redacted)"
 RUN_AT_ONCE = {"MULTI", "EXEC", "DISCARD", "WATCH", "QUIT", "RESET"}  # inside MULTI
@@ -116,7 +117,7 @@ class Tables:
             }
             alone = self._wrapped(spec, wrappers) if spec.handler is not None else None
             return _dispatcher(spec, subentries, alone), spec.fewest, spec.most, NOT_COUNTED, None
-        fast = Flag.FAST in spec.flags
+        fast = _is_quick(spec)
         handler = self._wrapped(spec, wrappers)
         most = min(spec.most, MANY_WORDS) if fast else spec.most
         counted = NOT_COUNTED if queueing and spec.name not in RUN_AT_ONCE else spec
@@ -124,7 +125,7 @@ class Tables:
 
     def _wrapped(self, spec: Spec, wrappers: list[Wrapper]) -> Handler:
         assert spec.handler is not None
-        handler = spec.handler if Flag.FAST in spec.flags else _timed(self.server, spec, spec.handler)
+        handler = spec.handler if _is_quick(spec) else _timed(self.server, spec, spec.handler)
         for wrap in wrappers:
             handler = wrap(spec, handler)
         return handler
@@ -132,6 +133,11 @@ class Tables:
     def many_words(self, spec: Spec, handler: Handler) -> Handler:
         """A FAST command with very many words takes its time: the same handler with a stopwatch."""
         return _timed(self.server, spec, handler)
+
+
+def _is_quick(spec: Spec) -> bool:
+    """Whether the share of a batch's time tells enough of this command."""
+    return Flag.FAST in spec.flags or spec.name in QUICK
 
 
 def _refuse_to_run(client: Client, argv: Argv) -> bytes:
@@ -183,6 +189,7 @@ def _dispatcher(spec: Spec, entries: dict[bytes, Entry], alone: Handler | None) 
 
 def _timed(server: Server, spec: Spec, handler: Handler) -> Handler:
     """Count the time that a command takes by itself, and write the slow log."""
+    threshold_ns = server.config.slowlog_log_slower_than * 1000
 
     def timed(c: Client, argv: Argv) -> bytes:
         start = stopwatch_ns()
@@ -192,7 +199,7 @@ def _timed(server: Server, spec: Spec, handler: Handler) -> Handler:
             elapsed_ns = stopwatch_ns() - start
             spec.usec += elapsed_ns / 1000
             server.stats.timed_ns += elapsed_ns
-            if c.parked is None:
+            if elapsed_ns >= threshold_ns and c.parked is None:
                 note_slow(c, argv, spec, elapsed_ns // 1000)
 
     return timed

@@ -1,7 +1,7 @@
-"""Splitting a line into words, as people type commands into telnet and directives into a file.
+r"""Splitting a line into words, as people type commands into telnet and directives into a file.
 
-Words are separated by white space. A double quote opens a stretch in which `\\n \\r \\t \\b \\a`, `\\xHH` and
-a backslash before any other character mean what they mean in C; in single quotes only `\\'` is special. A
+Words are separated by white space. A double quote opens a stretch in which `\n \r \t \b \a`, `\xHH` and
+a backslash before any other character mean what they mean in C; in single quotes only `\'` is special. A
 quote may open in the middle of a word, but what closes it ends the word: white space or the end of the
 line must follow. Vertical tab and form feed separate words only where no word is being read. All of this
 is observed behaviour of Redis 8.2.3 (`tests/protocol/malformed.jsonl`).

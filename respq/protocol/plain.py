@@ -87,7 +87,7 @@ class PlainParser:
 
 
 def _piece_head(piece: bytes) -> tuple[bytes, int]:
-    """What `piece` begins with if it is a length, CR LF and an argument of that length; and how long that is."""
+    """What a piece begins with that is a length, CR LF and an argument of that length; and the size of it."""
     head = b"%d\r\n" % (len(piece) - piece.find(b"\n") - 1)
     return head, len(head)
 

@@ -10,8 +10,8 @@ The grammar, as redis-server 8.2.3 was seen to apply it (`tests/protocol/malform
 
 Counts and lengths are canonical decimal numbers: no sign but "-", no leading zero. A count is at most 2^31-1,
 a length at least 0 and at most `max_bulk_bytes`. The end of a line is looked for only up to the first NUL
-byte: a client that sends one in a header or a line is not answered until it has sent 64 KiB, which is the most
-that any line may have. Before authentication a count is at most 10 and a length at most 16 KiB, decided when
+byte: a client that sends one in a header or a line is not answered until it has sent 64 KiB, the most that
+any line may have. Before authentication a count is at most 10 and a length at most 16 KiB, decided when
 the header is complete. The first violation ends the conversation; commands before it are executed.
 
 Three layers, the fastest first; each is only a shorter way to what the next would say, and a twin test holds
@@ -102,7 +102,7 @@ class Reader:
         """The commands that are complete with `data`, oldest first. O(n) over the life of a connection."""
         if data == self._repeat and not self.restricted:
             return self._repeated
-        if self._unfinished or self.restricted:
+        if self._unfinished or self.restricted or len(data) > self.max_bulk_bytes:
             return self._continue(data)
         commands, size = self._plain.parse(data)
         if size == len(data):
@@ -117,7 +117,7 @@ class Reader:
         return self._read_all(commands)
 
     def _continue(self, data: bytes) -> list[Argv]:
-        """`feed` behind something incomplete, behind an error, or while restricted."""
+        """`feed` behind something incomplete, behind an error, while restricted, or where a limit matters."""
         self._repeat = None
         self.verbatim = False
         commands: list[Argv] = []
@@ -173,14 +173,14 @@ class Reader:
         return commands
 
     def _request(self, commands: list[Argv]) -> bool:
-        """Read one request, an empty one included; False if it is not complete."""
+        """Read one step further: the header of an array, the rest of one, or a line; False if bytes lack."""
         if self._missing:
             return self._arguments(commands)
         if self._position == len(self._buffer):
             return False
         if self._buffer[self._position] != _STAR:
             return self._line(commands)
-        return self._count() and (self._missing == 0 or self._arguments(commands))
+        return self._count()
 
     def _count(self) -> bool:
         """Read the header of an array."""

@@ -30,7 +30,9 @@ def test_words_are_separated_and_unquoted(line: bytes, words: list[bytes]) -> No
     assert split_words(line) == words
 
 
-@pytest.mark.parametrize("line", [b'"', b"'", b'a "b', b"'a\\'", b'"a\\"', b'"a"b', b"'a'b", b'"a"\'b\'', b'"a\\'])
+@pytest.mark.parametrize(
+    "line", [b'"', b"'", b'a "b', rb"'a\'", rb'"a\"', b'"a"b', b"'a'b", b"\"a\"'b'", b'"a\\']
+)
 def test_a_quote_must_be_closed_and_followed_by_white_space(line: bytes) -> None:
     assert split_words(line) is None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tracemalloc
+from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
@@ -49,7 +50,7 @@ def read(reader: Reader, pieces: list[bytes]) -> Outcome:
 
 def cut(data: bytes, positions: list[int]) -> list[bytes]:
     edges = [0, *sorted(position % (len(data) + 1) for position in positions), len(data)]
-    return [data[begin:end] for begin, end in zip(edges, edges[1:], strict=False)]
+    return [data[begin:end] for begin, end in pairwise(edges)]
 
 
 # -- twins -----------------------------------------------------------------------------------------
@@ -65,18 +66,21 @@ RUNS = st.tuples(st.lists(WORDS, min_size=1, max_size=3), st.lists(WORDS, min_si
 )
 NUMBERS = st.one_of(
     st.integers(-2, 12).map(lambda n: b"%d" % n),
-    st.sampled_from([b"", b"01", b"+1", b"-0", b"1 ", b"1000000000", b"2147483648", b"536870913", b"\0", b"9" * 25]),
+    st.sampled_from([b"", b"01", b"+1", b"-0", b"1 ", b"1000000000", b"2147483648", b"536870913", b"\0"]),
 )
 ENDS = st.sampled_from([b"\r\n"] * 8 + [b"\r", b"\n", b"\n\r", b"\r\r", b"XX", b"\rX", b"", b"\r\n\r\n"])
-HEADERS = st.builds(lambda kind, number, end: kind + number + end, st.sampled_from(list(map(bytes, zip(b"*$*$+-:_#,(!=%~>|"))) + [b""]), NUMBERS, ENDS)  # fmt: skip
-BODIES = st.builds(lambda body, end: body + end, WORDS, ENDS)
+KINDS = st.sampled_from([b"*", b"$", b"*", b"$", *b"+ - : _ # , ( ! = % ~ > |".split(), b""])
+HEADERS = st.tuples(KINDS, NUMBERS, ENDS).map(b"".join)
+BODIES = st.tuples(WORDS, ENDS).map(b"".join)
 LYING = st.builds(
-    lambda size, word, end: b"$%d\r\n%b%b" % (max(0, len(word) + size), word, end), st.integers(-4, 4), WORDS, ENDS
+    lambda more, word, end: b"$%d\r\n%b%b" % (max(0, len(word) + more), word, end),
+    st.integers(-4, 4),
+    WORDS,
+    ENDS,
 )
-LINES = st.sampled_from([b"PING\r\n", b"\r\n", b"\n", b'ECHO "a b"\n', b"ECHO 'a\r\n", b"QUIT\r\n", b"POST\r\n"])
-INPUTS = st.lists(
-    st.one_of(COMMANDS, COMMANDS, COMMANDS, RUNS, RUNS, HEADERS, BODIES, LYING, LINES, st.binary(max_size=12)), max_size=8
-).map(b"".join)
+LINES = st.sampled_from([b"PING\r\n", b"\r\n", b"\n", b'ECHO "a b"\n', b"ECHO 'a\r\n", b"POST\r\n"])
+ODD = st.one_of(HEADERS, BODIES, LYING, LINES, st.binary(max_size=12))
+INPUTS = st.lists(st.one_of(COMMANDS, RUNS, COMMANDS, RUNS, ODD), max_size=8).map(b"".join)
 
 
 @given(INPUTS, st.lists(st.integers(0, 10_000), max_size=4))
@@ -116,7 +120,9 @@ def test_what_was_sent_comes_back(sent: list[bytes], cuts: list[int]) -> None:
 
 
 @given(INPUTS, st.lists(st.integers(0, 10_000), max_size=4), st.integers(0, 9))
-def test_restricted_readers_hand_out_one_command_at_a_time(data: bytes, cuts: list[int], unlock_after: int) -> None:
+def test_restricted_readers_hand_out_one_command_at_a_time(
+    data: bytes, cuts: list[int], unlock_after: int
+) -> None:
     reader, twin = Reader(), Grammar()
     for each in (reader, twin):
         each.restricted = True
@@ -216,13 +222,16 @@ def test_the_longest_argument_is_a_setting() -> None:
     reader.max_bulk_bytes = 1 << 20
     assert reader.feed(b"*2\r\n$4\r\nECHO\r\n$1048576\r\n") == []
     assert reader.error is None
-    reader = Reader()
-    reader.max_bulk_bytes = 1 << 20
-    reader.feed(b"*2\r\n$4\r\nECHO\r\n$1048577\r\n")
-    assert reader.error is not None
+    for late in (b"", b"x" * 1048577 + b"\r\n"):
+        reader = Reader()
+        reader.max_bulk_bytes = 1 << 20
+        assert reader.feed(PING + b"*2\r\n$4\r\nECHO\r\n$1048577\r\n" + late) == [[b"PING"]]
+        assert reader.error is not None
 
 
-@pytest.mark.parametrize("data", [b"*2147483647\r\n", b"*1000000000\r\n$536870912\r\n", b"*1\r\n$536870912\r\nabc"])
+@pytest.mark.parametrize(
+    "data", [b"*2147483647\r\n", b"*2000000000\r\n$536870912\r\n", b"*1\r\n$536870912\r\nab"]
+)
 def test_an_announcement_reserves_nothing(data: bytes) -> None:
     reader = Reader()
     tracemalloc.start()

@@ -331,7 +331,7 @@ class Engine:
         logged: list[Argv] = []
         for _, _, _, argv in effects:
             if argv.__class__ is Run:
-                logged += argv  # type: ignore[arg-type]  # isinstance costs more
+                logged += argv
             elif argv is not None:
                 logged.append(argv)  # type: ignore[arg-type]
         server.changes_since_save += len(logged)

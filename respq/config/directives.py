@@ -163,27 +163,29 @@ def _check_title(template: str) -> None:
         raise ConfigError("template format is invalid or contains unknown variables")
 
 
-def _check_percentiles(words: Sequence[str]) -> None:
+def _percentiles(words: Sequence[str]) -> Sequence[str]:
     for word in words:
         if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", word):
             raise ConfigError("Invalid latency-tracking-info-percentiles parameters")
         if not 0 <= float(word) <= 100:
             raise ConfigError("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]")
+    return [f"{float(word):.15g}" for word in words]
 
 
-def _check_save_points(words: Sequence[str]) -> None:
+def _save_points(words: Sequence[str]) -> Sequence[str]:
     numbers = " ".join(words).split(" ") if words else []
-    if len(numbers) % 2 or not all(re.fullmatch(r"[0-9]{1,18}", number) for number in numbers):
+    valid = not len(numbers) % 2 and all(re.fullmatch(r"[0-9]{1,18}", number) for number in numbers)
+    if not valid or any(int(seconds) < 1 for seconds in numbers[::2]):
         raise ConfigError("Invalid save parameters")
-    if any(int(seconds) < 1 for seconds in numbers[::2]):
-        raise ConfigError("Invalid save parameters")
+    return numbers
 
 
-def _check_scores(words: Sequence[str]) -> None:
+def _scores(words: Sequence[str]) -> Sequence[str]:
     if len(words) != 3:
         raise ConfigError("wrong number of arguments")
     if not all(re.fullmatch(r"-?[0-9]{1,4}", word) and -2000 <= int(word) <= 2000 for word in words):
         raise ConfigError("Invalid oom-score-adj-values, elements must be between -2000 and 2000.")
+    return words
 
 
 _PROTECTED = "no yes local"
@@ -305,7 +307,7 @@ class Inert:
     active_defrag_threshold_upper = number(100, 0, 1000)
     disable_thp = flag(True, immutable=True)
     jemalloc_bg_thread = flag(True)
-    oom_score_adj_values = value(Words(_check_scores), "0 200 800")
+    oom_score_adj_values = value(Words(_scores), "0 200 800")
 
     # Snapshots
     aof_rewrite_incremental_fsync = flag(True)
@@ -339,7 +341,7 @@ class Inert:
     acllog_max_len = number(128, 0, INT64_MAX)
     busy_reply_threshold = number(5000, 0, INT64_MAX, aliases=("lua-time-limit",))
     latency_tracking = flag(True)
-    latency_tracking_info_percentiles = value(Words(_check_percentiles), "50 99 99.9")
+    latency_tracking_info_percentiles = value(Words(_percentiles), "50 99 99.9")
     tracking_table_max_keys = size(1000000, INT64_MAX)
 
     # Replication: there are no replicas
@@ -348,7 +350,7 @@ class Inert:
     masteruser = text("")
     min_replicas_max_lag = number(10, 0, INT_MAX, aliases=("min-slaves-max-lag",))
     propagation_error_behavior = choice("ignore", "ignore panic panic-on-replicas")
-    repl_backlog_size = memory(1 << 20, low=1)
+    repl_backlog_size = value(Memory(1, INT64_MAX, clamp=(16 << 10, INT64_MAX)), 1 << 20)
     repl_backlog_ttl = number(3600, 0, INT64_MAX)
     repl_disable_tcp_nodelay = flag(False)
     repl_diskless_load = choice("disabled", "disabled on-empty-db swapdb")
@@ -417,7 +419,7 @@ class Fixed:
     """Directives that only their default describes respq."""
 
     save = value(
-        Words(_check_save_points), "",
+        Words(_save_points), "",
         "respq takes no snapshots; the append-only file keeps the data", excused=True,
     )  # fmt: skip
     aof_timestamp_enabled = flag(False, "respq writes no timestamps into the log")

@@ -285,7 +285,8 @@ class OutputLimits(Kind[Mapping[str, OutputLimit]]):
         limits = dict(current)
         for group in range(0, len(words), 4):
             kind, hard, soft, seconds = words[group : group + 4]
-            limits[self._class(kind)] = self._limit(hard, soft, seconds)
+            name = self._class(kind)
+            limits[name] = self._limit(hard, soft, seconds)
         return limits
 
     @staticmethod
@@ -328,18 +329,16 @@ class OutputLimits(Kind[Mapping[str, OutputLimit]]):
 
 
 class Words(Kind[str]):
-    """Some words that `check` finds right, kept as one text."""
+    """Some words, kept as one text; `tidied` spells them in one way, or raises ConfigError."""
 
     several = True
 
-    def __init__(self, check: Callable[[Sequence[str]], None]) -> None:
-        self.check = check
+    def __init__(self, tidied: Callable[[Sequence[str]], Sequence[str]]) -> None:
+        self.tidied = tidied
 
     def read(self, words: Sequence[str], current: str) -> str:
         """All words, or none."""
-        words = [] if list(words) == [""] else words
-        self.check(words)
-        return " ".join(words)
+        return " ".join(self.tidied([] if list(words) == [""] else words))
 
     def lines(self, value: str, default: str) -> list[tuple[str, bool]]:
         """An empty value is a value too."""

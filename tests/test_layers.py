@@ -27,7 +27,7 @@ LAYERS = (
     {"persistence"},
     {"engine"},
     {"commands"},
-    {"command", "tables"},
+    {"command", "describe", "tables"},
     {"scripting"},
     {"state"},
     {"acl", "effects"},
@@ -36,7 +36,7 @@ LAYERS = (
     {"protocol"},
     {"log"},
     {"config"},
-    {"clock", "errors", "deadlines", "glob", "lockfile", "words"},
+    {"clock", "errors", "deadlines", "glob", "lockfile", "process", "words"},
     {"__init__"},  # the version
 )
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}

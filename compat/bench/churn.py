@@ -104,7 +104,7 @@ def cost(server: Server, structure: Structure, count: int, fills: int = 1) -> fl
 def longest_tick_ms(server: Server) -> float:
     """The longest turn of respq's event loop since it started."""
     with control(server) as client:
-        return int(client.info("stats")["longest_tick_us"]) / 1000
+        return int(client.info("stats")["eventloop_duration_max"]) / 1000
 
 
 def run(

@@ -31,8 +31,8 @@ import sys
 
 from respq.errors import ProtocolError
 from respq.protocol import Argv
-from respq.protocol.inline import split_words
 from respq.protocol.plain import PlainParser
+from respq.words import split_words
 
 LINE_MAX_BYTES = 64 * 1024
 COUNT_MAX = 2**31 - 1

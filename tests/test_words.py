@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respq.protocol.inline import split_words
+from respq.words import split_words
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,7 @@ class Engine:
         self.server.drain = self._drain
         self._ready: deque[WaitKey] = deque()  # keys with waiters that changed, in order
         self._loader: Client | None = None  # executes the log
+        self.broken = ""  # why the server must stop, once a bug may have come between the data and the log
         config.on_change("slowlog-log-slower-than", self.tables.rebuild)
         config.on_change("list-max-listpack-size", self._size_lists)
         self._size_lists()
@@ -237,7 +238,7 @@ class Engine:
                 raw = None
                 break
             except Exception as error:  # noqa: BLE001  # a bug of ours must not stop the others
-                self._fail(client, argv, error)
+                self._fail(client, argv, spec, error)
                 raw = None
             if eager and server.effects:
                 self._drain()
@@ -296,11 +297,13 @@ class Engine:
         else:
             client.out.append(error.reply)
 
-    def _fail(self, client: Client, argv: Argv, error: Exception) -> None:
+    def _fail(self, client: Client, argv: Argv, spec: Spec, error: Exception) -> None:
         """A bug of ours. If the data may have been changed without its effect, the server must not go on."""
         self.log("warning", f"Internal error in {argv[0]!r}: {error!r}\n{traceback.format_exc()}")
         self.server.stats.unexpected_errors += 1
         client.out.append(b"-ERR internal error\r\n")
+        if Flag.WRITE in spec.flags or spec.name == "EXEC":
+            self.broken = f"internal error in {spec.name}: the data and the log may no longer agree"
 
     def _account(self, client: Client, commands: list[Argv], done: list[Spec], elapsed_ns: int) -> None:
         """Count the commands of a batch and share out its time, less what was timed one by one."""

@@ -40,6 +40,10 @@ COLLECTABLE = 20_000  # objects: younger generations up to this size are collect
 RESERVED_DESCRIPTORS = 32
 
 
+class BrokenEngineError(Exception):
+    """A bug was met half-way through a change: nothing of this tick may be acknowledged or logged."""
+
+
 class Loop:
     """Sockets on one side, the engine on the other."""
 
@@ -160,6 +164,8 @@ class Loop:
             self._cron(now_ms)
         if server.resumed:
             engine.resume_clients()
+        if engine.broken:
+            raise BrokenEngineError(engine.broken)
         self._write_log(now_ms)
         if server.outbox:
             self._send_all()
@@ -370,13 +376,13 @@ def run(config: Config, log: Log) -> int:
     try:
         loop.open()
         loop.catch_signals()
-        loop.load()
         gc.disable()
+        loop.load()
         gc.freeze()
         log.notice(f"Ready to accept connections on {loop.addresses()}")
         loop.run()
         loop.persistence.close()
-    except (ListenError, AofError) as error:
+    except (ListenError, AofError, BrokenEngineError) as error:
         log.fail(str(error))
         return 1
     finally:

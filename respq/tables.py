@@ -12,6 +12,7 @@ Cost: none in the plain table. A command that is not FAST carries the stopwatch 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from respq.clock import stopwatch_ns
 from respq.errors import CommandError
@@ -37,6 +38,7 @@ Wrapper = Callable[[Spec, Handler], Handler]
 MANY_WORDS = 64  # a FAST command with more is timed like one that is not
 QUICK = {"SET", "SETEX", "PSETEX", "GETSET", "LMOVE", "RPOPLPUSH"}  # O(1), though not FAST to Redis
 KEYSPACE = Flag.WRITE | Flag.READONLY | Flag.MAY_REPLICATE
+LOCAL = ("127.", "[::1]", "::1", "/")  # how the address of a client on this machine begins
 REDACTED = b"(redacted)"
 RUN_AT_ONCE = {"MULTI", "EXEC", "DISCARD", "WATCH", "QUIT", "RESET"}  # inside MULTI
 SLOW_LOG_WORDS = 32  # words of a command that the slow log keeps
@@ -84,17 +86,19 @@ class Tables:
     def _wrappers(self, authenticated: bool, queueing: bool, muted: bool, monitoring: bool) -> list[Wrapper]:
         """Innermost first."""
         wrappers: list[Wrapper] = []
-        threshold_us = self.server.config.slowlog_log_slower_than
+        config = self.server.config
+        threshold_us = config.slowlog_log_slower_than
         if 0 <= threshold_us < 1000:  # so low that a share of a batch is no answer
             wrappers.append(lambda spec, handler: _timed(self.server, spec, handler))
         if self.server.monitors:
             wrappers.append(_monitored)
         if queueing:
             wrappers.append(_queueing)
-        for gate in self.gates.values():
-            wrappers.append(lambda spec, handler, gate=gate: _gated(gate, spec, handler))  # type: ignore[misc]
+        wrappers += [partial(_gated, gate) for gate in self.gates.values()]
         if monitoring:
             wrappers.append(_spectating)
+        if config.enable_debug_command != "yes":
+            wrappers.append(_debug_refused)
         if not authenticated:
             wrappers.append(_locked)
         if muted:
@@ -121,7 +125,7 @@ class Tables:
         handler = self._wrapped(spec, wrappers)
         most = min(spec.most, MANY_WORDS) if fast else spec.most
         counted = NOT_COUNTED if queueing and spec.name not in RUN_AT_ONCE else spec
-        return handler, spec.fewest, most, counted, None if wrappers else spec.bulk
+        return handler, spec.fewest, most, counted, spec.bulk if handler is spec.handler else None
 
     def _wrapped(self, spec: Spec, wrappers: list[Wrapper]) -> Handler:
         assert spec.handler is not None
@@ -156,8 +160,9 @@ def wrong_arity(spec: Spec) -> Rejected:
 
 
 def _dispatcher(spec: Spec, entries: dict[bytes, Entry], alone: Handler | None) -> Handler:
-    """The handler of a container: looks up the subcommand and counts its calls. `alone` answers to the name
-    without a subcommand, where that is a command.
+    """The handler of a container: looks up the subcommand and counts its calls.
+
+    `alone` answers to the name without a subcommand, where that is a command.
     """
 
     def dispatch(c: Client, argv: Argv) -> bytes:
@@ -240,8 +245,9 @@ def _shortened(argv: Argv) -> Argv:
 
 
 def _monitored(spec: Spec, handler: Handler) -> Handler:
-    """Show the command to the clients in MONITOR once it has been executed, or waits; when it is retried,
-    it has been shown. To the client itself the line comes behind the reply.
+    """Show the command to the clients in MONITOR once it has been executed, or waits.
+
+    When it is retried, it has been shown. To the client itself the line comes behind the reply.
     """
     if Flag.SKIP_MONITOR in spec.flags or Flag.ADMIN in spec.flags:
         return handler
@@ -372,6 +378,23 @@ def _spectating(spec: Spec, handler: Handler) -> Handler:
 
     def refuse(c: Client, argv: Argv) -> bytes:
         raise Rejected("Replica can't interact with the keyspace")
+
+    return refuse
+
+
+def _debug_refused(spec: Spec, handler: Handler) -> Handler:
+    """DEBUG is not for everybody."""
+    if spec.name != "DEBUG":
+        return handler
+
+    def refuse(c: Client, argv: Argv) -> bytes:
+        if c.server.config.enable_debug_command == "local" and c.transport.address().startswith(LOCAL):
+            return handler(c, argv)
+        raise Rejected(
+            'DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it '
+            "from a local connection, otherwise you need to set this option in the configuration file, and "
+            "then restart the server."
+        )
 
     return refuse
 

@@ -477,7 +477,8 @@ def object_help(c: Client, argv: Argv) -> bytes:
 
 
 @command("WAIT", arity=3, flags=BLOCKING, group="generic", since="3.0.0", syntax="numreplicas timeout",
-         acl="connection", tips=("request_policy:all_shards", "response_policy:agg_min"))  # fmt: skip
+         acl="connection -keyspace",
+         tips=("request_policy:all_shards", "response_policy:agg_min"))  # fmt: skip
 def wait(c: Client, argv: Argv) -> bytes:
     """Wait until replicas have what this client wrote; return how many have. There are none."""
     replicas = parse_int(argv[1])
@@ -493,7 +494,7 @@ class _SyncedUpTo(Argv):
 
 
 @command("WAITAOF", arity=4, flags=BLOCKING, group="generic", since="7.2.0",
-         syntax="numlocal numreplicas timeout", acl="connection",
+         syntax="numlocal numreplicas timeout", acl="connection -keyspace",
          tips=("request_policy:all_shards", "response_policy:agg_min"))  # fmt: skip
 def waitaof(c: Client, argv: Argv) -> bytes:
     """Wait until what was written is on the disk here and on replicas; return on how many. There are none."""

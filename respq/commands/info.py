@@ -1,0 +1,305 @@
+"""INFO: the server in numbers, under the names by which monitoring tools know them.
+
+Each section is a function that yields fields in Redis's order; a field is left out where respq has
+no such thing, and is 0 where it has it and there is none. Nothing here costs more than the number of
+clients: numbers per key would.
+
+Memory is that of the process, because CPython's allocator does not say how much of it is in use;
+`used_memory` and `used_memory_rss` are therefore the same.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+from respq import __version__, process
+from respq.command import LOADING, STALE, Argv, Client, command
+from respq.commands.connection import REDIS_VERSION
+from respq.keyspace import Database
+from respq.state import Server, Spec
+
+Fields = Iterator[tuple[str, object]]
+
+SAMPLED_KEYS = 100  # for the average time to live
+DAY_S = 86_400
+
+
+@command("INFO", arity=-1, flags=LOADING | STALE, group="server", since="1.0.0",
+         syntax="[section [section ...]]", acl="dangerous",
+         tips=("nondeterministic_output", "request_policy:all_shards", "response_policy:special")
+)  # fmt: skip
+def info(c: Client, argv: Argv) -> bytes:
+    """The server in numbers, by section."""
+    wanted = {word.decode("latin-1").lower() for word in argv[1:]} or {"default"}
+    everything = not wanted.isdisjoint({"all", "everything"})
+    texts = [
+        _text(name, section(c.server))
+        for name, section in _SECTIONS.items()
+        if everything or name in wanted or ("default" in wanted and name not in ON_REQUEST)
+    ]
+    return c.enc.verbatim("\r\n".join(texts).encode())
+
+
+def _text(name: str, fields: Fields) -> str:
+    title = "CPU" if name == "cpu" else name.capitalize()
+    return f"# {title}\r\n" + "".join([f"{field}:{value}\r\n" for field, value in fields])
+
+
+def human_bytes(count: int) -> str:
+    """A size for people, as INFO's `_human` fields have it: `1.50M`."""
+    if count < 1024:
+        return f"{count}B"
+    power = min((count.bit_length() - 1) // 10, 5)
+    return f"{count / 1024**power:.2f}{'BKMGTP'[power]}"
+
+
+# -- sections --------------------------------------------------------------------------------------
+
+
+def _server(server: Server) -> Fields:
+    config, clock = server.config, server.clock
+    uptime_s = (clock.now_ms - server.started_ms) // 1000
+    yield "redis_version", REDIS_VERSION.decode()
+    yield "redis_git_sha1", "00000000"
+    yield "redis_git_dirty", 0
+    yield "redis_build_id", 0
+    yield "redis_mode", "standalone"
+    yield "os", process.system_name()
+    yield "arch_bits", 64 if sys.maxsize > 1 << 32 else 32
+    yield "multiplexing_api", "epoll" if sys.platform == "linux" else "kqueue"
+    yield "process_id", os.getpid()
+    yield "process_supervised", "no"
+    yield "run_id", server.run_id
+    yield "tcp_port", config.port
+    yield "server_time_usec", clock.now_us
+    yield "uptime_in_seconds", uptime_s
+    yield "uptime_in_days", uptime_s // DAY_S
+    yield "hz", config.hz
+    yield "configured_hz", config.hz
+    yield "lru_clock", clock.now_ms // 1000 % (1 << 24)
+    yield "executable", sys.executable
+    yield "config_file", config.file or ""
+    yield "respq_version", __version__
+    yield "python_version", platform.python_version()
+    if config.port:
+        yield "listener0", f"name=tcp,{','.join(f'bind={at}' for at in config.bind)},port={config.port}"
+    if config.unixsocket:
+        yield "listener1", f"name=unix,bind={config.unixsocket}"
+
+
+def _clients(server: Server) -> Fields:
+    clients = server.clients.values()
+    keys = [place for place in server.waiters if not isinstance(place, str)]
+    yield "connected_clients", len(clients)
+    yield "cluster_connections", 0
+    yield "maxclients", server.config.maxclients
+    yield "blocked_clients", sum(client.parked is not None for client in clients)
+    yield "tracking_clients", 0
+    yield "pubsub_clients", 0
+    yield "watching_clients", sum(bool(client.watched) for client in clients)
+    yield (
+        "clients_in_timeout_table",
+        sum(client.parked is not None and client.parked.deadline_ms > 0 for client in clients),
+    )
+    yield "total_watched_keys", len(server.watchers)
+    yield "total_blocking_keys", len(keys)
+    yield "total_blocking_keys_on_nokey", 0
+
+
+def _memory(server: Server) -> Fields:
+    rss, peak, machine = process.resident_bytes(), process.peak_bytes(), process.machine_bytes()
+    yield "used_memory", rss
+    yield "used_memory_human", human_bytes(rss)
+    yield "used_memory_rss", rss
+    yield "used_memory_rss_human", human_bytes(rss)
+    yield "used_memory_peak", peak
+    yield "used_memory_peak_human", human_bytes(peak)
+    yield "used_memory_peak_perc", f"{100 * rss / peak:.2f}%"
+    yield "total_system_memory", machine
+    yield "total_system_memory_human", human_bytes(machine)
+    yield "maxmemory", 0
+    yield "maxmemory_human", "0B"
+    yield "maxmemory_policy", "noeviction"
+    yield "mem_fragmentation_ratio", "1.00"
+    yield "mem_fragmentation_bytes", 0
+    yield "mem_allocator", platform.python_implementation().lower()
+    yield "active_defrag_running", 0
+    yield "lazyfree_pending_objects", 0
+    yield "lazyfreed_objects", 0
+
+
+def _persistence(server: Server) -> Fields:
+    yield "loading", int(server.loading)
+    yield "async_loading", 0
+    yield "rdb_changes_since_last_save", server.changes_since_save
+    yield "rdb_bgsave_in_progress", 0
+    yield "rdb_last_save_time", server.last_save_s
+    yield "rdb_last_bgsave_status", "ok"
+    yield "rdb_last_bgsave_time_sec", -1
+    yield "rdb_current_bgsave_time_sec", -1
+    yield "rdb_saves", 0
+    if server.aof is not None:
+        yield from server.aof.info(server.clock.now_ms).items()
+        return
+    yield "aof_enabled", 0
+    yield "aof_rewrite_in_progress", 0
+    yield "aof_rewrite_scheduled", 0
+    yield "aof_last_rewrite_time_sec", -1
+    yield "aof_current_rewrite_time_sec", -1
+    yield "aof_last_bgrewrite_status", "ok"
+    yield "aof_rewrites", 0
+    yield "aof_rewrites_consecutive_failures", 0
+    yield "aof_last_write_status", "ok"
+
+
+def _stats(server: Server) -> Fields:
+    stats = server.stats
+    commands_per_s, input_per_s, output_per_s = _rates(server)
+    yield "total_connections_received", stats.connections_received
+    yield "total_commands_processed", stats.commands
+    yield "instantaneous_ops_per_sec", int(commands_per_s)
+    yield "total_net_input_bytes", stats.input_bytes
+    yield "total_net_output_bytes", stats.output_bytes
+    yield "total_net_repl_input_bytes", 0
+    yield "total_net_repl_output_bytes", 0
+    yield "instantaneous_input_kbps", f"{input_per_s / 1024:.2f}"
+    yield "instantaneous_output_kbps", f"{output_per_s / 1024:.2f}"
+    yield "instantaneous_input_repl_kbps", "0.00"
+    yield "instantaneous_output_repl_kbps", "0.00"
+    yield "rejected_connections", stats.rejected_connections
+    yield "sync_full", 0
+    yield "sync_partial_ok", 0
+    yield "sync_partial_err", 0
+    yield "expired_keys", stats.expired_keys + sum(db.expired for db in server.databases)
+    yield "expire_cycle_cpu_milliseconds", stats.expire_us // 1000
+    yield "evicted_keys", 0
+    yield "evicted_clients", 0
+    yield "keyspace_hits", stats.keyspace_hits
+    yield "keyspace_misses", stats.keyspace_misses
+    yield "pubsub_channels", 0
+    yield "pubsub_patterns", 0
+    yield "pubsubshard_channels", 0
+    yield "migrate_cached_sockets", 0
+    yield "slave_expires_tracked_keys", 0
+    yield "tracking_total_keys", 0
+    yield "tracking_total_items", 0
+    yield "tracking_total_prefixes", 0
+    yield "unexpected_error_replies", stats.unexpected_errors
+    yield "total_error_replies", stats.errors.total()
+    yield "total_reads_processed", stats.reads
+    yield "total_writes_processed", stats.writes
+    yield "client_query_buffer_limit_disconnections", stats.query_limit_closed
+    yield "client_output_buffer_limit_disconnections", stats.output_limit_closed
+    yield "eventloop_cycles", stats.loop_cycles
+    yield "eventloop_duration_sum", stats.loop_us
+    yield "eventloop_duration_cmd_sum", stats.command_us
+    yield "eventloop_duration_max", stats.longest_tick_us
+    yield "acl_access_denied_auth", 0
+    yield "acl_access_denied_cmd", 0
+    yield "acl_access_denied_key", 0
+    yield "acl_access_denied_channel", 0
+
+
+def _rates(server: Server) -> tuple[float, ...]:
+    """Commands, bytes in and bytes out per second, over the last samples."""
+    samples = server.stats.samples
+    if len(samples) < 2 or samples[-1][0] <= samples[0][0]:
+        return 0.0, 0.0, 0.0
+    first, last = samples[0], samples[-1]
+    seconds = (last[0] - first[0]) / 1000
+    return tuple(max(0, last[at] - first[at]) / seconds for at in (1, 2, 3))
+
+
+def _replication(server: Server) -> Fields:
+    yield "role", "master"
+    yield "connected_slaves", 0
+    yield "master_failover_state", "no-failover"
+    yield "master_replid", server.run_id
+    yield "master_replid2", "0" * 40
+    yield "master_repl_offset", 0
+    yield "second_repl_offset", -1
+    yield "repl_backlog_active", 0
+    yield "repl_backlog_size", 0
+    yield "repl_backlog_first_byte_offset", 0
+    yield "repl_backlog_histlen", 0
+
+
+def _cpu(server: Server) -> Fields:
+    for suffix, used in (
+        ("", process.cpu_seconds()),
+        ("_children", process.children_cpu_seconds()),
+        ("_main_thread", process.thread_cpu_seconds()),
+    ):
+        yield f"used_cpu_sys{suffix}", f"{used.system:.6f}"
+        yield f"used_cpu_user{suffix}", f"{used.user:.6f}"
+
+
+def _modules(server: Server) -> Fields:
+    yield from ()
+
+
+def _commandstats(server: Server) -> Fields:
+    for spec in server.specs.values():
+        if spec.calls or spec.rejected_calls or spec.failed_calls:
+            yield f"cmdstat_{spec.fullname}", _calls(spec)
+
+
+def _calls(spec: Spec) -> str:
+    usec = max(0.0, spec.usec)
+    per_call = usec / spec.calls if spec.calls else 0.0
+    return (
+        f"calls={spec.calls},usec={int(usec)},usec_per_call={per_call:.2f},"
+        f"rejected_calls={spec.rejected_calls},failed_calls={spec.failed_calls}"
+    )
+
+
+def _errorstats(server: Server) -> Fields:
+    for prefix, count in sorted(server.stats.errors.items()):
+        yield f"errorstat_{prefix}", f"count={count}"
+
+
+def _latencystats(server: Server) -> Fields:
+    yield from ()  # percentiles are not kept
+
+
+def _cluster(server: Server) -> Fields:
+    yield "cluster_enabled", 0
+
+
+def _keyspace(server: Server) -> Fields:
+    for db in server.databases:
+        if len(db):
+            ttl_ms = _average_ttl_ms(db)
+            yield f"db{db.index}", f"keys={len(db)},expires={db.expiring},avg_ttl={ttl_ms},subexpiry=0"
+
+
+def _average_ttl_ms(db: Database) -> int:
+    """The mean of what the expiring ones among some keys, evenly spread, have left to live."""
+    if not db.expiring:
+        return 0
+    now_ms = db.clock.now_ms
+    sampled = islice(db.keys, 0, None, max(1, len(db) // SAMPLED_KEYS))
+    deadlines = [at_ms for name in sampled if (at_ms := db.values[name].expires_ms)]
+    return max(0, sum(deadlines) // len(deadlines) - now_ms) if deadlines else 0
+
+
+_SECTIONS: dict[str, Callable[[Server], Fields]] = {
+    "server": _server,
+    "clients": _clients,
+    "memory": _memory,
+    "persistence": _persistence,
+    "stats": _stats,
+    "replication": _replication,
+    "cpu": _cpu,
+    "modules": _modules,
+    "commandstats": _commandstats,
+    "errorstats": _errorstats,
+    "latencystats": _latencystats,
+    "cluster": _cluster,
+    "keyspace": _keyspace,
+}
+ON_REQUEST = {"commandstats", "latencystats"}  # not in INFO without arguments

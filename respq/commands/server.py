@@ -1,0 +1,234 @@
+"""The server as a whole: its databases, its clock, its life.
+
+Emptying or exchanging databases tells watchers and waiters key by key, but only of keys that
+somebody watches or waits for: their number is what it costs, not that of the keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from sys import getsizeof
+
+from respq.command import (
+    ADMIN,
+    FAST,
+    LOADING,
+    NO_ASYNC_LOADING,
+    NO_MULTI,
+    NOSCRIPT,
+    READONLY,
+    STALE,
+    WRITE,
+    Argv,
+    Client,
+    command,
+    container,
+    key,
+)
+from respq.command import ALLOW_BUSY as BUSY
+from respq.commands.arguments import parse_int, parse_int_between
+from respq.commands.connection import REDIS_VERSION
+from respq.commands.help import help_reply
+from respq.errors import CommandError, syntax_error
+from respq.keyspace import Database
+from respq.protocol.resp import EMPTY_ARRAY, OK, ZERO, array, bulk, bulks, integer
+from respq.state import Closing, Server
+
+EVERY_SHARD = ("request_policy:all_shards", "response_policy:all_succeeded")
+KEY_BYTES = 120  # of a key beside its name and value: the entry in the dict, the place in the array
+
+container("MEMORY", group="server", since="4.0.0", summary="Commands about memory")
+
+
+# -- databases -------------------------------------------------------------------------------------
+
+
+@command("DBSIZE", arity=1, flags=READONLY | FAST, group="server", since="1.0.0", acl="keyspace",
+         tips=("request_policy:all_shards", "response_policy:agg_sum"))  # fmt: skip
+def dbsize(c: Client, argv: Argv) -> bytes:
+    """The number of keys in the selected database."""
+    return integer(len(c.db))
+
+
+@command("FLUSHDB", arity=-1, flags=WRITE, group="server", since="1.0.0", syntax="[ASYNC | SYNC]",
+         acl="keyspace dangerous", tips=EVERY_SHARD,
+         complexity="O(N) where N is the number of keys in the selected database")  # fmt: skip
+def flushdb(c: Client, argv: Argv) -> bytes:
+    """Delete every key of the selected database."""
+    _check_flush_mode(argv)
+    _empty(c, [c.db], argv)
+    return OK
+
+
+@command("FLUSHALL", arity=-1, flags=WRITE, group="server", since="1.0.0", syntax="[ASYNC | SYNC]",
+         acl="keyspace dangerous", tips=EVERY_SHARD,
+         complexity="O(N) where N is the total number of keys in all databases")  # fmt: skip
+def flushall(c: Client, argv: Argv) -> bytes:
+    """Delete every key of every database."""
+    _check_flush_mode(argv)
+    _empty(c, c.server.databases, argv)
+    return OK
+
+
+def _check_flush_mode(argv: Argv) -> None:
+    if len(argv) > 2 or (len(argv) == 2 and argv[1].upper() not in (b"ASYNC", b"SYNC")):
+        raise syntax_error()
+
+
+def _empty(c: Client, databases: Iterable[Database], argv: Argv) -> None:
+    """Clear the databases; a key that was there has changed for those who watch it."""
+    databases = list(databases)
+    for db, name in _observed(c.server, databases):
+        if db.get(name) is not None:
+            c.effects.append((db, name, None, None))
+    for db in databases:
+        db.clear()
+    c.effects.append((c.db, None, None, argv))
+
+
+def _observed(server: Server, databases: list[Database]) -> list[tuple[Database, bytes]]:
+    """The keys of these databases that somebody watches or waits for."""
+    places: dict[tuple[Database, bytes], None] = dict.fromkeys(server.watchers)
+    places.update(dict.fromkeys(place for place in server.waiters if not isinstance(place, str)))
+    return [place for place in places if place[0] in databases]
+
+
+@command("SWAPDB", arity=3, flags=WRITE | FAST, group="server", since="4.0.0", syntax="index1 index2",
+         acl="keyspace dangerous",
+         complexity="O(N) where N is the number of keys of both databases watched or waited for")  # fmt: skip
+def swapdb(c: Client, argv: Argv) -> bytes:
+    """Exchange the contents of two databases."""
+    databases = c.server.databases
+    numbers = [
+        parse_int_between(word, -(1 << 31), (1 << 31) - 1, f"invalid {which} DB index")
+        for word, which in zip(argv[1:], ("first", "second"), strict=True)
+    ]
+    if not all(0 <= number < len(databases) for number in numbers):
+        raise CommandError("DB index is out of range")
+    one, other = databases[numbers[0]], databases[numbers[1]]
+    if one is not other:
+        one.swap(other)
+        for db, name in _observed(c.server, [one, other]):
+            if one.get(name) is not None or other.get(name) is not None:
+                c.effects.append((db, name, None, None))
+    c.effects.append((c.db, None, None, argv))
+    return OK
+
+
+# -- time and state --------------------------------------------------------------------------------
+
+
+@command("TIME", arity=1, flags=LOADING | STALE | FAST, group="server", since="2.6.0",
+         tips=("nondeterministic_output",))  # fmt: skip
+def time(c: Client, argv: Argv) -> bytes:
+    """The server's time: Unix seconds, and the microseconds of the second."""
+    return bulks([b"%d" % part for part in divmod(c.server.clock.now_us, 1_000_000)])
+
+
+@command("LASTSAVE", arity=1, flags=LOADING | STALE | FAST, group="server", since="1.0.0",
+         acl="admin dangerous", tips=("nondeterministic_output",))  # fmt: skip
+def lastsave(c: Client, argv: Argv) -> bytes:
+    """The Unix time of the last snapshot, or of the start."""
+    return integer(c.server.last_save_s)
+
+
+@command("ROLE", arity=1, flags=NOSCRIPT | LOADING | STALE | FAST, group="server", since="2.8.12",
+         acl="admin dangerous")  # fmt: skip
+def role(c: Client, argv: Argv) -> bytes:
+    """The part in replication: a master, at what offset, with which replicas."""
+    return array([bulk(b"master"), ZERO, EMPTY_ARRAY])
+
+
+@command("SHUTDOWN", arity=-1, flags=ADMIN | NOSCRIPT | LOADING | STALE | NO_MULTI | BUSY, group="server",
+         since="1.0.0", syntax="[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
+         complexity="O(N) where N is what the log has not written yet")  # fmt: skip
+def shutdown(c: Client, argv: Argv) -> bytes:
+    """Write the log out and end the server."""
+    options = [word.upper() for word in argv[1:]]
+    chosen = set(options)
+    if not chosen <= {b"SAVE", b"NOSAVE", b"NOW", b"FORCE", b"ABORT"}:
+        raise syntax_error()
+    if chosen >= {b"SAVE", b"NOSAVE"} or (b"ABORT" in chosen and len(chosen) > 1):
+        raise syntax_error()
+    if b"ABORT" in chosen:
+        raise CommandError("No shutdown in progress.")
+    c.server.shut_down()
+    raise Closing
+
+
+@command("BGREWRITEAOF", arity=1, flags=ADMIN | NOSCRIPT | NO_ASYNC_LOADING, group="server", since="1.0.0")
+def bgrewriteaof(c: Client, argv: Argv) -> bytes:
+    """Write the append-only file anew, as short as it can be."""
+    log = c.server.aof
+    if log is None:
+        raise CommandError(
+            "Can't execute an AOF background rewriting. Please check the server logs for more information."
+        )
+    if log.rewriting:
+        raise CommandError("Background append only file rewriting already in progress")
+    c.server.rewrite_log()
+    return b"+Background append only file rewriting started\r\n"
+
+
+@command("MONITOR", arity=1, flags=ADMIN | NOSCRIPT | LOADING | STALE, group="server", since="1.0.0",
+         complexity="")  # fmt: skip
+def monitor(c: Client, argv: Argv) -> bytes:
+    """Show this connection every command that the server executes."""
+    if c.executing:
+        raise CommandError("MONITOR isn't allowed for DENY BLOCKING client")
+    if c.monitoring:
+        return b""
+    c.monitoring = True
+    c.server.monitors[c] = None
+    c.server.retable_all()
+    return OK
+
+
+# -- memory ----------------------------------------------------------------------------------------
+
+
+@command("MEMORY|USAGE", arity=-3, flags=READONLY, keys=(key(2, "RO"),), group="server", since="4.0.0",
+         syntax="key [SAMPLES count]", complexity="O(1)")  # fmt: skip
+def memory_usage(c: Client, argv: Argv) -> bytes:
+    """Estimate the memory that a key and its value take, in bytes."""
+    for at in range(3, len(argv), 2):
+        if argv[at].upper() != b"SAMPLES" or at + 1 == len(argv):
+            raise syntax_error()
+        if parse_int(argv[at + 1]) < 0:
+            raise syntax_error()
+    value = c.db.get(argv[2])
+    if value is None:
+        return c.enc.null
+    return integer(KEY_BYTES + getsizeof(argv[2]) + value.memory_bytes())
+
+
+@command("MEMORY|HELP", arity=2, flags=LOADING | STALE, group="server", since="4.0.0")
+def memory_help(c: Client, argv: Argv) -> bytes:
+    """List the forms of MEMORY."""
+    return help_reply("MEMORY", """
+        USAGE <key> [SAMPLES <count>]
+            Estimate the bytes that <key> and its value take. The estimate is kept up to date
+            all the time, so <count> changes nothing.
+        """)  # fmt: skip
+
+
+# -- and ---------------------------------------------------------------------------------------------
+
+_PICTURE = """\
+        ___________________________________
+  -->  |  job  |  job  |  job  |  job  |  -->
+        -----------------------------------
+  First come, first served, and nobody is served twice.
+
+Redis ver. %s
+"""
+
+
+@command("LOLWUT", arity=-1, flags=READONLY | FAST, group="server", since="5.0.0",
+         syntax="[VERSION version]", complexity="")  # fmt: skip
+def lolwut(c: Client, argv: Argv) -> bytes:
+    """Draw a picture, and name the version of Redis that is matched."""
+    if len(argv) > 2 and argv[1].upper() == b"VERSION":
+        for word in argv[2:]:
+            parse_int(word)
+    return c.enc.verbatim((_PICTURE % REDIS_VERSION.decode()).encode())

@@ -1,0 +1,74 @@
+"""SLOWLOG: the commands that took long; `tables.note_slow` writes them down."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from respq.command import ADMIN, LOADING, STALE, Argv, Client, command, container
+from respq.commands.arguments import parse_int_between
+from respq.commands.help import help_reply
+from respq.errors import CommandError
+from respq.protocol.resp import OK, array, bulk, bulks, integer
+from respq.state import SlowEntry
+
+PRIVILEGED = ADMIN | LOADING | STALE
+DEFAULT_COUNT = 10
+
+container("SLOWLOG", group="server", since="2.2.12", summary="Commands about the slow log")
+
+
+@command("SLOWLOG|GET", arity=-2, flags=PRIVILEGED, group="server", since="2.2.12", syntax="[count]",
+         tips=("request_policy:all_nodes", "nondeterministic_output"),
+         complexity="O(N) where N is the number of entries returned")  # fmt: skip
+def slowlog_get(c: Client, argv: Argv) -> bytes:
+    """The latest slow commands: number, Unix time, microseconds, words, client address and name."""
+    if len(argv) > 3:
+        raise CommandError("unknown subcommand or wrong number of arguments for 'GET'. Try SLOWLOG HELP.")
+    entries = c.server.slow_log
+    count = DEFAULT_COUNT
+    if len(argv) == 3:
+        message = "count should be greater than or equal to -1"
+        count = parse_int_between(argv[2], -1, (1 << 63) - 1, message)
+    return array([_entry(entry) for entry in islice(entries, len(entries) if count < 0 else count)])
+
+
+def _entry(entry: SlowEntry) -> bytes:
+    return array([
+        integer(entry.id),
+        integer(entry.unix_seconds),
+        integer(entry.elapsed_us),
+        bulks(entry.argv),
+        bulk(entry.address.encode()),
+        bulk(entry.name),
+    ])  # fmt: skip
+
+
+@command("SLOWLOG|LEN", arity=2, flags=PRIVILEGED, group="server", since="2.2.12",
+         tips=("request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"))  # fmt: skip
+def slowlog_len(c: Client, argv: Argv) -> bytes:
+    """The number of entries in the slow log."""
+    return integer(len(c.server.slow_log))
+
+
+@command("SLOWLOG|RESET", arity=2, flags=PRIVILEGED, group="server", since="2.2.12",
+         tips=("request_policy:all_nodes", "response_policy:all_succeeded"),
+         complexity="O(N) where N is the number of entries in the slow log")  # fmt: skip
+def slowlog_reset(c: Client, argv: Argv) -> bytes:
+    """Empty the slow log."""
+    c.server.slow_log.clear()
+    return OK
+
+
+@command("SLOWLOG|HELP", arity=2, flags=LOADING | STALE, group="server", since="6.2.0")
+def slowlog_help(c: Client, argv: Argv) -> bytes:
+    """List the forms of SLOWLOG."""
+    return help_reply("SLOWLOG", """
+        GET [<count>]
+            Show the latest <count> slow commands (default: 10; -1: all), each as
+            its number, the time, the microseconds that it took, its words, and the
+            client's address and name.
+        LEN
+            Show how many entries there are.
+        RESET
+            Remove them.
+        """)  # fmt: skip

@@ -1,0 +1,127 @@
+"""What follows from a command's declaration: its flags and ACL categories in words, and its keys.
+
+Pure functions over a `Spec`, for COMMAND and for whoever has to know which keys a request names. The
+rules are those by which redis-server 8.2.3 was seen to derive the same from its own declarations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from respq.protocol import Argv
+from respq.state import Flag, Keys, Spec
+
+HIDDEN = Flag.MAY_REPLICATE | Flag.ASYNC_LOADING  # not among the words of COMMAND INFO
+
+# In the order of COMMAND INFO.
+CATEGORIES = (
+    "keyspace", "read", "write", "set", "sortedset", "list", "hash", "string", "bitmap", "hyperloglog",
+    "geo", "stream", "pubsub", "admin", "fast", "slow", "blocking", "dangerous", "connection",
+    "transaction", "scripting",
+)  # fmt: skip
+
+_OF_FLAG = {
+    Flag.WRITE: {"write"},
+    Flag.READONLY: {"read"},
+    Flag.ADMIN: {"admin", "dangerous"},
+    Flag.PUBSUB: {"pubsub"},
+    Flag.BLOCKING: {"blocking"},
+}
+_OF_GROUP = {
+    "generic": "keyspace",
+    "sorted-set": "sortedset",
+    "transactions": "transaction",
+    **{
+        name: name
+        for name in (
+            "bitmap", "connection", "geo", "hash", "hyperloglog", "list", "pubsub", "scripting", "set",
+            "stream", "string",
+        )
+    },
+}  # fmt: skip
+
+
+class NoKeysError(ValueError):
+    """The arguments do not say where the keys are."""
+
+
+def flag_words(spec: Spec) -> list[str]:
+    """The flags as COMMAND INFO calls them."""
+    return [flag.name.lower() for flag in spec.flags & ~HIDDEN if flag.name]
+
+
+def categories(spec: Spec) -> list[str]:
+    """The ACL categories, without `@`.
+
+    They follow from the flags and, except for a container, from the group; `acl` adds to them or, written
+    `-name`, takes away.
+    """
+    found = {"fast" if Flag.FAST in spec.flags else "slow"}
+    for flag, names in _OF_FLAG.items():
+        if flag in spec.flags:
+            found |= names
+    if spec.handler is not None and spec.group in _OF_GROUP:
+        found.add(_OF_GROUP[spec.group])
+    for word in spec.acl.split():
+        if word.startswith("-"):
+            found.discard(word[1:])
+        else:
+            found.add(word)
+    return [name for name in CATEGORIES if name in found]
+
+
+def key_range(spec: Spec) -> tuple[int, int, int]:
+    """First key, last key and step, as COMMAND INFO has them beside the key specifications.
+
+    Ranges that follow one another are taken together; the numbers say nothing about other keys.
+    """
+    plain = [keys for keys in spec.keys if not keys.counted]
+    if not plain:
+        return 0, 0, 0
+    first = plain[0]
+    last = _last(first)
+    if len(spec.keys) > 1:
+        for keys in plain[1:]:
+            if keys.step == 1 and keys.at == last + 1:
+                last = _last(keys)
+    return first.at, last, first.step
+
+
+def _last(keys: Keys) -> int:
+    """The index of the last key; negative counts from the end."""
+    return keys.at + keys.last if keys.last >= 0 else keys.last
+
+
+def key_indexes(spec: Spec, argv: Argv) -> Iterator[tuple[int, Keys]]:
+    """The index of each key in `argv`, whose length fits the arity, with what it belongs to.
+
+    Raises NoKeysError. O(keys).
+    """
+    for keys in spec.keys:
+        first, last = _bounds(keys, argv)
+        if not 0 < first < len(argv) or last >= len(argv):
+            raise NoKeysError
+        for index in range(first, last + 1, keys.step):
+            yield index, keys
+
+
+def _bounds(keys: Keys, argv: Argv) -> tuple[int, int]:
+    if not keys.counted:
+        last = _last(keys)
+        return keys.at, last if last >= 0 else len(argv) + last
+    word = argv[keys.at]
+    count = int(word) if word.isdigit() and len(word) < 10 else 0
+    if count == 0:
+        raise NoKeysError
+    return keys.at + 1, keys.at + count * keys.step
+
+
+def key_words(spec: Spec, keys: Keys, argv: Argv) -> list[str]:
+    """What `argv` does to the keys, in the words of COMMAND GETKEYSANDFLAGS."""
+    words = keys.flags.split()
+    if "variable_flags" not in words:
+        return words
+    words.remove("variable_flags")
+    if spec.name == "SET" and b"GET" not in [word.upper() for word in argv[3:]]:
+        return ["OW", "update"]
+    return words

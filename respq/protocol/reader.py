@@ -6,7 +6,7 @@ The grammar, as redis-server 8.2.3 was seen to apply it (`tests/protocol/malform
     array     = "*" count end  followed by `count` bulk strings; a count of 0 or less is no command at all
     bulk      = "$" length end  then `length` bytes of any kind, then two bytes that nobody looks at
     end       = CR and one byte that nobody looks at
-    line      = words, quoted as in `inline`, then LF or CR LF; a line without words is no command
+    line      = words, quoted as in `respq.words`, then LF or CR LF; a line without words is no command
 
 Counts and lengths are canonical decimal numbers: no sign but "-", no leading zero. A count is at most 2^31-1,
 a length at least 0 and at most `max_bulk_bytes`. The end of a line is looked for only up to the first NUL
@@ -129,7 +129,7 @@ class Reader:
             self._read(commands, 1)
             if self._missing:
                 return commands
-        if self.error is None:
+        if self.error is None and len(self._buffer) <= self.max_bulk_bytes:
             commands_behind, size = self._plain.parse(self._buffer[self._position :])
             commands += commands_behind
             self._position += size

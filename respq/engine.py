@@ -227,19 +227,11 @@ class Engine:
             except CommandError as error:
                 self._refuse(client, spec, error)
                 last = None
-            except Parked:
-                client.backlog = commands[position:]
+            except Exception as interruption:  # noqa: BLE001  # among them bugs of ours
                 raw = None
-                eager = True
-                break
-            except Closing as closing:
-                reply(closing.reply)
-                server.close(client)
-                raw = None
-                break
-            except Exception as error:  # noqa: BLE001  # a bug of ours must not stop the others
-                self._fail(client, argv, spec, error)
-                raw = None
+                if self._interrupted(client, argv, spec, interruption):
+                    client.backlog = commands[position:]
+                    break
             if eager and server.effects:
                 self._drain()
         server.outbox[client] = None
@@ -296,6 +288,17 @@ class Engine:
             end_skip(client)
         else:
             client.out.append(error.reply)
+
+    def _interrupted(self, client: Client, argv: Argv, spec: Spec, cause: Exception) -> bool:
+        """Something else than a reply came out of a command: tell whether the batch ends with it."""
+        if isinstance(cause, Parked):
+            return True
+        if isinstance(cause, Closing):
+            client.out.append(cause.reply)
+            self.server.close(client)
+            return True
+        self._fail(client, argv, spec, cause)
+        return False
 
     def _fail(self, client: Client, argv: Argv, spec: Spec, error: Exception) -> None:
         """A bug of ours. If the data may have been changed without its effect, the server must not go on."""
@@ -388,6 +391,8 @@ class Engine:
             parking = client.parked
             if parking is None or where not in server.waiters:
                 continue
+            if isinstance(where, tuple) and where[0].get(where[1]) is None:
+                return None  # the key is used up: a thousand waiters are not asked in vain
             try:
                 handler, _, _, spec, _ = client.table.get(parking.argv[0]) or self._look_up(
                     client, parking.argv

@@ -12,7 +12,7 @@ COMMANDS = [
     *[b"nope", b"config|nope"],
 ]
 PARAMETERS = [
-    *[b"maxclients", b"timeout", b"appendfsync", b"databases", b"proto-max-bulk-len", b"hz"],
+    *[b"maxclients", b"timeout", b"appendfsync", b"databases", b"proto-max-bulk-len"],
     *[b"slowlog-*", b"list-max-listpack-size", b"TIMEOUT", b"nope", b"tcp-keepaliv?"],
 ]
 QUERIES = [

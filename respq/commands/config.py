@@ -6,7 +6,7 @@ from respq.command import ADMIN, LOADING, NOSCRIPT, STALE, Argv, Client, command
 from respq.commands.help import help_reply
 from respq.config.kinds import ConfigError, decoded, encoded
 from respq.errors import CommandError, syntax_error
-from respq.protocol.resp import OK
+from respq.protocol.resp import OK, bulk
 from respq.state import Statistics
 
 PRIVILEGED = ADMIN | NOSCRIPT | LOADING | STALE
@@ -21,7 +21,7 @@ container("CONFIG", group="server", since="2.0.0", summary="Commands about the s
 def config_get(c: Client, argv: Argv) -> bytes:
     """The values of the directives whose names match."""
     found = c.server.config.get(*[decoded(pattern) for pattern in argv[2:]])
-    return c.enc.map([(encoded(name), encoded(value)) for name, value in found.items()])
+    return c.enc.map([(bulk(encoded(name)), bulk(encoded(value))) for name, value in found.items()])
 
 
 @command("CONFIG|SET", arity=-4, flags=PRIVILEGED, group="server", since="2.0.0",

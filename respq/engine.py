@@ -346,9 +346,7 @@ class Engine:
         elif raw is not None and logged == commands and effects[0][0].index == aof.selected_db:
             aof.append(raw)
         else:
-            for db, _, _, argv in effects:
-                if argv is not None:
-                    aof.append_effect(db.index, argv)
+            aof.append_effects(effects)
         effects.clear()
 
     def _drain(self) -> None:

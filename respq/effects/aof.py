@@ -31,7 +31,7 @@ from respq.effects.logset import LogSet
 from respq.effects.rewrite import History, Rewrite, should_rewrite
 from respq.effects.snapshot import Commands, ForkedSnapshot, TakeSnapshot
 from respq.effects.writer import EVERYSEC, LogWriter
-from respq.keyspace import Run
+from respq.keyspace import Effects, Run
 from respq.protocol import Argv
 
 log = logging.getLogger(__name__)
@@ -120,6 +120,16 @@ class AppendOnlyFile:
             self.append(b"".join(map(encode, argv)))
         else:
             self.append(encode(argv))  # type: ignore[arg-type]
+
+    def append_effects(self, effects: Effects) -> None:
+        """Log what a batch did: `append_effect` for each of its effects that has a command."""
+        append = self.append
+        for db, _, _, argv in effects:
+            if argv.__class__ is not list or db.index != self.selected_db:
+                if argv is not None:
+                    self.append_effect(db.index, argv)
+            else:
+                append(encode(argv))  # type: ignore[arg-type]  # its class was compared
 
     def flush(self, now_ms: int) -> bool:
         """Write the tick; return whether its output may leave. See `LogWriter.flush`."""

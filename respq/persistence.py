@@ -30,6 +30,7 @@ class Persistence:
         self.engine = engine
         self.server = engine.server
         self.config = engine.server.config
+        self.wake: Callable[[], None] = lambda: None  # ends the loop's wait, from any thread
         self.caught_up = True  # the last flush wrote everything
         self._synced = 0
         self._scheduled = False  # BGREWRITEAOF was asked for
@@ -71,7 +72,9 @@ class Persistence:
     def _new_log(self) -> AppendOnlyFile:
         config = self.config
         directory = Path(config.dir) / config.appenddirname
-        return AppendOnlyFile(directory, config.appendfilename, fsync=config.appendfsync)
+        aof = AppendOnlyFile(directory, config.appendfilename, fsync=config.appendfsync)
+        aof.writer.wake_with(self.wake)
+        return aof
 
     # -- once per tick -----------------------------------------------------------------------------
 

@@ -88,6 +88,14 @@ class Loop:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, _nothing)
         self._on_ready(ours, self._on_signal)
+        self.persistence.wake = self._wake
+
+    def _wake(self) -> None:
+        """End the wait of the poller, from any thread: output is held until a sync has ended."""
+        try:
+            self._wakeup[1].send(b"\0")
+        except BlockingIOError:
+            pass  # it is awake
 
     def stop(self) -> None:
         """Leave the loop at the end of this tick."""

@@ -105,9 +105,10 @@ def leave(c: Client) -> None:
 
 
 def aborted(c: Client, error: Rejected) -> CommandError:
-    """What becomes of an EXEC that was itself refused: the transaction ends with it."""
-    if c.queued is not None:
-        leave(c)
+    """What becomes of an EXEC that was itself refused: the transaction ends with it, if there is one,
+    and what is watched is forgotten.
+    """
+    leave(c)
     reason = error.reply[1:-2].removeprefix(b"ERR ")
     return Rejected(b"Transaction discarded because of: %b" % reason, "EXECABORT")
 

@@ -129,7 +129,7 @@ class Reader:
             self._read(commands, 1)
             if self._missing:
                 return commands
-        if self.error is None and len(self._buffer) <= self.max_bulk_bytes:
+        if len(self._buffer) <= self.max_bulk_bytes:  # else a word may be too long; after an error: nothing
             commands_behind, size = self._plain.parse(self._buffer[self._position :])
             commands += commands_behind
             self._position += size

@@ -44,7 +44,10 @@ def read(reader: Reader, pieces: list[bytes]) -> Outcome:
     """All commands, the error and what is pending, after `pieces` arrived one by one."""
     commands: list[Argv] = []
     for piece in pieces:
-        commands += reader.feed(piece)
+        new = reader.feed(piece)
+        commands += new
+        if reader.verbatim:
+            assert b"".join(encode(*argv) for argv in new) == piece
     return commands, reader.error.reply if reader.error else b"", reader.pending
 
 
@@ -92,6 +95,29 @@ INPUTS = st.lists(st.one_of(COMMANDS, RUNS, COMMANDS, RUNS, ODD), max_size=8).ma
 @example(encode(b"L", b"k", b"1") * 5 + b"*3\r\n$1\r\nL\r\n$1\r\nk\r\n$1\r\n1XX", [150])
 def test_the_fast_ways_say_what_the_grammar_says(data: bytes, cuts: list[int]) -> None:
     pieces = cut(data, cuts)
+    assert read(Reader(), pieces) == read(Grammar(), pieces)
+
+
+NEARLY_LAST = st.one_of(
+    WORDS.map(lambda word: b"$%d\r\n%b\r\n" % (len(word), word)),
+    WORDS.map(lambda word: b"$%d\r\n%b\r\n" % (len(word), word)),
+    LYING,
+    st.tuples(st.just(b"$"), BODIES).map(b"".join),
+)
+
+
+@given(
+    st.lists(WORDS, min_size=1, max_size=3),
+    st.lists(st.lists(NEARLY_LAST, min_size=1, max_size=6), min_size=1, max_size=4),
+    st.integers(0, 20),
+)
+def test_what_only_looks_like_a_run_is_read_as_what_it_is(
+    shared: list[bytes], reads: list[list[bytes]], short_by: int
+) -> None:
+    first = b"".join(encode(*shared, last) for last in (b"a", b"b", b"c", b"d"))
+    front = encode(*shared).replace(b"*%d" % len(shared), b"*%d" % (len(shared) + 1), 1)
+    pieces = [first, *(b"".join(front + last for last in lasts) for lasts in reads)]
+    pieces[-1] = pieces[-1][: len(pieces[-1]) - short_by]
     assert read(Reader(), pieces) == read(Grammar(), pieces)
 
 
@@ -179,6 +205,14 @@ def test_a_repeated_read_is_recognised_only_between_commands() -> None:
     assert reader.feed(b"*2\r\n$4\r\nECHO\r\n$14\r\n") == []
     assert reader.feed(PING) == []
     assert reader.feed(b"\r\n") == [[b"ECHO", PING]]
+
+
+def test_a_repeated_read_is_no_way_around_the_limits() -> None:
+    reader = Reader()
+    assert reader.feed(PING * 3) == [[b"PING"]] * 3
+    reader.restricted = True
+    assert reader.feed(PING * 3) == [[b"PING"]]
+    assert reader.feed(b"") == [[b"PING"]]
 
 
 def test_an_error_ends_the_conversation_but_not_the_commands_before_it() -> None:

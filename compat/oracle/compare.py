@@ -6,7 +6,7 @@ parsed, each reply is paired with its command, and the few replies that may diff
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -36,17 +36,19 @@ def first_difference(
     case: Case, dump: Sequence[Argv], expected: Outcome, found: Outcome
 ) -> Difference | None:
     """Replies per client first, then who had to be unblocked, then the keyspace, then the log."""
+    if found.crash:
+        return Difference("crash", "", "an answer", found.crash)
     for client in range(case.clients):
         commands = case.commands(client) + ([] if case.delivery == SPREAD else END_COMMANDS)
-        part = _stream(commands, expected.streams[client], found.streams[client])
+        part = stream_difference(commands, expected.streams[client], found.streams[client])
         if part is not None:
             return _at(f"client {client}, ", part)
     if list(expected.unblocked) != list(found.unblocked):
         return Difference("who waits at the end", "", repr(expected.unblocked), repr(found.unblocked))
-    if (part := _stream(dump, expected.keyspace, found.keyspace)) is not None:
+    if (part := stream_difference(dump, expected.keyspace, found.keyspace)) is not None:
         return _at("keyspace afterwards, ", part)
     if found.reloaded is not None and found.reloaded != found.keyspace:
-        part = _stream(dump, found.keyspace, found.reloaded, exact=True)
+        part = stream_difference(dump, found.keyspace, found.reloaded, same_after_loading)
         return part and _at("keyspace loaded from the append-only file, ", part)
     return None
 
@@ -55,9 +57,22 @@ def _at(where: str, part: Difference) -> Difference:
     return Difference(where + part.where, part.command, part.expected, part.found)
 
 
-def _stream(
-    commands: Sequence[Argv], expected: bytes, found: bytes, *, exact: bool = False
+Same = Callable[[Argv, Node, Node], bool]
+
+
+def same_after_loading(argv: Argv, before: Node, after: Node) -> bool:
+    """Everything but encodings, which depend on how a value came about.
+
+    INCRBYFLOAT is logged as SET, for redis-server as for respq: "10" is an embstr then and an int
+    when it has been loaded. What CONFIG SET says about listpacks is not in the log at all.
+    """
+    return before == after or argv[0] == b"OBJECT"
+
+
+def stream_difference(
+    commands: Sequence[Argv], expected: bytes, found: bytes, same: Same = equivalent
 ) -> Difference | None:
+    """The first reply of two streams that is not the `same`."""
     if expected == found:
         return None
     ours, our_pushes = split_pushes(parse_all(found))
@@ -66,22 +81,28 @@ def _stream(
     for index, (reply, other) in enumerate(zip_longest(theirs, ours, fillvalue=NOTHING)):
         argv = pairs[index][0] if index < len(pairs) else [b"(no command)"]
         queue = pairs[index][1] if index < len(pairs) else []
-        if reply != other and (exact or not _same(argv, queue, reply, other)):
+        if reply != other and not _same(argv, queue, reply, other, same):
             return _difference(f"reply {index} to", argv, queue, reply, other)
     if our_pushes != their_pushes:
         return Difference("pushes", "", " ".join(map(show, their_pushes)), " ".join(map(show, our_pushes)))
     return None
 
 
-def _same(argv: Argv, queue: Sequence[Argv], expected: Node, found: Node) -> bool:
-    if queue and expected[0] == found[0] == b"*" and len(expected[1]) == len(found[1]):
-        return all(map(equivalent, queue, expected[1], found[1]))
-    return equivalent(argv, expected, found)
+def _same(argv: Argv, queue: Sequence[Argv], expected: Node, found: Node, same: Same) -> bool:
+    if _both_executed(queue, expected, found):
+        return all(map(same, queue, expected[1], found[1]))
+    return same(argv, expected, found)
+
+
+def _both_executed(queue: Sequence[Argv], expected: Node, found: Node) -> bool:
+    """Whether these are replies to EXEC that hold those to the commands of the queue."""
+    replies = [node[1] for node in (expected, found) if isinstance(node[1], list)]
+    return bool(queue) and [len(reply) for reply in replies] == [len(queue)] * 2
 
 
 def _difference(where: str, argv: Argv, queue: Sequence[Argv], expected: Node, found: Node) -> Difference:
     """Inside a transaction, the first of its replies that parts."""
-    if queue and expected[0] == found[0] == b"*" and len(expected[1]) == len(found[1]):
+    if _both_executed(queue, expected, found):
         for queued, reply, other in zip(queue, expected[1], found[1], strict=False):
             if not equivalent(queued, reply, other):
                 return _difference(f"{where} EXEC of", queued, [], reply, other)

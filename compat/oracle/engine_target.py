@@ -11,20 +11,20 @@ executed by a second engine, whose keyspace must be the same.
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from respq.config import Config
-
 from compat.oracle.case import SPREAD, Case
 from compat.oracle.targets import END, ROUNDS, Outcome
 from compat.oracle.wire import Node, parse, render
 from respq.clock import ManualClock
+from respq.config import Config
 from respq.effects.aof import AppendOnlyFile
+from respq.effects.grammar import parse as parse_log
 from respq.engine import Engine
+from respq.persistence import Persistence
 from respq.state import Client
 
 RUNS_PER_LOG = 2000  # then a new one, so that files stay small
@@ -37,12 +37,17 @@ class EngineTarget:
     def __init__(self, directory: Path, restore: bytes = b"") -> None:
         self.directory = directory
         self.restore = render([b"SELECT", b"0"]) + render([b"FLUSHALL"]) + restore
+        self.runs = 0
+        self._renew()
+
+    def _renew(self) -> None:
+        """A server as it is after its start, and one that will read its log."""
         self.clock = ManualClock(_now_ms())
-        self.engine = _new_engine(self.clock)
+        self.engine = _new_engine(self.clock, self.directory / f"{self.runs}")
+        self.persistence = Persistence(self.engine)
+        self.persistence.start(pause=lambda: None)
         self.control = self.engine.connect()
-        self.reader = _new_engine(self.clock)
-        self.runs = itertools.count()
-        self.log = self._new_log()
+        self.reader = _new_engine(ManualClock(_now_ms()), self.directory)
 
     # -- the interface of a target -----------------------------------------------------------------
 
@@ -53,7 +58,7 @@ class EngineTarget:
         self._start_afresh()
         for argv in case.setup:
             self.ask(*argv)
-        log_start = self._mark_log()
+        log_start = self._mark_log() if not case.setup else None
         clients = [self.engine.connect() for _ in range(case.clients)]
         if case.resp == 3:
             for client in clients:
@@ -62,10 +67,11 @@ class EngineTarget:
         keyspace = self._exchange(self.control, dump)
         for client in clients:
             self.engine.disconnect(client)
-        return Outcome(streams, unblocked, keyspace, self._reload(log_start, dump))
+        reloaded = None if log_start is None else self._reload(log_start, dump)
+        return Outcome(streams, unblocked, keyspace, reloaded)
 
     def close(self) -> None:
-        self.log.close(self.clock.now_ms)
+        self.persistence.close()
 
     # -- delivering --------------------------------------------------------------------------------
 
@@ -77,17 +83,21 @@ class EngineTarget:
             for writes, pause_ms in zip(turns, case.pauses_ms(), strict=True):
                 self._pass_time(pause_ms)
                 for number, data in writes:
-                    self.engine.receive(clients[number], data)
+                    self._receive(clients[number], data)
                 self._finish_tick()
+                _collect(clients, streams)
             unblocked = self._unblock(clients)
         else:
             for [(_, data)] in [*turns, [(0, END)]]:
-                self.engine.receive(clients[0], data)
+                self._receive(clients[0], data)
                 self._finish_tick()
                 self._wait_for(clients[0])
-        for number, client in enumerate(clients):
-            streams[number] = b"".join(client.out)
+        _collect(clients, streams)
         return streams, unblocked
+
+    def _receive(self, client: Client, data: bytes) -> None:
+        if not client.closing:  # else its socket would be gone
+            self.engine.receive(client, data)
 
     def _unblock(self, clients: Sequence[Client]) -> list[bytes]:
         data = b"".join(b"CLIENT UNBLOCK %d\r\n" % client.id for client in clients)
@@ -99,7 +109,7 @@ class EngineTarget:
         return rounds
 
     def _exchange(self, client: Client, data: bytes) -> bytes:
-        self.engine.receive(client, data)
+        self._receive(client, data)
         self._finish_tick()
         reply = b"".join(client.out)
         client.out.clear()
@@ -109,12 +119,9 @@ class EngineTarget:
         """What the event loop does after the reads."""
         engine, server = self.engine, self.engine.server
         engine.on_time()
-        while server.resumed:
-            engine.resume_clients()
-        if self.log.flush(self.clock.now_ms):
-            engine.log_written()
-            while server.resumed:
-                engine.resume_clients()
+        engine.resume_clients()
+        self.persistence.flush(self.clock.now_ms)
+        engine.resume_clients()
         while server.closing:
             engine.disconnect(server.closing.popitem()[0])
 
@@ -122,7 +129,6 @@ class EngineTarget:
         if ms:
             self.clock.advance(ms)
             self.engine.expire_keys(budget_us=1_000_000)
-            self.engine.cron()
             self._finish_tick()
 
     def _wait_for(self, client: Client) -> None:
@@ -132,51 +138,58 @@ class EngineTarget:
             if deadline_ms is None or deadline_ms > self.clock.now_ms + FOREVER_MS:
                 break
             self.clock.advance(max(1, deadline_ms - self.clock.now_ms))
-            self.engine.cron()
             self._finish_tick()
 
     # -- between cases -----------------------------------------------------------------------------
 
     def _start_afresh(self) -> None:
+        self.runs += 1
+        if self.runs % RUNS_PER_LOG == 0 or self.control.closing:
+            self.close()
+            self._renew()
         self.clock.advance(max(0, _now_ms() - self.clock.now_ms))
-        if next(self.runs) % RUNS_PER_LOG == RUNS_PER_LOG - 1:
-            self.log.close(self.clock.now_ms)
-            self.log = self._new_log()
-        if self.control.closing:
-            self.control = self.engine.connect()
         self._exchange(self.control, self.restore)
 
-    def _new_log(self) -> AppendOnlyFile:
-        log = AppendOnlyFile(self.directory / f"log{next(self.runs)}", fsync="no")
-        log.open()
-        log.load(lambda _commands: None)
-        log.start(self.clock.now_ms)
-        self.engine.server.aof = log
+    @property
+    def _log(self) -> AppendOnlyFile:
+        log = self.engine.server.aof
+        assert log is not None
         return log
 
     def _mark_log(self) -> int:
         """The length of the log now; what follows can be read without what came before."""
-        self.log.flush(self.clock.now_ms)
-        self.log.selected_db = None
-        return self.log.writer.size
+        self._log.flush(self.clock.now_ms)
+        self._log.selected_db = None
+        return self._log.writer.size
 
     def _reload(self, start: int, dump: bytes) -> bytes:
         """The keyspace as a server has it that reads the log of this case."""
-        with self.log.writer.path.open("rb") as file:
+        with self._log.writer.path.open("rb") as file:
             file.seek(start)
-            tail = file.read()
-        client = self.reader.connect()
-        self.reader.receive(client, b"FLUSHALL\r\n" + tail)
-        client.out.clear()
-        self.reader.receive(client, dump)
-        self.reader.disconnect(client)
+            commands, used = parse_log(file.read())[:2]
+        assert start + used == self._log.writer.size
+        reader = self.reader
+        reader.begin_loading()
+        reader.replay([[b"FLUSHALL"], [b"SELECT", b"0"], *commands])
+        reader.end_loading()
+        reader.clock.stand_at(self.clock.now_ms)
+        client = reader.connect()
+        reader.receive(client, dump)
+        reader.disconnect(client)
         return b"".join(client.out)
 
 
-def _new_engine(clock: ManualClock) -> Engine:
-    config = Config()
-    config.set({"appendfsync": "no", "enable-debug-command": "yes"}, at_start=True)
-    return Engine(config, clock, Random(1))
+def _collect(clients: Sequence[Client], streams: list[bytes]) -> None:
+    """Send what this tick produced."""
+    for number, client in enumerate(clients):
+        streams[number] += b"".join(client.out)
+        client.out.clear()
+
+
+def _new_engine(clock: ManualClock, directory: Path) -> Engine:
+    directory.mkdir(exist_ok=True)
+    settings = ("--appendfsync", "no", "--enable-debug-command", "yes", "--dir", str(directory))
+    return Engine(Config.load(arguments=settings), clock, Random(1))
 
 
 def _now_ms() -> int:

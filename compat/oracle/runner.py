@@ -9,6 +9,7 @@ arrive must not matter to it.
 from __future__ import annotations
 
 import random
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -65,7 +66,18 @@ class Runner:
         self.dump_bytes = b"".join(map(render, self.dump))
 
     def check(self, seed: int) -> Failure | None:
-        """Write the sequence of a seed and run it in every way."""
+        """Write the sequence of a seed and run it in every way; shrink what differs."""
+        found = self._first_difference(seed)
+        if found is None:
+            return None
+        case, difference = found
+        return self._shortened(seed, case, difference) if self._repeats(case) else None
+
+    def differs(self, seed: int) -> bool:
+        """As `check`, for those who need not know where."""
+        return self._first_difference(seed) is not None
+
+    def _first_difference(self, seed: int) -> tuple[Case, Difference] | None:
         commands = self.sentences.write(seed)
         references: dict[int, Outcome] = {}
         for case in ways(commands, seed):
@@ -74,10 +86,10 @@ class Runner:
                 references[key] = self.reference.run(case, self.dump_bytes)
                 if case.delivery == PIPELINED and case.resp == 2:
                     self._cover(commands, references[key])
-            found = self.subject.run(case, self.dump_bytes)
+            found = self._found(case)
             difference = first_difference(case, self.dump, references[key], found)
-            if difference is not None and self._repeats(case):
-                return self._shortened(seed, case, difference)
+            if difference is not None:
+                return case, difference
         return None
 
     def _repeats(self, case: Case) -> bool:
@@ -95,8 +107,15 @@ class Runner:
     def run(self, case: Case) -> Difference | None:
         """One case on both."""
         expected = self.reference.run(case, self.dump_bytes)
-        found = self.subject.run(case, self.dump_bytes)
+        found = self._found(case)
         return first_difference(case, self.dump, expected, found)
+
+    def _found(self, case: Case) -> Outcome:
+        """What the subject does; a crash is what it answers."""
+        try:
+            return self.subject.run(case, self.dump_bytes)
+        except Exception:  # noqa: BLE001  # whatever it is, it is a difference
+            return Outcome([], [], b"", crash=traceback.format_exc())
 
     def _shortened(self, seed: int, case: Case, difference: Difference) -> Failure:
         steps = shrink(case.steps, lambda steps: self.run(case.with_steps(steps)) is not None)

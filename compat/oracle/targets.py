@@ -35,6 +35,7 @@ class Outcome:
     unblocked: Sequence[bytes]  # per round, the replies to CLIENT UNBLOCK for each client
     keyspace: bytes
     reloaded: bytes | None = None  # the keyspace once more, from the append-only file
+    crash: str = ""  # the traceback of a subject that runs in this process
 
 
 class Target(Protocol):
@@ -99,7 +100,7 @@ class ProcessTarget:
     def __init__(self, server: Server, restore: bytes = b"") -> None:
         """`restore` is sent, rendered, between cases besides FLUSHALL."""
         self.server = server
-        self.restore = render([b"FLUSHALL"]) + restore + PING
+        self.restore = render([b"SELECT", b"0"]) + render([b"FLUSHALL"]) + restore + PING
         self.control = Peer(server.connect())
 
     def ask(self, *argv: bytes) -> Node:
@@ -108,6 +109,8 @@ class ProcessTarget:
 
     def run(self, case: Case, dump: bytes) -> Outcome:
         self._reset()
+        for argv in case.setup:
+            self.ask(*argv)
         peers = [Peer(self.server.connect()) for _ in range(case.clients)]
         try:
             ids = self._greet(peers, case)
@@ -138,8 +141,6 @@ class ProcessTarget:
         return received[: -len(b"+PONG\r\n")]
 
     def _greet(self, peers: list[Peer], case: Case) -> list[int]:
-        for argv in case.setup:
-            self.ask(*argv)
         ids = self._ids(peers) if case.delivery == SPREAD or needs_ids(case.steps) else []
         if case.resp == 3:
             for peer in peers:

@@ -16,6 +16,7 @@ from respq.commands import SPECS
 # Not written at random, with the place where they are compared instead.
 ELSEWHERE = {
     "BGREWRITEAOF": "forks: test_persistence.py",
+    "COMMAND": "all of it: test_command_info.py",
     "MONITOR": "its output has times in it: test_scenarios.py",
     "SHUTDOWN": "ends the server: tests/process",
 }

@@ -28,7 +28,7 @@ def _expiry(name: bytes, ahead: list[bytes]) -> Rule:
     overflow = [] if name == b"PEXPIREAT" else overflow
     return Rule(
         1.6,
-        {"integer": [*ahead, b"0", b"-1", *AWRY], "unix-time": [*ahead, b"1", b"-1", *AWRY]},
+        {"unix-time" if name.endswith(b"AT") else "integer": [*ahead, b"0", b"-1", *AWRY]},
         errors=(ARITY, NOT_INTEGER, *overflow, *CONDITION),
         extra=[
             [name, b"k1", ahead[0], b"NX", b"XX"],
@@ -93,6 +93,8 @@ GENERIC = Family(
         "RENAMENX": Rule(1, errors=(ARITY, NO_KEY)),
         "TYPE": Rule(0.8, errors=(ARITY,)),
         "OBJECT|ENCODING": Rule(0.8, errors=(ARITY,)),
+        "OBJECT|IDLETIME": Rule(0.4, errors=(ARITY,)),
+        "OBJECT|FREQ": Rule(0.3, errors=(ARITY, "ERR An LFU maxmemory policy is not selected")),
         "OBJECT|REFCOUNT": Rule(0.5, errors=(ARITY,)),
         "OBJECT|HELP": Rule(0.2, errors=(ARITY,)),
         "WAIT": Rule(

@@ -123,6 +123,7 @@ SERVER = Family(
             {"count": [b"0", b"5", b"-1", b"x"]},
             errors=(ARITY, SYNTAX, NOT_INTEGER),
         ),
+        "MEMORY|HELP": Rule(0.2, errors=(ARITY,)),
         "ROLE": Rule(0.5, errors=(ARITY,)),
         "SLOWLOG|GET": Rule(
             0.7,

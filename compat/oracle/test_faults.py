@@ -1,0 +1,39 @@
+"""The oracle finds what it is there to find: each planted fault, within its number of sequences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from compat.oracle.engine_target import EngineTarget
+from compat.oracle.faults import FAULTS
+from compat.oracle.grammar import FAMILIES
+from compat.oracle.rig import Trees, restore_bytes, runner_for, trees_of
+from compat.servers import Server
+
+
+@pytest.fixture(scope="module")
+def trees(reference: Server) -> Trees:
+    return trees_of(reference)
+
+
+def test_there_are_at_least_twenty_faults() -> None:
+    assert len(FAULTS) >= 20
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_oracle_finds(
+    name: str, trees: Trees, reference: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    planted = FAULTS[name]
+    family = FAMILIES[planted.family]
+    planted.install(monkeypatch)
+    engine = EngineTarget(tmp_path, restore_bytes(family))
+    try:
+        runner = runner_for(family, trees, reference, engine)
+        found = next((seed for seed in range(planted.budget) if runner.differs(seed)), None)
+    finally:
+        engine.close()
+    assert found is not None, f"not found in {planted.budget} sequences of the family {planted.family}"

@@ -1,0 +1,100 @@
+"""What respq leaves on disk is what it had in memory: for itself, for redis-server 8.2.3 and 7.0."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from compat.oracle.compare import stream_difference
+from compat.oracle.grammar import FAMILIES
+from compat.oracle.grammar.family import Family, Sentences
+from compat.oracle.rig import Trees, restore_bytes, trees_of
+from compat.oracle.runner import dump_commands
+from compat.oracle.targets import END, END_REPLY, Peer
+from compat.oracle.wire import Argv, render
+from compat.servers import Server, debian_binary, start_redis, start_respq
+
+SEQUENCES = 40  # one after the other, on what the one before left behind
+WITH_DATA = [name for name in FAMILIES if name != "connection"]
+EMPTYING = ("FLUSHALL", "FLUSHDB")
+PONG = b"+PONG\r\n"
+FIRST = "first"
+OTHERS: dict[str, Callable[[Path], Server]] = {
+    "respq": lambda place: start_respq(place, appendonly="yes"),
+    "redis 8.2.3": lambda place: start_redis(place, appendonly="yes"),
+    "redis 7.0": lambda place: start_redis(place, debian_binary(), appendonly="yes"),
+}
+
+
+@pytest.fixture(scope="module")
+def trees(reference: Server) -> Trees:
+    return trees_of(reference)
+
+
+def exchange(server: Server, data: bytes, end: bytes) -> bytes:
+    peer = Peer(server.connect())
+    peer.send(data)
+    while not peer.received.endswith(end) and peer.receive():
+        pass
+    peer.close()
+    return peer.received
+
+
+def dump_of(server: Server, dump: list[Argv]) -> bytes:
+    return exchange(server, b"".join(map(render, dump)) + b"PING\r\n", PONG)
+
+
+def work(server: Server, family: Family, trees: Trees) -> None:
+    """Run some sequences that end with data in the keyspace."""
+    sentences = Sentences(family, trees)
+    for seed in range(SEQUENCES):
+        commands = [command.argv for command in sentences.write(seed) if command.name not in EMPTYING]
+        exchange(server, b"".join(map(render, commands)) + END, END_REPLY)
+    exchange(server, restore_bytes(family) + b"PING\r\n", PONG)
+
+
+def rewrite(server: Server) -> None:
+    """BGREWRITEAOF, and wait for it."""
+    exchange(server, b"BGREWRITEAOF\r\nPING\r\n", PONG)
+    deadline = time.monotonic() + 20
+    while b"aof_rewrite_in_progress:0" not in exchange(server, b"INFO persistence\r\nPING\r\n", PONG):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def content(family: Family) -> list[Argv]:
+    """What must survive. An encoding may change: it depends on how a value came about."""
+    return [argv for argv in dump_commands(family) if argv[0] != b"OBJECT"]
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("rewritten", [False, True], ids=["as written", "rewritten"])
+@pytest.mark.parametrize("name", WITH_DATA)
+def test_a_killed_server_comes_back_with_the_same_data_whoever_starts_on_it(
+    name: str, rewritten: bool, trees: Trees, tmp_path: Path
+) -> None:
+    family = FAMILIES[name]
+    dump = content(family)
+    for place in (FIRST, *OTHERS):
+        (tmp_path / place).mkdir()
+    server = start_respq(tmp_path / FIRST, appendonly="yes", appendfsync="no")
+    try:
+        work(server, family, trees)
+        if rewritten:
+            rewrite(server)
+            work(server, family, trees)
+        before = dump_of(server, dump)
+    finally:
+        server.kill()
+    for place, start in OTHERS.items():
+        shutil.copytree(tmp_path / FIRST / "appendonlydir", tmp_path / place / "appendonlydir")
+        other = start(tmp_path / place)
+        try:
+            part = stream_difference(dump, before, dump_of(other, dump))
+        finally:
+            other.stop()
+        assert part is None, f"{place}: {part}"

@@ -119,6 +119,10 @@ def shell(directory: Path, port: int) -> Iterator[Shell]:
     opened = Shell(directory, port)
     try:
         yield opened
+    except BaseException as error:
+        for log in (directory / "stderr", *sorted(directory.glob("*.log"))):
+            error.add_note(f"{log.name}:\n{log.read_text(encoding='utf-8')}")
+        raise
     finally:
         opened.close()
 

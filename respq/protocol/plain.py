@@ -10,8 +10,8 @@ the rest is left to the grammar in `reader`. It has two ways:
   stands between two last words is a separator: one split finds them all, and a piece that begins with its own
   length is an argument. That costs less, shares the words, and hardly looks at the bytes of long arguments.
 
-Cost per command of three arguments, 64 bytes in the last, Python 3.11: alone 0.6 µs; in a batch of 16 0.35 as
-lines and 0.23 as part of a run; each byte of a long argument adds 0.8 ns as lines, 0.1 in a run.
+Cost per command of three arguments, 64 bytes in the last, Python 3.11: alone 0.6 µs; in a batch of 16 0.4 as
+lines and 0.25 as part of a run; each byte of a long argument adds 0.8 ns as lines, 0.3 in a run.
 
 Rejected: hiredis with a proof behind it. It parses replies, so it takes maps, sets, pushes, nulls, simple and
 verbatim strings for requests, skips the bytes behind a bulk string unseen, is poisoned by errors, keeps the

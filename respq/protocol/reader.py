@@ -98,6 +98,13 @@ class Reader:
         """Bytes received that no returned command accounts for."""
         return self._argv_bytes + sum(map(len, self._pieces)) + len(self._buffer) - self._position
 
+    @property
+    def unread(self) -> int:
+        """Bytes received that are in no complete argument: what the query buffer limit counts. O(1)."""
+        if self._pieces:
+            return self._bulk_bytes + 2 - self._lacking
+        return len(self._buffer) - self._position
+
     def feed(self, data: bytes) -> list[Argv]:
         """The commands that are complete with `data`, oldest first. O(n) over the life of a connection."""
         if data == self._repeat and not self.restricted:

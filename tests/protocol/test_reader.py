@@ -111,6 +111,7 @@ NEARLY_LAST = st.one_of(
     st.lists(st.lists(NEARLY_LAST, min_size=1, max_size=6), min_size=1, max_size=4),
     st.integers(0, 20),
 )
+@example([b"L"], [[b"$1\r\na\r\n", b"$1\r\naXX"]], 0)
 def test_what_only_looks_like_a_run_is_read_as_what_it_is(
     shared: list[bytes], reads: list[list[bytes]], short_by: int
 ) -> None:

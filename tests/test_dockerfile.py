@@ -98,7 +98,7 @@ def test_the_build_copies_all_that_the_package_is_made_of() -> None:
 
 def test_without_a_password_it_listens_everywhere_and_is_protected(start: Start) -> None:
     port = start()
-    assert ask(port, b"CONFIG GET bind\r\n") == b"*2\r\n$4\r\nbind\r\n$5\r\n* -::*\r\n"
+    assert ask(port, b"CONFIG GET bind\r\n") == b"*2\r\n$4\r\nbind\r\n$6\r\n* -::*\r\n"
     assert b"$3\r\nyes\r\n" in ask(port, b"CONFIG GET protected-mode\r\n")
     assert b"$0\r\n" in ask(port, b"CONFIG GET requirepass\r\n")
     assert healthy(port)

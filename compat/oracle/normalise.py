@@ -215,7 +215,6 @@ NORMALISERS: dict[bytes, Normaliser] = {
     b"DEBUG|OBJECT": debug_object,
     b"MEMORY|HELP": help_text,
     b"MEMORY|USAGE": same_kind,
-    b"OBJECT|IDLETIME": near(2),
     b"OBJECT|HELP": help_text,
     b"ROLE": role,
     b"SLOWLOG|HELP": help_text,

@@ -4,7 +4,7 @@ A key with several events (RENAME, MOVE) or several keys (DEL, UNLINK) has one e
 which one carries what is logged. A relative expiry is logged as the moment at which it ends; where
 that has passed, EXPIRE is a DEL and logged as one.
 
-OBJECT FREQ and IDLETIME know nothing: no access times are kept, which is what they say.
+OBJECT has no FREQ and no IDLETIME, because nothing is kept about when and how often keys are accessed.
 """
 
 from __future__ import annotations
@@ -437,37 +437,12 @@ def object_refcount(c: Client, argv: Argv) -> bytes:
     return c.enc.null if _read(c, argv[2]) is None else ONE
 
 
-@command("OBJECT|FREQ", arity=3, flags=READONLY, keys=(key(2, "RO"),), group="generic", since="4.0.0",
-         syntax="key", tips=("nondeterministic_output",))  # fmt: skip
-def object_freq(c: Client, argv: Argv) -> bytes:
-    """Refuse: how often keys are accessed is not counted."""
-    if _read(c, argv[2]) is None:
-        return c.enc.null
-    raise CommandError(
-        "An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when "
-        "switching between policies at runtime LRU and LFU data will take some time to adjust."
-    )
-
-
-@command("OBJECT|IDLETIME", arity=3, flags=READONLY, keys=(key(2, "RO"),), group="generic",
-         since="2.2.3", syntax="key", tips=("nondeterministic_output",))  # fmt: skip
-def object_idletime(c: Client, argv: Argv) -> bytes:
-    """Refuse: when keys were accessed is not kept."""
-    if _read(c, argv[2]) is None:
-        return c.enc.null
-    raise CommandError("idle time not tracked")
-
-
 @command("OBJECT|HELP", arity=2, flags=LOADING | STALE, group="generic", since="6.2.0")
 def object_help(c: Client, argv: Argv) -> bytes:
     """List the subcommands."""
     return help_reply("OBJECT", """
         ENCODING <key>
             Show how Redis would represent the value in memory.
-        FREQ <key>
-            Not available: accesses are not counted.
-        IDLETIME <key>
-            Not available: the time of the last access is not kept.
         REFCOUNT <key>
             Show how many keys share the value: always 1.
     """)  # fmt: skip

@@ -357,12 +357,11 @@ def _check_pairs(argv: Argv, command_name: str) -> None:
 
 
 def _set_all(c: Client, argv: Argv) -> None:
-    db = c.db
-    logged: Argv | None = argv  # with the first of the events
-    for name, data in zip(argv[1::2], argv[2::2], strict=True):
-        _store(db, name, data)
-        c.effects.append((db, name, "set", logged))
-        logged = None
+    """Logged with the last of the keys: behind the deletion of any of them that had expired."""
+    db, last = c.db, len(argv) - 2
+    for at in range(1, len(argv), 2):
+        _store(db, argv[at], argv[at + 1])
+        c.effects.append((db, argv[at], "set", argv if at == last else None))
 
 
 # -- parts of strings ------------------------------------------------------------------------------

@@ -447,7 +447,7 @@ def test_randomkey_finds_any_key_but_no_expired_one(engine: Workbench, alice: Pe
 
 
 def test_object_answers_null_for_a_missing_key(alice: Peer) -> None:
-    for name in ("ENCODING", "REFCOUNT", "FREQ", "IDLETIME"):
+    for name in ("ENCODING", "REFCOUNT"):
         assert ask(alice, f"OBJECT {name} none") == NULL
 
 
@@ -457,13 +457,7 @@ def test_object_describes_a_value(alice: Peer) -> None:
     assert ask(alice, "OBJECT ENCODING k") == bulk("int")
     assert ask(alice, "OBJECT ENCODING l") == bulk("listpack")
     assert ask(alice, "OBJECT REFCOUNT k") == ONE
-    assert ask(alice, "OBJECT HELP").startswith(b"*11\r\n+OBJECT <subcommand> [<arg> [value] [opt] ...]")
-
-
-def test_object_does_not_invent_what_is_not_kept(alice: Peer) -> None:
-    ask(alice, "SET k 5")
-    assert ask(alice, "OBJECT FREQ k").startswith(b"-ERR An LFU maxmemory policy is not selected")
-    assert ask(alice, "OBJECT IDLETIME k") == b"-ERR idle time not tracked\r\n"
+    assert ask(alice, "OBJECT HELP").startswith(b"*7\r\n+OBJECT <subcommand> [<arg> [value] [opt] ...]")
 
 
 @pytest.mark.parametrize(

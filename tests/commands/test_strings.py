@@ -430,6 +430,13 @@ def test_an_expired_key_is_deleted_in_the_log_before_it_is_set_anew(engine: Work
     assert logged(engine, alice, "SET k w") == [[b"DEL", b"k"], [b"SET", b"k", b"w"]]
 
 
+def test_expired_keys_are_deleted_in_the_log_before_several_are_set(engine: Workbench, alice: Peer) -> None:
+    ask(alice, "SET b v PX 10")
+    engine.clock.advance(10)
+    mset = [b"MSET", b"a", b"1", b"b", b"2"]
+    assert logged(engine, alice, "MSET a 1 b 2") == [[b"DEL", b"b"], mset]
+
+
 # -- statistics ------------------------------------------------------------------------------------
 
 

@@ -93,8 +93,6 @@ GENERIC = Family(
         "RENAMENX": Rule(1, errors=(ARITY, NO_KEY)),
         "TYPE": Rule(0.8, errors=(ARITY,)),
         "OBJECT|ENCODING": Rule(0.8, errors=(ARITY,)),
-        "OBJECT|IDLETIME": Rule(0.4, errors=(ARITY,)),
-        "OBJECT|FREQ": Rule(0.3, errors=(ARITY, "ERR An LFU maxmemory policy is not selected")),
         "OBJECT|REFCOUNT": Rule(0.5, errors=(ARITY,)),
         "OBJECT|HELP": Rule(0.2, errors=(ARITY,)),
         "WAIT": Rule(

@@ -38,8 +38,8 @@ def test_set_changes_all_or_nothing(engine: Workbench, alice: Peer) -> None:
         (["SET", "no\r\npe", "1"],
          b"-ERR Unknown option or number of arguments for CONFIG SET - 'no  pe'\r\n"),
         (["SET", "maxmemory", "1gb"],
-         b"-ERR CONFIG SET failed (possibly related to argument 'maxmemory') - "
-         b"respq does not limit its memory\r\n"),
+         (b"-ERR CONFIG SET failed (possibly related to argument 'maxmemory') - "
+          b"respq does not limit its memory\r\n")),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(alice: Peer, words: list[str], reply: bytes) -> None:

@@ -36,6 +36,7 @@ from respq.keyspace import Database, Run
 from respq.protocol import Argv
 from respq.state import (
     ANY_ARITY,
+    BulkHandler,
     Client,
     Closing,
     Entry,
@@ -48,12 +49,13 @@ from respq.state import (
     Transport,
     WaitKey,
 )
-from respq.tables import MANY_WORDS, NOT_COUNTED, Tables, end_skip, note_slow, wrong_arity
+from respq.tables import MANY_WORDS, NOT_COUNTED, Tables, end_skip, flags_of, note_slow, wrong_arity
 
 if TYPE_CHECKING:
     from respq.config import Config
 
 SHORTEST_RUN = 4
+MULTI = SPECS["MULTI"]
 EXPIRE_SLICE = 64  # keys deleted between two looks at the time
 SECURITY_NAMES = (b"post", b"host:")  # words of HTTP: somebody makes a browser talk to us
 
@@ -138,10 +140,8 @@ class Engine:
         """Take bytes from a client and execute all commands that are complete."""
         client.bytes_in += len(data)
         self.server.stats.input_bytes += len(data)
-        if client.parked is not None or client.backlog or client.held:
-            client.held.append(data)
-            if client.parked is None:  # served in this tick: what it sent before comes first, but now
-                self._go_on(client)
+        if client.parked is not None or client.backlog or client.held or client.closing:
+            self._receive_behind(client, data)
             return
         reader = client.reader
         commands = reader.feed(data)
@@ -149,8 +149,39 @@ class Engine:
             self._execute(client, commands, data if reader.verbatim else None)
             if reader.restricted:
                 self._unlock(client)
+        else:
+            client.active_ms = self.clock.now_ms  # slow, but not idle
+            self.limit_query(client)
         if reader.error is not None and _listening(client):
             self._break_off(client, reader.error)
+
+    def _receive_behind(self, client: Client, data: bytes) -> None:
+        """Take bytes from a client that has not done with those before, or that is being closed."""
+        if client.closing:
+            return
+        client.held += data
+        if client.parked is None:  # served in this tick: what it sent before comes first, but now
+            self._go_on(client)
+        else:
+            self.limit_query(client)
+
+    def limit_query(self, client: Client) -> None:
+        """Close a client that has sent more than `client-query-buffer-limit` that is not executed yet.
+
+        That is, as in Redis: what is in no complete argument, what arrived while it was parked, and the
+        words that MULTI has queued. The last is costly to count, so it is left to a timer.
+        """
+        limit = self.server.config.client_query_buffer_limit
+        waiting = client.reader.unread + len(client.held)
+        if client.queued is not None and client.bytes_in > limit:
+            waiting += sum(len(word) for argv in client.queued for word in argv)
+        if waiting > limit:
+            self.server.stats.query_limit_closed += 1
+            self.log(
+                "warning",
+                f"Client {client.transport.address()} closed: {waiting} bytes of unfinished commands",
+            )
+            self.server.close(client, at_once=True)
 
     def _unlock(self, client: Client) -> None:
         """Go on command by command while the client has not authenticated: the next may be AUTH."""
@@ -184,7 +215,8 @@ class Engine:
 
     def _receive_held(self, client: Client) -> None:
         """Take the bytes that arrived while the client waited, and what its reader still had."""
-        held, client.held = b"".join(client.held), []
+        held = bytes(client.held)
+        client.held.clear()
         client.bytes_in -= len(held)  # they were counted when they arrived
         self.server.stats.input_bytes -= len(held)
         self.receive(client, held)
@@ -213,14 +245,16 @@ class Engine:
                     handler, fewest, most, spec, bulk = self._look_up(client, argv)
                 if not fewest <= len(argv) <= most:
                     handler = self._many_words(client, argv, handler)
-                if spec is last and bulk is not None and not eager and position > one_by_one:
-                    run = _run_at(commands, position - 1)
-                    if len(run) >= SHORTEST_RUN and (replies := bulk(client, run)) is not None:
-                        reply(replies)
-                        done += [spec] * len(run)
-                        position += len(run) - 1
+                if (
+                    bulk is not None
+                    and position > one_by_one
+                    and (spec is MULTI or (spec is last and not eager))
+                ):
+                    one_by_one, executed = self._ahead(client, commands, position - 1, spec, bulk)
+                    if executed:
+                        done += executed
+                        position = one_by_one
                         continue
-                    one_by_one = position + len(run) - 1
                 reply(handler(client, argv))
                 done.append(spec)
                 last = spec
@@ -244,6 +278,25 @@ class Engine:
             self._account(client, commands, done, stopwatch_ns() - start_ns)
         if server.effects:
             self._settle(commands, raw)
+
+    def _ahead(
+        self, client: Client, commands: list[Argv], at: int, spec: Spec, bulk: BulkHandler
+    ) -> tuple[int, list[Spec]]:
+        """Execute a run or a whole transaction that begins at `commands[at]` as one, where that is possible.
+
+        Returns the index behind it, and what was executed: nothing if it has to go one by one.
+        """
+        if spec is MULTI:
+            end, executed = transactions.at_once(client, commands, at)
+            if self.server.waiters and self.server.effects:
+                self._drain()
+            return end, executed
+        run = _run_at(commands, at)
+        end = at + len(run)
+        if len(run) >= SHORTEST_RUN and (replies := bulk(client, run)) is not None:
+            client.out.append(replies)
+            return end, [spec] * len(run)
+        return end, []
 
     def _leading(self, client: Client, commands: list[Argv]) -> Spec | None:
         """What the batch repeats from its first command on, as far as its two ends show it."""
@@ -275,11 +328,12 @@ class Engine:
     def _refuse(self, client: Client, spec: Spec, error: CommandError) -> None:
         """Answer a command that raised CommandError."""
         if isinstance(error, Rejected):
+            refused = error.spec
             if spec.name == "EXEC":
                 error = transactions.aborted(client, error)
             elif client.queued is not None:
                 client.queue_failed = True
-            spec.rejected_calls += 1
+            (refused or spec).rejected_calls += 1
         else:
             spec.failed_calls += 1
             spec.calls += 1
@@ -419,12 +473,14 @@ class Engine:
 
         def gate(client: Client, argv: Argv, spec: Spec) -> None:
             if Flag.LOADING not in spec.flags and client is not self._loader:
-                raise Rejected("respq is loading the dataset in memory", "LOADING")
+                raise Rejected("Redis is loading the dataset in memory", "LOADING")
 
         self.server.loading = True
+        self.server.loading_since_ms = self.clock.now_ms
         self.tables.set_gate("loading", gate)
         loader = self._loader = Client(self.server, 0, Unconnected())
         loader.authenticated = True
+        loader.executing = True  # nothing blocks
         loader.table = self.tables.unguarded()
 
     def end_loading(self) -> None:
@@ -435,7 +491,7 @@ class Engine:
         self.clock.refresh()
 
     def replay(self, commands: list[Argv]) -> None:
-        """Execute commands from the log. Raises CommandFailedError for one that is unknown.
+        """Execute commands from the log. Raises CommandFailedError for one that no server would have logged.
 
         Time stands at 0 meanwhile, so that nothing expires: what did, the log says.
         """
@@ -446,17 +502,23 @@ class Engine:
             entry = client.table.get(argv[0]) or client.table.get(argv[0].lower())
             if entry is None:
                 raise CommandFailedError(index, f"unknown command {argv[0]!r}")
+            if not entry[1] <= len(argv) <= entry[3].most and entry[3] is not NOT_COUNTED:
+                raise CommandFailedError(index, f"wrong number of arguments for {argv[0]!r}")
             try:
                 entry[0](client, argv)
             except CommandError as error:
+                if entry[3].name == "SELECT":  # what follows would go into the wrong database
+                    raise CommandFailedError(index, str(error)) from error
                 self.log("warning", f"A command of the log was refused: {argv[0]!r}: {error}")
+            except Closing:
+                raise CommandFailedError(index, f"{argv[0]!r} has no place in a log") from None
         self.server.effects.clear()
 
     def refuse_writes(self, reason: str) -> None:
         """Answer MISCONF to commands that write, and to PING, until `accept_writes`."""
 
         def gate(client: Client, argv: Argv, spec: Spec) -> None:
-            if Flag.WRITE in spec.flags or spec.name == "PING":
+            if Flag.WRITE in flags_of(client, spec) or spec.name == "PING":
                 raise Rejected(reason, "MISCONF")
 
         self.tables.set_gate("misconf", gate)

@@ -103,7 +103,7 @@ class Spec:
 
     __slots__ = (
         "acl", "arity", "bulk", "calls", "complexity", "failed_calls", "flags", "group", "handler", "keys",
-        "name", "rejected_calls", "since", "subcommands", "summary", "syntax", "tips", "usec",
+        "name", "queueable", "rejected_calls", "since", "subcommands", "summary", "syntax", "tips", "usec",
     )  # fmt: skip
 
     def __init__(
@@ -125,6 +125,7 @@ class Spec:
         self.summary = summary
         self.bulk = bulk
         self.subcommands: dict[str, Spec] = {}  # by full name
+        self.queueable = bool(name) and name not in RUN_AT_ONCE and Flag.NO_MULTI not in flags
         self.reset_statistics()
 
     def reset_statistics(self) -> None:
@@ -150,8 +151,13 @@ class Spec:
         return self.arity if self.arity > 0 else ANY_ARITY
 
 
+RUN_AT_ONCE = frozenset({"MULTI", "EXEC", "DISCARD", "WATCH", "QUIT", "RESET"})  # inside MULTI
+
+
 class Rejected(CommandError):
     """Refused before it was executed: inside MULTI that aborts the transaction."""
+
+    spec: Spec | None = None  # whose refusal it counts as, if not that of the entry in the table
 
 
 class Parked(Exception):  # not an error
@@ -234,7 +240,7 @@ class Client:
         self.dirty = False  # a watched key changed
         self.parked: Parking | None = None
         self.backlog: list[Argv] = []  # commands behind the one that waits
-        self.held: list[bytes] = []  # bytes that arrived while it waits
+        self.held = bytearray()  # what arrived while it waits
         self.reply_mode = "on"  # CLIENT REPLY: on, off, or skip: off for one command
         self.muted = False  # off or skip
         self.monitoring = False
@@ -356,6 +362,7 @@ class Server:
         self.aof: AppendOnlyFile | None = None
         self.loading = False
         self.loading_bytes = self.loading_total = 0  # of the log
+        self.loading_since_ms = 0
         self.last_save_s = clock.now_ms // 1000
         self.changes_since_save = 0
 

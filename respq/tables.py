@@ -19,6 +19,7 @@ from respq.errors import CommandError
 from respq.protocol import Argv
 from respq.protocol.resp import QUEUED
 from respq.state import (
+    RUN_AT_ONCE,
     Client,
     Closing,
     Entry,
@@ -40,7 +41,6 @@ QUICK = {"SET", "SETEX", "PSETEX", "GETSET", "LMOVE", "RPOPLPUSH"}  # O(1), thou
 KEYSPACE = Flag.WRITE | Flag.READONLY | Flag.MAY_REPLICATE
 LOCAL = ("127.", "[::1]", "::1", "/")  # how the address of a client on this machine begins
 REDACTED = b"(redacted)"
-RUN_AT_ONCE = {"MULTI", "EXEC", "DISCARD", "WATCH", "QUIT", "RESET"}  # inside MULTI
 SLOW_LOG_WORDS = 32  # words of a command that the slow log keeps
 SLOW_LOG_BYTES = 128  # bytes of a word
 
@@ -156,7 +156,16 @@ NOT_COUNTED = Spec(
 
 def wrong_arity(spec: Spec) -> Rejected:
     """The command has too few or too many words."""
-    return Rejected(f"wrong number of arguments for '{spec.fullname}' command")
+    error = Rejected(f"wrong number of arguments for '{spec.fullname}' command")
+    error.spec = spec
+    return error
+
+
+def unknown_subcommand(spec: Spec, word: bytes) -> Rejected:
+    """The container has no such subcommand."""
+    error = Rejected(b"unknown subcommand '%b'. Try %b HELP." % (word[:128], spec.name.encode()))
+    error.spec = spec
+    return error
 
 
 def _dispatcher(spec: Spec, entries: dict[bytes, Entry], alone: Handler | None) -> Handler:
@@ -170,8 +179,7 @@ def _dispatcher(spec: Spec, entries: dict[bytes, Entry], alone: Handler | None) 
             return alone(c, argv)
         entry = entries.get(argv[1]) or entries.get(argv[1].lower())
         if entry is None:
-            shown = argv[1][:128].decode("latin-1")
-            raise Rejected(f"unknown subcommand '{shown}'. Try {spec.name} HELP.".encode("latin-1"))
+            raise unknown_subcommand(spec, argv[1])
         handler, fewest, most, counted, _ = entry
         if not fewest <= len(argv) <= most:
             raise wrong_arity(spec.subcommands[f"{spec.name}|{argv[1].decode('latin-1').upper()}"])

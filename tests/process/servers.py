@@ -48,7 +48,11 @@ class Server:
                 cwd=directory, env=environment(extra), stdout=output, stderr=subprocess.STDOUT,
             )  # fmt: skip
         self.client = Redis(port=self.port, decode_responses=True, retry=None)
-        until(self._answers, f"PONG; respq said {self.output.read_text()!r}")
+        try:
+            until(self._answers, "PONG")
+        except BaseException:
+            self.stop(signal.SIGKILL)
+            raise
 
     def _answers(self) -> bool:
         assert self.process.poll() is None, self.output.read_text()

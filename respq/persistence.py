@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from respq.config.kinds import ConfigError
 from respq.effects.aof import AppendOnlyFile
 from respq.effects.files import AofError
 from respq.effects.snapshot import dataset_commands
@@ -21,6 +22,8 @@ from respq.engine import Engine
 from respq.errors import CommandError
 from respq.protocol import Argv
 from respq.state import LOG_SYNCED
+
+REPORTED_BYTES = 32 << 20  # a log from this length on takes long enough to load for lines about progress
 
 
 class Persistence:
@@ -49,18 +52,31 @@ class Persistence:
         self.engine.begin_loading()
 
         def progress(done: int, total: int) -> None:
-            self.server.loading_bytes, self.server.loading_total = done, total
+            self._note_progress(done, total)
             pause()
 
         try:
             commands = aof.load(self.engine.replay, progress, truncate=self.config.aof_load_truncated)
         finally:
             self.engine.end_loading()
-        aof.start(self.engine.clock.now_ms)
-        self.server.aof = aof
+        self._go_on_in(aof)
         if commands:
             keys = sum(map(len, self.server.databases))
             self.engine.log("notice", f"Loaded {keys} keys from {commands} commands of the append-only file")
+
+    def _go_on_in(self, aof: AppendOnlyFile) -> None:
+        """Write to the log that has been loaded, unless it was switched off meanwhile."""
+        if self.config.appendonly:
+            aof.start(self.engine.clock.now_ms)
+            self.server.aof = aof
+
+    def _note_progress(self, done: int, total: int) -> None:
+        """Tell INFO, and the log each tenth of a log of some size."""
+        server = self.server
+        tenths = 10 * done // total
+        if total >= REPORTED_BYTES and tenths > 10 * server.loading_bytes // total:
+            self.engine.log("notice", f"Loading the append-only file: {tenths}0 % of {total} bytes")
+        server.loading_bytes, server.loading_total = done, total
 
     def close(self) -> None:
         """Write and sync everything."""
@@ -137,11 +153,18 @@ class Persistence:
             self.server.aof.writer.fsync = self.config.appendfsync
 
     def _switch(self) -> None:
-        """CONFIG SET appendonly: yes starts a log with the present data as its base."""
-        if not self.config.appendonly:
-            self.close()
-        elif self.server.aof is None:
-            aof = self._new_log()
-            aof.open()
-            aof.begin_rewrite(self._dataset, self.engine.clock.now_ms)
-            self.server.aof = aof
+        """CONFIG SET appendonly: yes starts a log with the present data as its base. Raises ConfigError."""
+        if self.server.loading:
+            return  # `start` looks at the outcome
+        self.server.drain()  # what was done before belongs to the log of before
+        try:
+            if not self.config.appendonly:
+                self.close()
+            elif self.server.aof is None:
+                aof = self._new_log()
+                aof.open()
+                aof.begin_rewrite(self._dataset, self.engine.clock.now_ms)
+                self.server.aof = aof
+        except AofError as error:
+            self.engine.log("warning", str(error))
+            raise ConfigError("Unable to turn on AOF. Check server logs.") from error

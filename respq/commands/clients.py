@@ -154,7 +154,7 @@ def _line(client: Client) -> bytes:
     unsent_bytes = transport.output_bytes()
     queued = client.queued
     multi_bytes = sum(len(word) for argv in queued for word in argv) if queued else 0
-    unread_bytes = client.reader.pending + sum(map(len, client.held))
+    unread_bytes = client.reader.pending + len(client.held)
     now_ms = client.server.clock.now_ms
     fields: list[tuple[str, object]] = [
         ("id", client.id),

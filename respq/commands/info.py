@@ -142,10 +142,13 @@ def _persistence(server: Server) -> Fields:
     yield "rdb_last_bgsave_time_sec", -1
     yield "rdb_current_bgsave_time_sec", -1
     yield "rdb_saves", 0
-    if server.aof is not None:
-        yield from server.aof.info(server.clock.now_ms).items()
-        return
-    yield "aof_enabled", 0
+    yield from server.aof.info(server.clock.now_ms).items() if server.aof is not None else _no_log(server)
+    if server.loading:
+        yield from _loading(server)
+
+
+def _no_log(server: Server) -> Fields:
+    yield "aof_enabled", int(server.config.appendonly)  # perhaps it is being loaded
     yield "aof_rewrite_in_progress", 0
     yield "aof_rewrite_scheduled", 0
     yield "aof_last_rewrite_time_sec", -1
@@ -154,6 +157,16 @@ def _persistence(server: Server) -> Fields:
     yield "aof_rewrites", 0
     yield "aof_rewrites_consecutive_failures", 0
     yield "aof_last_write_status", "ok"
+
+
+def _loading(server: Server) -> Fields:
+    total, done = server.loading_total, server.loading_bytes
+    elapsed_s = max(0, server.clock.now_ms - server.loading_since_ms) / 1000
+    yield "loading_start_time", server.loading_since_ms // 1000
+    yield "loading_total_bytes", total
+    yield "loading_loaded_bytes", done
+    yield "loading_loaded_perc", f"{100 * done / total if total else 0:.2f}"
+    yield "loading_eta_seconds", int(elapsed_s * (total - done) / done) if done else 1
 
 
 def _stats(server: Server) -> Fields:

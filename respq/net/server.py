@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from respq.clock import stopwatch_ns
 from respq.effects.files import AofError
 from respq.engine import Engine
-from respq.net.connection import Connection
+from respq.net.connection import Address, Connection
 from respq.net.listeners import ListenError, close_listeners, open_listeners
 from respq.net.poller import READ, WRITE, new_poller
 from respq.persistence import Persistence
@@ -38,6 +38,10 @@ ACCEPTS_PER_TICK = 1000
 EXPIRE_BUDGET_US = 1000  # per tick in which keys are due
 COLLECTABLE = 20_000  # objects: younger generations up to this size are collected, in less than 1 ms
 RESERVED_DESCRIPTORS = 32
+
+
+class StoppedError(Exception):
+    """The server was told to stop while it was loading; there is nothing to be saved."""
 
 
 class BrokenEngineError(Exception):
@@ -57,6 +61,7 @@ class Loop:
         self.connections: dict[int, Connection] = {}
         self.others: dict[int, Callable[[], None]] = {}  # what to do when a listener or a signal is ready
         self.running = True
+        self.accepting = True  # as long as there are descriptors
         self.held: list[Connection] = []  # their output waits for the log
         self.next_cron_ms = 0
         self.persistence = Persistence(engine)
@@ -71,8 +76,13 @@ class Loop:
             self._on_ready(listener, lambda listener=listener: self._accept(listener))  # type: ignore[misc]
 
     def load(self) -> None:
-        """Load the data, answering clients now and then meanwhile. Raises AofError."""
-        self.persistence.start(pause=lambda: self.tick(0))
+        """Load the data, answering clients now and then meanwhile. Raises AofError, and StoppedError."""
+        self.persistence.start(pause=self._pause_loading)
+
+    def _pause_loading(self) -> None:
+        self.tick(0)
+        if not self.running:
+            raise StoppedError
 
     def addresses(self) -> str:
         """Where it listens, for people."""
@@ -187,6 +197,8 @@ class Loop:
 
     def _timeout(self) -> float:
         """Seconds until the next timer."""
+        if self.server.resumed:  # by the end of a sync
+            return 0
         next_ms = self.next_cron_ms
         deadline_ms = self.engine.next_deadline_ms()
         if deadline_ms is not None and deadline_ms < next_ms:
@@ -201,6 +213,7 @@ class Loop:
         """Offer every client its output; what the kernel does not take waits for the socket to drain."""
         outbox = self.server.outbox
         sent_bytes = 0
+        most = self.config.client_output_buffer_limit["normal"][0]
         for client in outbox:
             out = client.out
             if not out:
@@ -208,7 +221,7 @@ class Loop:
             data = b"".join(out)
             out.clear()
             connection: Connection = client.transport  # type: ignore[assignment]
-            if connection.unsent or connection.held:
+            if connection.unsent or connection.held or 0 < most <= len(data):
                 self._hold_back(connection, data)
                 continue
             try:
@@ -221,13 +234,13 @@ class Loop:
             sent_bytes += sent
             client.bytes_out += sent
             if sent < len(data):
-                self._hold_back(connection, data[sent:])
+                self._hold_back(connection, data, sent)
         outbox.clear()
         self.server.stats.output_bytes += sent_bytes
 
-    def _hold_back(self, connection: Connection, data: bytes) -> None:
+    def _hold_back(self, connection: Connection, data: bytes, taken: int = 0) -> None:
         """Queue output for later, within what the client's class may have waiting."""
-        connection.queue(data)
+        connection.queue(data, taken)
         self._want_writable(connection)
         self._check_output_limit(connection)
 
@@ -243,12 +256,14 @@ class Loop:
         except OSError:
             self._drop(connection)
             return
-        connection.client.bytes_out += written
+        client = connection.client
+        client.bytes_out += written
+        client.active_ms = self.engine.clock.now_ms
         self.server.stats.output_bytes += written
         if not connection.unsent:
             connection.writable_wanted = False
             connection.soft_since_ms = 0
-            if connection.client.closing:
+            if client.closing:
                 self._drop(connection)
             else:
                 self.poller.modify(connection.fd, READ)
@@ -280,18 +295,25 @@ class Loop:
             self._release_output()
 
     def _hold_output(self) -> None:
-        """Nothing that this tick produced leaves before the log is written."""
+        """Nothing of this tick leaves before the log is written, nor what the same clients had waiting."""
         for client in self.server.outbox:
             connection: Connection = client.transport  # type: ignore[assignment]
-            if not connection.held:
-                connection.held = True
-                self.held.append(connection)
+            if connection.held:
+                continue
+            connection.held = True
+            self.held.append(connection)
+            if connection.writable_wanted:
+                connection.writable_wanted = False
+                self.poller.modify(connection.fd, READ)
 
     def _release_output(self) -> None:
         for connection in self.held:
             connection.held = False
-            if connection.fd in self.connections and connection.unsent:
-                self._want_writable(connection)
+            if self.connections.get(connection.fd) is not connection:
+                continue
+            if connection.client.closing:
+                self.server.close(connection.client)  # put off by _close_marked
+            self._want_writable(connection)
         self.held.clear()
 
     # -- connections -------------------------------------------------------------------------------
@@ -299,34 +321,53 @@ class Loop:
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(ACCEPTS_PER_TICK):
             try:
-                sock, _ = listener.accept()
+                sock, peer = listener.accept()
             except BlockingIOError:
                 return
             except OSError as error:
-                if error.errno in {errno.EMFILE, errno.ENFILE}:
-                    self.log.warning(f"Cannot accept a client: {error.strerror}")
+                if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}:
+                    self._stop_accepting(error)
                 return
             sock.setblocking(False)
-            refusal = self._refusal(sock)
-            if refusal:
-                self.server.stats.rejected_connections += 1
-                _send_and_close(sock, refusal)
-            else:
-                self._admit(sock)
+            try:
+                self._receive(sock, peer)
+            except OSError:  # it has hung up already, and has no options any more
+                sock.close()
 
-    def _refusal(self, sock: socket.socket) -> bytes:
+    def _receive(self, sock: socket.socket, peer: Address) -> None:
+        """Let a client in, or tell it why not. Raises OSError."""
+        refusal = self._refusal(peer)
+        if refusal:
+            self.server.stats.rejected_connections += 1
+            _send_and_close(sock, refusal)
+        else:
+            self._admit(sock, peer)
+
+    def _stop_accepting(self, error: OSError) -> None:
+        """Out of descriptors: let clients wait until the next timer, instead of trying again at once."""
+        self.log.warning(f"Cannot accept a client: {error.strerror}")
+        self.accepting = False
+        for listener in self.listeners:
+            self.poller.modify(listener.fileno(), 0)
+
+    def _go_on_accepting(self) -> None:
+        self.accepting = True
+        for listener in self.listeners:
+            self.poller.modify(listener.fileno(), READ)
+
+    def _refusal(self, peer: Address) -> bytes:
         """Why this client may not come in, or nothing."""
         if len(self.connections) >= self.config.maxclients:
             return b"-ERR max number of clients reached\r\n"
-        if self.config.protected_mode and not self.config.requirepass and not _is_local(sock):
+        if self.config.protected_mode and not self.config.requirepass and not _is_local(peer):
             return PROTECTED
         return b""
 
-    def _admit(self, sock: socket.socket) -> None:
+    def _admit(self, sock: socket.socket, peer: Address) -> None:
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _keep_alive(sock, self.config.tcp_keepalive)
-        connection = Connection(sock)
+        connection = Connection(sock, peer)
         self.connections[connection.fd] = connection
         connection.client = self.engine.connect(connection)
         self.poller.register(connection.fd, READ)
@@ -350,7 +391,10 @@ class Loop:
                 continue
             if at_once or not connection.unsent:
                 self._drop(connection)
+            elif connection.held:
+                self.poller.modify(connection.fd, 0)  # closed when _release_output lets it speak
             else:
+                connection.writable_wanted = True
                 self.poller.modify(connection.fd, WRITE)
 
     # -- timers ------------------------------------------------------------------------------------
@@ -363,16 +407,20 @@ class Loop:
         self.engine.expire_keys(EXPIRE_BUDGET_US)
         if any(db.deadlines.has_due(now_ms) for db in self.server.databases):
             self.next_cron_ms = now_ms + 1  # more than one slice: go on next tick
-        self._close_idle(now_ms)
+        self._look_after_clients(now_ms)
+        if not self.accepting:
+            self._go_on_accepting()
         _collect_garbage()
 
-    def _close_idle(self, now_ms: int) -> None:
-        """Enforce `timeout` and the soft output limit."""
+    def _look_after_clients(self, now_ms: int) -> None:
+        """Enforce `timeout`, the soft output limit, and the query limit for what MULTI has queued."""
         timeout_ms = self.config.timeout * 1000
         for connection in self.connections.values():
             client = connection.client
             if connection.soft_since_ms:
                 self._check_output_limit(connection)
+            if client.queued is not None:
+                self.engine.limit_query(client)
             if timeout_ms and client.parked is None and now_ms - client.active_ms > timeout_ms:
                 self.server.close(client)
 
@@ -393,6 +441,8 @@ def run(config: Config, log: Log) -> int:
     except (ListenError, AofError, BrokenEngineError) as error:
         log.fail(str(error))
         return 1
+    except StoppedError:
+        log.notice("The data had not been loaded yet")
     finally:
         loop.close()
     log.notice("Stopped")
@@ -417,11 +467,10 @@ def _where(listener: socket.socket) -> str:
     return f"[{name[0]}]:{name[1]}" if listener.family == socket.AF_INET6 else f"{name[0]}:{name[1]}"
 
 
-def _is_local(sock: socket.socket) -> bool:
-    if sock.family == socket.AF_UNIX:
-        return True
-    host = sock.getpeername()[0]
-    return bool(host == "::1" or host.startswith(("127.", "::ffff:127.")))
+def _is_local(peer: Address) -> bool:
+    """Whether a peer is on this machine: through the loopback interface or a Unix socket."""
+    host = peer[0] if isinstance(peer, tuple) else "::1"
+    return host == "::1" or host.startswith(("127.", "::ffff:127."))
 
 
 def _keep_alive(sock: socket.socket, seconds: int) -> None:

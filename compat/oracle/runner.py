@@ -73,14 +73,16 @@ class Runner:
         case, difference = found
         return self._shortened(seed, case, difference) if self._repeats(case) else None
 
-    def differs(self, seed: int) -> bool:
-        """As `check`, for those who need not know where."""
-        return self._first_difference(seed) is not None
+    def differs(self, seed: int, delivery: str | None = None) -> bool:
+        """As `check`, for those who need not know where; perhaps in one kind of delivery only."""
+        return self._first_difference(seed, delivery) is not None
 
-    def _first_difference(self, seed: int) -> tuple[Case, Difference] | None:
+    def _first_difference(self, seed: int, delivery: str | None = None) -> tuple[Case, Difference] | None:
         commands = self.sentences.write(seed)
         references: dict[int, Outcome] = {}
-        for case in ways(commands, seed):
+        for case in ways(commands, seed, self.family.setups):
+            if delivery not in (None, case.delivery):
+                continue
             key = case.resp if case.delivery != SPREAD else 0
             if key not in references:
                 references[key] = self.reference.run(case, self.dump_bytes)
@@ -123,12 +125,21 @@ class Runner:
         return Failure(self.family.name, seed, shortest, self.run(shortest) or difference)
 
 
-def ways(commands: Sequence[Command], seed: int) -> list[Case]:
-    """The cases of one sequence."""
+def ways(commands: Sequence[Command], seed: int, setups: Sequence[Argv] = ()) -> list[Case]:
+    """The cases of one sequence.
+
+    Spread over clients, it does without `setups` half of the time: where there is nothing, there is
+    something to wait for.
+    """
     rng = random.Random(seed)
     argvs = [command.argv for command in commands]
+    dropped = setups if rng.random() < 0.5 else ()
     alone = in_line(argvs)
-    shared = [argv for argv in argvs if NOT_SPREAD.isdisjoint(word.upper() for word in argv[:2])]
+    shared = [
+        argv
+        for argv in argvs
+        if argv not in dropped and NOT_SPREAD.isdisjoint(word.upper() for word in argv[:2])
+    ]
     return [
         Case(alone, PIPELINED, 2, seed),
         Case(alone, PIPELINED, 3, seed),

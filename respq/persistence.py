@@ -16,7 +16,7 @@ from pathlib import Path
 
 from respq.config.kinds import ConfigError
 from respq.effects.aof import AppendOnlyFile
-from respq.effects.files import AofError
+from respq.effects.files import AofError, Files
 from respq.effects.snapshot import dataset_commands
 from respq.engine import Engine
 from respq.errors import CommandError
@@ -33,6 +33,7 @@ class Persistence:
         self.engine = engine
         self.server = engine.server
         self.config = engine.server.config
+        self.files = Files()  # the disk
         self.wake: Callable[[], None] = lambda: None  # ends the loop's wait, from any thread
         self.caught_up = True  # the last flush wrote everything
         self._synced = 0
@@ -88,7 +89,7 @@ class Persistence:
     def _new_log(self) -> AppendOnlyFile:
         config = self.config
         directory = Path(config.dir) / config.appenddirname
-        aof = AppendOnlyFile(directory, config.appendfilename, fsync=config.appendfsync)
+        aof = AppendOnlyFile(directory, config.appendfilename, fsync=config.appendfsync, files=self.files)
         aof.writer.wake_with(self.wake)
         return aof
 

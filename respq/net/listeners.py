@@ -81,7 +81,7 @@ def _bind_tcp(listeners: list[socket.socket], address: str, config: Config) -> N
 def _bind_unix(path: str, permissions: int, backlog: int) -> socket.socket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        if stat.S_ISSOCK(_mode(path)):
+        if stat.S_ISSOCK(_mode(path)) and not _is_alive(path):
             Path(path).unlink()  # left by a server that was killed
         sock.bind(path)
         if permissions:
@@ -92,6 +92,19 @@ def _bind_unix(path: str, permissions: int, backlog: int) -> socket.socket:
         sock.close()
         raise ListenError(f"cannot listen on unixsocket {path}: {error.strerror or error}") from error
     return sock
+
+
+def _is_alive(path: str) -> bool:
+    """Whether a server listens on a Unix socket; one that has no time to accept does as well."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+    return True
 
 
 def _mode(path: str) -> int:

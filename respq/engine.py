@@ -49,7 +49,16 @@ from respq.state import (
     Transport,
     WaitKey,
 )
-from respq.tables import MANY_WORDS, NOT_COUNTED, Tables, end_skip, flags_of, note_slow, wrong_arity
+from respq.tables import (
+    MANY_WORDS,
+    NOT_COUNTED,
+    SINGLY_BELOW_US,
+    Tables,
+    end_skip,
+    flags_of,
+    note_slow,
+    wrong_arity,
+)
 
 if TYPE_CHECKING:
     from respq.config import Config
@@ -101,9 +110,18 @@ class Engine:
         self._ready: deque[WaitKey] = deque()  # keys with waiters that changed, in order
         self._loader: Client | None = None  # executes the log
         self.broken = ""  # why the server must stop, once a bug may have come between the data and the log
+        config.on_change("requirepass", self._admit)
         config.on_change("slowlog-log-slower-than", self.tables.rebuild)
         config.on_change("list-max-listpack-size", self._size_lists)
         self._size_lists()
+
+    def _admit(self) -> None:
+        """Nobody has to authenticate any more if `requirepass` was taken away."""
+        if not self.server.config.requirepass:
+            for client in self.server.clients.values():
+                client.authenticated = True
+                client.reader.restricted = False
+            self.tables.rebuild()
 
     def _size_lists(self) -> None:
         """Apply `list-max-listpack-size`, which shows in OBJECT ENCODING."""
@@ -372,7 +390,7 @@ class Engine:
         if done.count(spec) == len(done):
             spec.calls += len(done)
             spec.usec += share_us * len(done)
-            if share_us > self.server.config.slowlog_log_slower_than:
+            if share_us > self.server.config.slowlog_log_slower_than >= SINGLY_BELOW_US:
                 note_slow(client, commands[0], spec, int(share_us))
             return
         for spec in done:

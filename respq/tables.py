@@ -36,6 +36,7 @@ from respq.state import (
 
 Wrapper = Callable[[Spec, Handler], Handler]
 
+SINGLY_BELOW_US = 1000  # a slow log that wants shorter ones has every command timed by itself
 MANY_WORDS = 64  # a FAST command with more is timed like one that is not
 QUICK = {"SET", "SETEX", "PSETEX", "GETSET", "LMOVE", "RPOPLPUSH"}  # O(1), though not FAST to Redis
 KEYSPACE = Flag.WRITE | Flag.READONLY | Flag.MAY_REPLICATE
@@ -87,9 +88,8 @@ class Tables:
         """Innermost first."""
         wrappers: list[Wrapper] = []
         config = self.server.config
-        threshold_us = config.slowlog_log_slower_than
-        if 0 <= threshold_us < 1000:  # so low that a share of a batch is no answer
-            wrappers.append(lambda spec, handler: _timed(self.server, spec, handler))
+        if 0 <= config.slowlog_log_slower_than < SINGLY_BELOW_US:
+            wrappers.append(self._timed_if_fast)
         if self.server.monitors:
             wrappers.append(_monitored)
         if queueing:
@@ -126,6 +126,10 @@ class Tables:
         most = min(spec.most, MANY_WORDS) if fast else spec.most
         counted = NOT_COUNTED if queueing and spec.name not in RUN_AT_ONCE else spec
         return handler, spec.fewest, most, counted, spec.bulk if handler is spec.handler else None
+
+    def _timed_if_fast(self, spec: Spec, handler: Handler) -> Handler:
+        """With a stopwatch; the others have one already."""
+        return _timed(self.server, spec, handler) if Flag.FAST in spec.flags else handler
 
     def _wrapped(self, spec: Spec, wrappers: list[Wrapper]) -> Handler:
         assert spec.handler is not None

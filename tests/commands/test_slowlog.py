@@ -1,0 +1,146 @@
+"""SLOWLOG and DEBUG: replies as redis-server 8.2.3 gives them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.conftest import Peer, Workbench
+
+OK = b"+OK\r\n"
+BAD_COUNT = b"-ERR count should be greater than or equal to -1\r\n"
+REFUSED = (
+    b'-ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it '
+    b"from a local connection, otherwise you need to set this option in the configuration file, and then "
+    b"restart the server.\r\n"
+)
+
+
+def unknown(word: str) -> bytes:
+    return f"-ERR unknown subcommand or wrong number of arguments for '{word}'. Try DEBUG HELP.\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("line", "reply"),
+    [
+        ("SLOWLOG", b"-ERR wrong number of arguments for 'slowlog' command\r\n"),
+        ("SLOWLOG NOSUCH", b"-ERR unknown subcommand 'NOSUCH'. Try SLOWLOG HELP.\r\n"),
+        ("SLOWLOG GET", b"*0\r\n"),
+        ("SLOWLOG GET -1", b"*0\r\n"),
+        ("SLOWLOG GET -2", BAD_COUNT),
+        ("SLOWLOG GET all", BAD_COUNT),
+        ("SLOWLOG GET 1 2",
+         b"-ERR unknown subcommand or wrong number of arguments for 'GET'. Try SLOWLOG HELP.\r\n"),
+        ("SLOWLOG LEN", b":0\r\n"),
+        ("SLOWLOG LEN x", b"-ERR wrong number of arguments for 'slowlog|len' command\r\n"),
+        ("SLOWLOG RESET", OK),
+    ],
+)  # fmt: skip
+def test_slowlog(line: str, reply: bytes, alice: Peer) -> None:
+    assert alice.send(*line.split()) == reply
+
+
+@pytest.fixture
+def slow() -> Peer:
+    """A client of a server that finds everything slow."""
+    return Workbench(**{"slowlog-log-slower-than": "0", "enable-debug-command": "yes"}).peer()
+
+
+def test_an_entry_has_six_parts(slow: Peer) -> None:
+    slow.feed(b"CLIENT SETNAME me\r\nSLOWLOG RESET\r\nECHO hello\r\n")
+    assert re.fullmatch(
+        rb"\*1\r\n\*6\r\n:\d+\r\n:1700000000\r\n:\d+\r\n\*2\r\n\$4\r\nECHO\r\n\$5\r\nhello\r\n"
+        rb"\$11\r\n127.0.0.1:0\r\n\$2\r\nme\r\n",
+        slow.send("SLOWLOG", "GET", 1),
+    )
+
+
+def test_the_latest_come_first_and_ten_at_a_time(slow: Peer) -> None:
+    slow.send("SLOWLOG", "RESET")
+    for number in range(15):
+        slow.send("ECHO", number)
+    shown = slow.send("SLOWLOG", "GET")
+    assert re.findall(rb"ECHO\r\n\$\d\r\n(\d+)\r\n", shown) == [b"%d" % n for n in range(14, 4, -1)]
+    assert slow.send("SLOWLOG", "GET", -1).count(b"ECHO") == 15
+
+
+def test_long_commands_are_cut(slow: Peer) -> None:
+    slow.send("SLOWLOG", "RESET")
+    slow.send("RPUSH", "l", b"x" * 200, *range(40))
+    entry = slow.send("SLOWLOG", "GET", 2)
+    assert b"*32\r\n" in entry
+    assert b"x" * 128 + b"... (72 more bytes)" in entry
+    assert b"... (12 more arguments)" in entry
+
+
+def test_passwords_are_not_logged(slow: Peer) -> None:
+    slow.feed(b"HELLO 2 AUTH default secret\r\nCONFIG SET requirepass secret\r\nAUTH secret\r\n")
+    log = slow.send("SLOWLOG", "GET", -1)
+    assert b"secret" not in log
+    assert log.count(b"(redacted)") == 4
+
+
+def test_exec_is_not_logged_but_what_it_executes(slow: Peer) -> None:
+    slow.feed(b"SLOWLOG RESET\r\nMULTI\r\nECHO inside\r\nEXEC\r\n")
+    log = slow.send("SLOWLOG", "GET", -1)
+    assert b"inside" in log
+    assert b"EXEC" not in log
+
+
+# -- DEBUG -----------------------------------------------------------------------------------------
+
+
+def test_debug_is_refused_by_default(alice: Peer) -> None:
+    assert alice.send("DEBUG", "SLEEP", 0) == REFUSED
+    assert alice.send("DEBUG") == b"-ERR wrong number of arguments for 'debug' command\r\n"
+    alice.feed(b"MULTI\r\nDEBUG SLEEP 0\r\n")
+    assert alice.send("EXEC").startswith(b"-EXECABORT")
+
+
+def test_local_means_this_machine() -> None:
+    bench = Workbench(**{"enable-debug-command": "local"})
+    near, far = bench.peer(), bench.peer()
+    far.client.transport.address = lambda: "192.0.2.1:4711"  # type: ignore[method-assign]
+    assert near.send("DEBUG", "SLEEP", 0) == OK
+    assert far.send("DEBUG", "SLEEP", 0) == REFUSED
+
+
+@pytest.mark.parametrize(
+    ("line", "reply"),
+    [
+        ("DEBUG NOSUCH", unknown("NOSUCH")),
+        ("DEBUG JMAP", unknown("JMAP")),
+        ("DEBUG STRINGMATCH-LEN 5 a*", unknown("STRINGMATCH-LEN")),
+        ("DEBUG SLEEP", unknown("SLEEP")),
+        ("DEBUG SLEEP 0.001", OK),
+        ("DEBUG SLEEP soon", OK),
+        ("DEBUG SET-ACTIVE-EXPIRE 1", OK),
+        ("DEBUG OBJECT nosuch", b"-ERR no such key\r\n"),
+        ("DEBUG OBJECT k FAST", unknown("OBJECT")),
+        ("DEBUG HELP me", unknown("HELP")),
+    ],
+)
+def test_debug(line: str, reply: bytes) -> None:
+    assert Workbench(**{"enable-debug-command": "yes"}).peer().send(*line.split()) == reply
+
+
+def test_debug_object_names_the_encoding() -> None:
+    peer = Workbench(**{"enable-debug-command": "yes"}).peer()
+    peer.send("SET", "k", 5)
+    assert re.fullmatch(
+        rb"\+Value at:0x[0-9a-f]+ refcount:1 encoding:int serializedlength:\d+ lru:\d+ "
+        rb"lru_seconds_idle:0\r\n",
+        peer.send("DEBUG", "OBJECT", "k"),
+    )
+
+
+def test_active_expiry_can_be_switched_off() -> None:
+    bench = Workbench(**{"enable-debug-command": "yes"})
+    peer = bench.peer()
+    peer.feed(b"DEBUG SET-ACTIVE-EXPIRE 0\r\nSET k 1 PX 10\r\n")
+    bench.pass_time(1000)
+    assert peer.send("DBSIZE") == b":1\r\n"
+    peer.send("DEBUG", "SET-ACTIVE-EXPIRE", 1)
+    bench.pass_time(1000)
+    assert peer.send("DBSIZE") == b":0\r\n"

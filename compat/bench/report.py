@@ -88,8 +88,9 @@ def table(title: str, measures: Iterable[Measure]) -> str:
 def document(machine: Sequence[str], rounds: int, sections: Sequence[str]) -> str:
     method = (
         "Written by `python -m compat.bench`; how it measures is said in `__init__.py`. Medians of "
-        f"{rounds} rounds (all but throughput: {min(3, rounds)}) in which both servers were driven in turn. A "
-        "ratio is respq's number by Redis's of the same round; its spread, the smallest and the largest."
+        f"{rounds} rounds ({min(3, rounds)} of all but throughput) in which both servers were driven in "
+        "turn. A ratio is respq's number by Redis's of the same round; its spread, the smallest and the "
+        "largest."
     )
     preface = ["# respq beside Redis", "", method, "", *(f"- {line}" for line in machine)]
     return "\n".join([*preface, "", "\n\n".join(sections), ""])

@@ -119,7 +119,7 @@ def client_info(c: Client, argv: Argv) -> bytes:
 @command("CLIENT|LIST", arity=-2, flags=PRIVILEGED, group="connection", since="2.4.0",
          syntax="[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
          tips=("nondeterministic_output",),
-         complexity="O(N) where N is the number of client connections")  # fmt: skip
+         complexity="O(N) for N connections")  # fmt: skip
 def client_list(c: Client, argv: Argv) -> bytes:
     """One line for every connection, or for those of a type or with certain numbers."""
     clients = c.server.clients
@@ -219,7 +219,7 @@ def _flags(client: Client) -> str:
                 "[USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] | [MAXAGE maxage] "
                 "[[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | "
                 "[ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] | [MAXAGE maxage] ...]>>",
-         complexity="O(N) where N is the number of client connections")  # fmt: skip
+         complexity="O(N) for N connections")  # fmt: skip
 def client_kill(c: Client, argv: Argv) -> bytes:
     """Close connections: the one with an address, or all that every filter fits."""
     clients = list(c.server.clients.values())
@@ -321,7 +321,7 @@ _FILTERS: dict[bytes, Callable[[Client, bytes], Test]] = {
 
 @command("CLIENT|UNBLOCK", arity=-3, flags=PRIVILEGED, group="connection", since="5.0.0",
          syntax="client-id [TIMEOUT | ERROR]",
-         complexity="O(log N) where N is the number of client connections")  # fmt: skip
+         complexity="O(keys waited for)")  # fmt: skip
 def client_unblock(c: Client, argv: Argv) -> bytes:
     """End the wait of a blocked client, as if its time were up or with an error."""
     if len(argv) > 4:
@@ -373,7 +373,7 @@ def _pause_gate(server: Server) -> Callable[[Client, Argv, Spec], None]:
 
 
 @command("CLIENT|UNPAUSE", arity=2, flags=PRIVILEGED, group="connection", since="6.2.0",
-         complexity="O(N) Where N is the number of paused clients")  # fmt: skip
+         complexity="O(N) for N waiting clients")  # fmt: skip
 def client_unpause(c: Client, argv: Argv) -> bytes:
     """End CLIENT PAUSE."""
     c.server.unpause()

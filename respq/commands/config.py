@@ -11,7 +11,7 @@ from respq.state import Statistics
 
 PRIVILEGED = ADMIN | NOSCRIPT | LOADING | STALE
 EVERY_NODE = ("request_policy:all_nodes", "response_policy:all_succeeded")
-PER_PARAMETER = "O(N) when N is the number of configuration parameters provided"
+PER_PARAMETER = "O(N) for N directives"
 
 container("CONFIG", group="server", since="2.0.0", summary="Commands about the server's configuration")
 

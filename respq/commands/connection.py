@@ -19,8 +19,7 @@ BEFORE_AUTH = NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY
 REDIS_VERSION = b"8.2.3"  # whose behaviour this is
 
 
-@command("AUTH", arity=-2, flags=BEFORE_AUTH, group="connection", since="1.0.0", syntax="[username] password",
-         complexity="O(N) where N is the number of passwords defined for the user")  # fmt: skip
+@command("AUTH", arity=-2, flags=BEFORE_AUTH, group="connection", since="1.0.0", syntax="[username] password")
 def auth(c: Client, argv: Argv) -> bytes:
     """Authenticate the connection."""
     if len(argv) > 3:

@@ -21,7 +21,7 @@ UNORDERED = ("nondeterministic_output_order",)
 
 
 @command("COMMAND", arity=-1, flags=ANYTIME, group="server", since="2.8.13", acl="connection", tips=UNORDERED,
-         complexity="O(N) where N is the total number of Redis commands")  # fmt: skip
+         complexity="O(N) for N commands")  # fmt: skip
 def command_all(c: Client, argv: Argv) -> bytes:
     """Describe every command."""
     return array([_info(c.enc, spec) for spec in _commands(c.server)])
@@ -35,7 +35,7 @@ def command_count(c: Client, argv: Argv) -> bytes:
 
 @command("COMMAND|INFO", arity=-2, flags=ANYTIME, group="server", since="2.8.13",
          syntax="[command-name [command-name ...]]", acl="connection", tips=UNORDERED,
-         complexity="O(N) where N is the number of commands to look up")  # fmt: skip
+         complexity="O(N) for N commands")  # fmt: skip
 def command_info(c: Client, argv: Argv) -> bytes:
     """Describe some commands or all: arity, flags, keys, ACL categories."""
     if len(argv) == 2:
@@ -46,7 +46,7 @@ def command_info(c: Client, argv: Argv) -> bytes:
 
 @command("COMMAND|DOCS", arity=-2, flags=ANYTIME, group="server", since="7.0.0",
          syntax="[command-name [command-name ...]]", acl="connection", tips=UNORDERED,
-         complexity="O(N) where N is the number of commands to look up")  # fmt: skip
+         complexity="O(N) for N commands")  # fmt: skip
 def command_docs(c: Client, argv: Argv) -> bytes:
     """Document some commands or all, for people."""
     specs = [_named(c.server, name) for name in argv[2:]] if len(argv) > 2 else _commands(c.server)
@@ -55,7 +55,7 @@ def command_docs(c: Client, argv: Argv) -> bytes:
 
 @command("COMMAND|LIST", arity=-2, flags=ANYTIME, group="server", since="7.0.0",
          syntax="[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]", acl="connection",
-         tips=UNORDERED, complexity="O(N) where N is the total number of Redis commands")  # fmt: skip
+         tips=UNORDERED, complexity="O(N) for N commands")  # fmt: skip
 def command_list(c: Client, argv: Argv) -> bytes:
     """The names of the commands, subcommands included."""
     test: Callable[[Spec], bool] = lambda spec: True  # noqa: E731
@@ -68,7 +68,7 @@ def command_list(c: Client, argv: Argv) -> bytes:
 
 @command("COMMAND|GETKEYS", arity=-3, flags=ANYTIME, group="server", since="2.8.13",
          syntax="command [arg [arg ...]]", acl="connection",
-         complexity="O(N) where N is the number of arguments to the command")  # fmt: skip
+         complexity="O(N) for N words")  # fmt: skip
 def command_getkeys(c: Client, argv: Argv) -> bytes:
     """The keys that a command names."""
     words = argv[2:]
@@ -77,7 +77,7 @@ def command_getkeys(c: Client, argv: Argv) -> bytes:
 
 @command("COMMAND|GETKEYSANDFLAGS", arity=-3, flags=ANYTIME, group="server", since="7.0.0",
          syntax="command [arg [arg ...]]", acl="connection",
-         complexity="O(N) where N is the number of arguments to the command")  # fmt: skip
+         complexity="O(N) for N words")  # fmt: skip
 def command_getkeysandflags(c: Client, argv: Argv) -> bytes:
     """The keys that a command names, each with what is done to it."""
     words = argv[2:]

@@ -52,7 +52,7 @@ def dbsize(c: Client, argv: Argv) -> bytes:
 
 @command("FLUSHDB", arity=-1, flags=WRITE, group="server", since="1.0.0", syntax="[ASYNC | SYNC]",
          acl="keyspace dangerous", tips=EVERY_SHARD,
-         complexity="O(N) where N is the number of keys in the selected database")  # fmt: skip
+         complexity="O(N) for N keys")  # fmt: skip
 def flushdb(c: Client, argv: Argv) -> bytes:
     """Delete every key of the selected database."""
     _check_flush_mode(argv)
@@ -62,7 +62,7 @@ def flushdb(c: Client, argv: Argv) -> bytes:
 
 @command("FLUSHALL", arity=-1, flags=WRITE, group="server", since="1.0.0", syntax="[ASYNC | SYNC]",
          acl="keyspace dangerous", tips=EVERY_SHARD,
-         complexity="O(N) where N is the total number of keys in all databases")  # fmt: skip
+         complexity="O(N) for N keys in all databases")  # fmt: skip
 def flushall(c: Client, argv: Argv) -> bytes:
     """Delete every key of every database."""
     _check_flush_mode(argv)
@@ -95,7 +95,7 @@ def _observed(server: Server, databases: list[Database]) -> list[tuple[Database,
 
 @command("SWAPDB", arity=3, flags=WRITE | FAST, group="server", since="4.0.0", syntax="index1 index2",
          acl="keyspace dangerous",
-         complexity="O(N) where N is the number of keys of both databases watched or waited for")  # fmt: skip
+         complexity="O(N) for N keys that are watched or waited for")  # fmt: skip
 def swapdb(c: Client, argv: Argv) -> bytes:
     """Exchange the contents of two databases."""
     databases = c.server.databases
@@ -141,7 +141,7 @@ def role(c: Client, argv: Argv) -> bytes:
 
 @command("SHUTDOWN", arity=-1, flags=ADMIN | NOSCRIPT | LOADING | STALE | NO_MULTI | BUSY, group="server",
          since="1.0.0", syntax="[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
-         complexity="O(N) where N is what the log has not written yet")  # fmt: skip
+         complexity="O(N) for N bytes that the log has yet to write")  # fmt: skip
 def shutdown(c: Client, argv: Argv) -> bytes:
     """Write the log out and end the server."""
     options = [word.upper() for word in argv[1:]]

@@ -19,7 +19,7 @@ container("SLOWLOG", group="server", since="2.2.12", summary="Commands about the
 
 @command("SLOWLOG|GET", arity=-2, flags=PRIVILEGED, group="server", since="2.2.12", syntax="[count]",
          tips=("request_policy:all_nodes", "nondeterministic_output"),
-         complexity="O(N) where N is the number of entries returned")  # fmt: skip
+         complexity="O(N) for N entries returned")  # fmt: skip
 def slowlog_get(c: Client, argv: Argv) -> bytes:
     """The latest slow commands: number, Unix time, microseconds, words, client address and name."""
     if len(argv) > 3:
@@ -52,7 +52,7 @@ def slowlog_len(c: Client, argv: Argv) -> bytes:
 
 @command("SLOWLOG|RESET", arity=2, flags=PRIVILEGED, group="server", since="2.2.12",
          tips=("request_policy:all_nodes", "response_policy:all_succeeded"),
-         complexity="O(N) where N is the number of entries in the slow log")  # fmt: skip
+         complexity="O(N) for N entries")  # fmt: skip
 def slowlog_reset(c: Client, argv: Argv) -> bytes:
     """Empty the slow log."""
     c.server.slow_log.clear()

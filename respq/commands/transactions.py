@@ -83,7 +83,7 @@ def multi(c: Client, argv: Argv) -> bytes:
 
 
 @command("DISCARD", arity=1, flags=ALWAYS, group="transactions", since="2.0.0",
-         complexity="O(N) with N being the number of queued commands")  # fmt: skip
+         complexity="O(N) for N watched keys")  # fmt: skip
 def discard(c: Client, argv: Argv) -> bytes:
     """Forget the queued commands and the watched keys."""
     if c.queued is None:
@@ -93,7 +93,7 @@ def discard(c: Client, argv: Argv) -> bytes:
 
 
 @command("EXEC", arity=1, flags=NOSCRIPT | LOADING | STALE | SKIP_SLOWLOG, group="transactions",
-         since="1.2.0", complexity="Depends on the commands in the transaction")  # fmt: skip
+         since="1.2.0", complexity="That of the commands in it")  # fmt: skip
 def execute(c: Client, argv: Argv) -> bytes:
     """Execute the queued commands, unless a watched key has changed."""
     queued = c.queued

@@ -1,0 +1,153 @@
+"""INFO: sections and names as monitoring tools read them, and that the numbers are true."""
+
+from __future__ import annotations
+
+import pytest
+
+from respq import __version__
+from respq.commands.info import human_bytes
+from tests.conftest import Peer, Workbench
+
+DEFAULT = [
+    "Server", "Clients", "Memory", "Persistence", "Stats", "Replication", "CPU", "Modules", "Errorstats",
+    "Cluster", "Keyspace",
+]  # fmt: skip
+ALL = [*DEFAULT[:8], "Commandstats", "Errorstats", "Latencystats", "Cluster", "Keyspace"]
+
+
+def text(peer: Peer, *sections: str) -> str:
+    reply = peer.send("INFO", *sections).decode()
+    header, _, body = reply.partition("\r\n")
+    assert int(header[1:]) == len(body) - 2
+    return body[:-2]
+
+
+def fields(peer: Peer, *sections: str) -> dict[str, str]:
+    """INFO as redis_exporter reads it: the lines with a colon."""
+    lines = text(peer, *sections).split("\r\n")
+    pairs = [line.split(":", 1) for line in lines if ":" in line and not line.startswith("#")]
+    found = dict(map(tuple, pairs))
+    assert len(found) == len(pairs), "a name occurs twice"
+    return found
+
+
+def titles(peer: Peer, *sections: str) -> list[str]:
+    return [line[2:] for line in text(peer, *sections).split("\r\n") if line.startswith("# ")]
+
+
+@pytest.mark.parametrize(
+    ("sections", "shown"),
+    [
+        ([], DEFAULT),
+        (["default"], DEFAULT),
+        (["ALL"], ALL),
+        (["everything"], ALL),
+        (["all", "nosuch"], ALL),
+        (["cpu"], ["CPU"]),
+        (["Keyspace", "CPU", "cpu"], ["CPU", "Keyspace"]),
+        (["default", "commandstats"], [*DEFAULT[:8], "Commandstats", *DEFAULT[8:]]),
+        (["nosuch"], []),
+        (["nosuch", "cluster"], ["Cluster"]),
+    ],
+)
+def test_sections(sections: list[str], shown: list[str], alice: Peer) -> None:
+    assert titles(alice, *sections) == shown
+
+
+def test_the_layout_is_that_of_redis(alice: Peer) -> None:
+    assert alice.send("INFO", "cluster", "keyspace") == (
+        b"$44\r\n# Cluster\r\ncluster_enabled:0\r\n\r\n# Keyspace\r\n\r\n"
+    )
+    alice.send("HELLO", 3)
+    assert alice.send("INFO", "cluster") == b"=34\r\ntxt:# Cluster\r\ncluster_enabled:0\r\n\r\n"
+    assert alice.send("INFO", "nosuch") == b"=4\r\ntxt:\r\n"
+
+
+def test_versions(alice: Peer) -> None:
+    found = fields(alice, "server")
+    assert (found["redis_version"], found["respq_version"]) == ("8.2.3", __version__)
+    assert found["redis_mode"] == "standalone"
+    assert found["listener0"] == "name=tcp,bind=127.0.0.1,bind=-::1,port=6379"
+
+
+def test_uptime_counts(engine: Workbench, alice: Peer) -> None:
+    engine.clock.advance(90_000_000)
+    found = fields(alice, "server")
+    assert (found["uptime_in_seconds"], found["uptime_in_days"]) == ("90000", "1")
+
+
+def test_clients_are_counted_by_what_they_do(alice: Peer, bob: Peer, carol: Peer) -> None:
+    bob.send("BLPOP", "a", "b", 5)
+    carol.send("WATCH", "a", "b", "c")
+    found = fields(alice, "clients")
+    assert found["connected_clients"] == "3"
+    assert (found["blocked_clients"], found["clients_in_timeout_table"]) == ("1", "1")
+    assert (found["watching_clients"], found["total_watched_keys"]) == ("1", "3")
+    assert found["total_blocking_keys"] == "2"
+
+
+def test_keyspace_shows_databases_that_hold_keys(alice: Peer) -> None:
+    alice.feed(b"SET a 1\r\nSET b 1 PX 3000\r\nSELECT 9\r\nSET c 1 PX 1000\r\nSET d 1 PX 2000\r\n")
+    assert fields(alice, "keyspace") == {
+        "db0": "keys=2,expires=1,avg_ttl=3000,subexpiry=0",
+        "db9": "keys=2,expires=2,avg_ttl=1500,subexpiry=0",
+    }
+
+
+def test_expired_keys_are_counted_also_after_a_flush(engine: Workbench, alice: Peer) -> None:
+    alice.feed(b"SET a 1 PX 1\r\nSET b 1 PX 1\r\n")
+    engine.pass_time(1000)
+    alice.send("FLUSHALL")
+    assert fields(alice, "stats")["expired_keys"] == "2"
+
+
+def test_commandstats_count_calls_failures_and_refusals(engine: Workbench, alice: Peer) -> None:
+    for spec in engine.server.specs.values():
+        spec.reset_statistics()
+    alice.feed(b"SET k v\r\nINCR k\r\nINCR\r\nCLIENT ID\r\nCLIENT KILL ID x\r\nCLIENT ID x\r\nNOSUCH\r\n")
+    found = fields(alice, "commandstats")
+    assert found["cmdstat_set"].startswith("calls=1,usec=")
+    assert found["cmdstat_incr"].endswith(",rejected_calls=1,failed_calls=1")
+    assert found["cmdstat_client|id"].endswith(",rejected_calls=1,failed_calls=0")
+    assert found["cmdstat_client|kill"].endswith(",rejected_calls=0,failed_calls=1")
+    assert sorted(found) == ["cmdstat_client|id", "cmdstat_client|kill", "cmdstat_incr", "cmdstat_set"]
+
+
+def test_errorstats_count_by_prefix(alice: Peer) -> None:
+    alice.feed(b"LPUSH l a\r\nGET l\r\nGET l\r\nNOSUCH\r\n")
+    assert fields(alice, "errorstats") == {"errorstat_ERR": "count=1", "errorstat_WRONGTYPE": "count=2"}
+    assert fields(alice, "stats")["total_error_replies"] == "3"
+
+
+def test_rates_come_from_samples(engine: Workbench, alice: Peer) -> None:
+    stats = engine.server.stats
+    assert fields(alice, "stats")["instantaneous_ops_per_sec"] == "0"
+    stats.sample(1000)
+    stats.commands += 500
+    stats.input_bytes += 10_240
+    stats.sample(3000)
+    found = fields(alice, "stats")
+    assert (found["instantaneous_ops_per_sec"], found["instantaneous_input_kbps"]) == ("250", "5.00")
+
+
+def test_numbers_of_the_process_are_there(alice: Peer) -> None:
+    found = fields(alice)
+    assert int(found["used_memory_rss"]) > 5_000_000
+    assert int(found["used_memory_peak"]) >= int(found["used_memory"]) // 2
+    assert float(found["used_cpu_user"]) > 0
+    assert int(found["total_system_memory"]) > int(found["used_memory"])
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, "0B"),
+        (1023, "1023B"),
+        (1024, "1.00K"),
+        (1536, "1.50K"),
+        (22005608, "20.99M"),
+        (25276510208, "23.54G"),
+    ],
+)
+def test_sizes_for_people(count: int, shown: str) -> None:
+    assert human_bytes(count) == shown

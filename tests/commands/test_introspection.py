@@ -1,0 +1,156 @@
+"""COMMAND: `command_info.jsonl` is what redis-server 8.2.3 answers to COMMAND INFO, one command a line.
+
+To record it anew: send `COMMAND INFO name` for each name of COMMAND LIST, sorted, and write each reply as
+JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import hiredis
+import pytest
+
+from respq.commands import SPECS
+from tests.conftest import Peer
+
+RECORD = Path(__file__).with_name("command_info.jsonl")
+SPEC_OF_REDIS = {entry[0]: entry for entry in map(json.loads, RECORD.read_text().splitlines())}
+COMMANDS = sorted(name.lower() for name in SPECS if "|" not in name)
+
+
+def decoded(reply: bytes) -> Any:
+    """A reply as Python values."""
+    reader = hiredis.Reader(encoding="utf-8")
+    reader.feed(reply)
+    return reader.gets()
+
+
+def with_known_subcommands(entry: list[Any]) -> list[Any]:
+    """The description with those of its subcommands that are declared here, in the order of names."""
+    known = [with_known_subcommands(sub) for sub in entry[9] if sub[0].upper() in SPECS]
+    return [*entry[:9], sorted(known)]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_info_equals_that_of_redis(name: str, alice: Peer) -> None:
+    (ours,) = decoded(alice.send("COMMAND", "INFO", name))
+    assert with_known_subcommands(ours) == with_known_subcommands(SPEC_OF_REDIS[name])
+
+
+def test_info_of_a_subcommand_and_of_none(alice: Peer) -> None:
+    reply = alice.send("COMMAND", "INFO", "Client|Kill", "nosuch", "client|nosuch")
+    assert reply == (
+        b"*3\r\n*10\r\n$11\r\nclient|kill\r\n:-3\r\n*4\r\n+admin\r\n+noscript\r\n+loading\r\n+stale\r\n"
+        b":0\r\n:0\r\n:0\r\n*4\r\n+@admin\r\n+@slow\r\n+@dangerous\r\n+@connection\r\n*0\r\n*0\r\n*0\r\n"
+        b"$-1\r\n$-1\r\n"
+    )
+
+
+def test_info_in_resp3_has_sets_and_maps(alice: Peer) -> None:
+    alice.send("HELLO", 3)
+    assert alice.send("COMMAND", "INFO", "get", "nosuch") == (
+        b"*2\r\n*10\r\n$3\r\nget\r\n:2\r\n~2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n"
+        b"~3\r\n+@read\r\n+@string\r\n+@fast\r\n~0\r\n"
+        b"~1\r\n%3\r\n$5\r\nflags\r\n~2\r\n+RO\r\n+access\r\n"
+        b"$12\r\nbegin_search\r\n%2\r\n$4\r\ntype\r\n$5\r\nindex\r\n$4\r\nspec\r\n%1\r\n$5\r\nindex\r\n:1\r\n"
+        b"$9\r\nfind_keys\r\n%2\r\n$4\r\ntype\r\n$5\r\nrange\r\n$4\r\nspec\r\n%3\r\n$7\r\nlastkey\r\n:0\r\n"
+        b"$7\r\nkeystep\r\n:1\r\n$5\r\nlimit\r\n:0\r\n~0\r\n_\r\n"
+    )
+
+
+def test_without_a_name_all_commands_are_described(alice: Peer) -> None:
+    everything = decoded(alice.send("COMMAND"))
+    assert sorted(entry[0] for entry in everything) == COMMANDS
+    assert decoded(alice.send("COMMAND", "INFO")) == everything
+    assert alice.send("COMMAND", "COUNT") == b":%d\r\n" % len(COMMANDS)
+
+
+NO_KEYS = b"-ERR The command has no key arguments\r\n"
+BAD_COUNT = b"-ERR Invalid number of arguments specified for command\r\n"
+BAD_WORDS = b"-ERR Invalid arguments specified for command\r\n"
+NO_COMMAND = b"-ERR Invalid command specified\r\n"
+SYNTAX = b"-ERR syntax error\r\n"
+
+ANSWERS = {
+    "GETKEYS": b"-ERR wrong number of arguments for 'command|getkeys' command\r\n",
+    "GETKEYS get k": b"*1\r\n$1\r\nk\r\n",
+    "GETKEYS get": BAD_COUNT,
+    "GETKEYS get k l": BAD_COUNT,
+    "GETKEYS nosuch k": NO_COMMAND,
+    "GETKEYS ping": NO_KEYS,
+    "GETKEYS client": NO_KEYS,
+    "GETKEYS client nosuch": NO_COMMAND,
+    "GETKEYS client kill k": NO_KEYS,
+    "GETKEYS object encoding k": b"*1\r\n$1\r\nk\r\n",
+    "GETKEYS memory usage k": b"*1\r\n$1\r\nk\r\n",
+    "GETKEYS mset a 1 b 2": b"*2\r\n$1\r\na\r\n$1\r\nb\r\n",
+    "GETKEYS mset a 1 b": b"*2\r\n$1\r\na\r\n$1\r\nb\r\n",
+    "GETKEYS blpop a b 0": b"*2\r\n$1\r\na\r\n$1\r\nb\r\n",
+    "GETKEYS lmove a b left right": b"*2\r\n$1\r\na\r\n$1\r\nb\r\n",
+    "GETKEYS blmpop 0 2 a b left": b"*2\r\n$1\r\na\r\n$1\r\nb\r\n",
+    "GETKEYS lmpop 3 a b left": b"*3\r\n$1\r\na\r\n$1\r\nb\r\n$4\r\nleft\r\n",
+    "GETKEYS lmpop 4 a b left": BAD_WORDS,
+    "GETKEYS lmpop 0 a b left": BAD_WORDS,
+    "GETKEYS lmpop x a b left": BAD_WORDS,
+    "GETKEYSANDFLAGS get k": b"*1\r\n*2\r\n$1\r\nk\r\n*2\r\n+RO\r\n+access\r\n",
+    "GETKEYSANDFLAGS set k v": b"*1\r\n*2\r\n$1\r\nk\r\n*2\r\n+OW\r\n+update\r\n",
+    "GETKEYSANDFLAGS set k v get": b"*1\r\n*2\r\n$1\r\nk\r\n*3\r\n+RW\r\n+access\r\n+update\r\n",
+    "GETKEYSANDFLAGS lmove a b left right":
+        b"*2\r\n*2\r\n$1\r\na\r\n*3\r\n+RW\r\n+access\r\n+delete\r\n*2\r\n$1\r\nb\r\n*2\r\n+RW\r\n+insert\r\n",
+    "GETKEYSANDFLAGS ping": NO_KEYS,
+    "GETKEYSANDFLAGS nosuch": NO_COMMAND,
+    "LIST FILTERBY": SYNTAX,
+    "LIST nosuch": SYNTAX,
+    "LIST FILTERBY nosuch x": SYNTAX,
+    "LIST FILTERBY pattern a b": SYNTAX,
+    "LIST FILTERBY aclcat nosuch": b"*0\r\n",
+    "LIST FILTERBY aclcat @list": b"*0\r\n",
+    "LIST FILTERBY module nosuch": b"*0\r\n",
+    "LIST FILTERBY pattern CLIENT|k*": b"*1\r\n$11\r\nclient|kill\r\n",
+    "DOCS nosuch": b"*0\r\n",
+    "NOSUCH": b"-ERR unknown subcommand 'NOSUCH'. Try COMMAND HELP.\r\n",
+    "COUNT x": b"-ERR wrong number of arguments for 'command|count' command\r\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("line", ANSWERS)
+def test_one_command(line: str, alice: Peer) -> None:
+    assert alice.send("COMMAND", *line.split()) == ANSWERS[line]
+
+
+def test_list_names_subcommands_as_well(alice: Peer) -> None:
+    assert sorted(decoded(alice.send("COMMAND", "LIST"))) == sorted(name.lower() for name in SPECS)
+    assert sorted(decoded(alice.send("COMMAND", "LIST", "FILTERBY", "ACLCAT", "transaction"))) == [
+        "discard", "exec", "multi", "unwatch", "watch"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(SPECS))
+def test_every_command_is_documented(name: str, alice: Peer) -> None:
+    shown, (*fields,) = decoded(alice.send("COMMAND", "DOCS", name))
+    docs = dict(zip(fields[::2], fields[1::2], strict=True))
+    assert shown == name.lower()
+    assert docs["summary"]
+    assert docs["since"]
+    assert docs["group"]
+
+
+def test_docs_are_a_map_of_maps(alice: Peer) -> None:
+    alice.send("HELLO", 3)
+    docs = decoded(alice.send("COMMAND", "DOCS", "slowlog", "nosuch"))
+    assert list(docs) == ["slowlog"]
+    assert sorted(docs["slowlog"]["subcommands"]) == [
+        "slowlog|get", "slowlog|help", "slowlog|len", "slowlog|reset"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in SPECS if name.endswith("|HELP")])
+def test_help_has_a_heading_and_ends_with_help(name: str, alice: Peer) -> None:
+    container = name.removesuffix("|HELP")
+    lines = alice.send(container, "HELP").decode().split("\r\n")[1:-1]
+    assert lines[0] == f"+{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"
+    assert lines[-2] == "+HELP"
+    assert lines[-1].startswith("+    ")

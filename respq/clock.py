@@ -38,19 +38,20 @@ class Clock:
 class ManualClock(Clock):
     """A clock that moves only when told to, for tests and for loading."""
 
-    __slots__ = ()
+    __slots__ = ("_present_ms",)
 
     def __init__(self, now_ms: int = 1_700_000_000_000) -> None:
-        self.now_ms = now_ms
-        self.now_us = now_ms * 1000
+        self._present_ms = now_ms
+        super().__init__()
 
     def refresh(self) -> None:
-        """Stand still."""
+        """Stand still, or come back from `stand_at`."""
+        self.stand_at(self._present_ms)
 
     def advance(self, ms: int) -> None:
         """Move on by `ms` milliseconds."""
-        self.now_ms += ms
-        self.now_us += ms * 1000
+        self._present_ms += ms
+        self.refresh()
 
 
 stopwatch_ns = (

@@ -144,6 +144,8 @@ class Loop:
         start_ns = stopwatch_ns()
         connections = self.connections
         receive = self.engine.receive
+        if self.server.waiters:
+            events = self._parked_first(events)
         for fd, mask in events:
             connection = connections.get(fd)
             if connection is None:
@@ -163,6 +165,16 @@ class Loop:
                 else:
                     self._drop(connection)
         self._finish(start_ns)
+
+    def _parked_first(self, events: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Hear first from those that wait: who has hung up must not be served what another pushes now."""
+        connections = self.connections
+
+        def is_not_parked(event: tuple[int, int]) -> bool:
+            connection = connections.get(event[0])
+            return connection is None or connection.client.parked is None
+
+        return sorted(events, key=is_not_parked) if len(events) > 1 else events
 
     def _serve_other(self, fd: int) -> None:
         """A listener or a signal is ready, or a connection that was closed earlier in this tick."""

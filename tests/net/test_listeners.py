@@ -111,7 +111,10 @@ def test_nothing_to_listen_on_is_refused(serve: Serve) -> None:
 
 def test_a_port_in_use_is_named_and_nothing_stays_open(serve: Serve, tmp_path: Path) -> None:
     port = free_port()
-    with socket.create_server(("127.0.0.1", port)), pytest.raises(ListenError, match=f"127.0.0.1 port {port}"):
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        pytest.raises(ListenError, match=f"127.0.0.1 port {port}"),
+    ):
         serve(bind="::1 127.0.0.1", port=str(port))
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("::1", port))

@@ -71,13 +71,9 @@ class Net:
     def port(self) -> int:
         return self.config.port
 
-    def connect(self, *, receive_bytes: int = 0) -> Wire:
-        """A client over TCP, accepted. `receive_bytes` makes the kernel take only so much for it."""
-        sock = socket.socket()
-        if receive_bytes:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-        sock.connect(("127.0.0.1", self.port))
-        return self.adopt(sock)
+    def connect(self) -> Wire:
+        """A client over TCP, accepted."""
+        return self.adopt(socket.create_connection(("127.0.0.1", self.port)))
 
     def adopt(self, sock: socket.socket) -> Wire:
         """A client over a socket that is connected."""
@@ -97,7 +93,9 @@ class Net:
         """Turn the loop until something has happened."""
         deadline = time.monotonic() + PATIENCE_S
         while not true():
-            assert time.monotonic() < deadline, "waited in vain; the server said:\n" + "\n".join(self.log.lines)
+            assert time.monotonic() < deadline, "waited in vain; the server said:\n" + "\n".join(
+                self.log.lines
+            )
             self.loop.tick(0.002)
 
     def pass_time(self, ms: int) -> None:

@@ -1,0 +1,148 @@
+"""Replies that are not taken at once: they wait, in order, and within limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from respq.clock import ManualClock
+from respq.net.connection import JOIN_BYTES, MAX_WRITE_BYTES, Connection
+from tests.net.wire import Net, Wire, encode
+
+Serve = Callable[..., Net]
+MIB = 1 << 20
+
+
+def connection_of(net: Net, wire: Wire) -> Connection:
+    peer = wire.sock.getsockname()
+    (found,) = [one for one in net.loop.connections.values() if one.peer == peer]
+    return found
+
+
+def fill(wire: Wire, count: int, size: int) -> bytes:
+    """Make a list of `count` elements of `size` bytes; return it as LRANGE replies."""
+    for at in range(0, count, 100):
+        elements = [b"%0*d" % (size, number) for number in range(at, min(at + 100, count))]
+        assert wire.ask("RPUSH", "list", *elements).startswith(b":")
+    return b"*%d\r\n" % count + b"".join(b"$%d\r\n%0*d\r\n" % (size, size, number) for number in range(count))
+
+
+def test_200_mib_of_replies_wait_for_a_slow_reader_while_others_are_served(net: Net) -> None:
+    slow, other = net.connect(), net.connect()
+    reply = fill(slow, 2000, 1000)
+    slow.write(encode("LRANGE", "list", 0, -1) * 100)
+    connection = connection_of(net, slow)
+    net.until(lambda: connection.client.commands_done >= 100)
+    assert connection.unsent_bytes > 150 * MIB
+    for _ in range(100):
+        slow.expect(reply)
+        assert other.ask("PING") == b"+PONG"
+    assert connection.unsent_bytes == 0
+    assert not connection.unsent
+    assert connection.client.bytes_out > 200_000_000
+
+
+def test_a_fast_reader_of_a_long_reply_has_its_turn_with_the_others(net: Net) -> None:
+    wire = net.connect()
+    wire.ask("SET", "key", b"v" * 50_000_000)
+    wire.send("GET", "key")
+    connection = connection_of(net, wire)
+    net.until(lambda: connection.unsent)
+    while connection.unsent:
+        wire.take(1 << 24)
+        waiting = connection.unsent_bytes
+        net.turn()
+        assert waiting - connection.unsent_bytes <= MAX_WRITE_BYTES
+    assert wire.read(50_000_013).endswith(b"v\r\n")
+
+
+@pytest.mark.parametrize("sizes", [[1], [JOIN_BYTES - 1, 1], [JOIN_BYTES, 1, 2], [3, JOIN_BYTES * 3, 1, 1]])
+def test_long_and_short_replies_come_in_order(net: Net, sizes: list[int]) -> None:
+    wire = net.connect()
+    wire.ask("SET", "key", b"v" * 20_000_000)
+    words = [b"%0*d" % (size, number) for number, size in enumerate(sizes * 50)]
+    wire.write(encode("GET", "key") + b"".join(encode("ECHO", word) for word in words))
+    wire.expect(b"$20000000\r\n" + b"v" * 20_000_000 + b"\r\n")
+    for word in words:
+        wire.expect(b"$%d\r\n%b\r\n" % (len(word), word))
+
+
+def test_a_million_commands_in_one_pipeline(net: Net) -> None:
+    wire, other = net.connect(), net.connect()
+    wire.write(encode("INCR", "counter") * 1_000_000)
+    assert other.ask("PING") == b"+PONG"
+    replies = b"".join(b":%d\r\n" % number for number in range(1, 1_000_001))
+    wire.expect(replies)
+
+
+def test_64_mib_in_and_out(net: Net) -> None:
+    wire = net.connect()
+    value = bytes(range(256)) * (64 * MIB // 256)
+    assert wire.ask("SET", "key", value) == b"+OK"
+    wire.send("GET", "key")
+    wire.expect(b"$%d\r\n" % len(value))
+    assert wire.read(len(value)) == value
+    wire.expect(b"\r\n")
+
+
+def test_output_for_who_hung_up_is_dropped(net: Net) -> None:
+    wire, other = net.connect(), net.connect()
+    wire.ask("SET", "key", b"v" * 20_000_000)
+    wire.send("GET", "key")
+    net.until(lambda: connection_of(net, wire).unsent)
+    wire.sock.close()
+    net.until(lambda: len(net.loop.connections) == 1)
+    assert other.ask("PING") == b"+PONG"
+
+
+# -- limits ----------------------------------------------------------------------------------------
+
+
+def test_more_than_the_hard_limit_ends_the_connection_at_once(serve: Serve) -> None:
+    net = serve(client_output_buffer_limit="normal 1mb 0 0")
+    wire, other = net.connect(), net.connect()
+    other.ask("SET", "key", b"v" * 600_000)
+    wire.send("GET", "key")
+    wire.expect(b"$600000\r\n" + b"v" * 600_000 + b"\r\n")
+    wire.write(encode("GET", "key") * 2)
+    assert wire.rest() == b""  # as redis-server: although the socket might have taken it
+    assert net.server.stats.output_limit_closed == 1
+    assert net.logged(f"Client {wire.address()} closed")
+    assert other.ask("PING") == b"+PONG"
+
+
+def test_the_hard_limit_counts_what_waits(serve: Serve) -> None:
+    net = serve(client_output_buffer_limit="normal 20mb 0 0")
+    wire = net.connect()
+    wire.ask("SET", "key", b"v" * 12_000_000)
+    for _ in range(3):
+        wire.send("GET", "key")
+        net.turn(2)
+    assert not net.loop.connections
+    assert net.server.stats.output_limit_closed == 1
+
+
+def test_the_soft_limit_has_its_seconds(serve: Serve) -> None:
+    net = serve(clock=ManualClock(), client_output_buffer_limit="normal 0 1mb 10")
+    slow, quick = net.connect(), net.connect()
+    slow.ask("SET", "key", b"v" * 20_000_000)
+    slow.send("GET", "key")
+    quick.send("GET", "key")
+    net.turn(3)
+    net.pass_time(9_000)
+    assert len(quick.read(20_000_013)) == 20_000_013
+    net.pass_time(1_000)
+    assert len(net.loop.connections) == 2
+    net.pass_time(1_000)
+    net.turn()
+    assert [one.client for one in net.loop.connections.values()] == [connection_of(net, quick).client]
+    assert net.server.stats.output_limit_closed == 1
+    assert len(slow.rest()) < 20_000_000
+
+
+def test_no_limit_is_the_default(net: Net) -> None:
+    wire = net.connect()
+    wire.ask("SET", "key", b"v" * 5_000_000)
+    wire.write(encode("GET", "key") * 10)
+    assert len(wire.read(50_000_120)) == 50_000_120

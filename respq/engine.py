@@ -6,8 +6,8 @@ The way of a request: `receive` hands the bytes to the client's reader, and `_ex
 command through one look-up, one call and one append. What is optional is not on that path:
 
 - Modes are tables (`tables`), chosen when they change.
-- A *run*, the same command again and again, is executed as one where the command declares a bulk
-  form.
+- What stands in a batch is looked at as a whole where that pays: a *run*, the same command again and
+  again, where the command declares a bulk form, and a transaction from MULTI to EXEC.
 - What commands did comes as effects. While no client is blocked they are drained once per batch; if
   they are just what the client sent, its own bytes go to the append-only file. As soon as a client
   waits, they are drained after every command, so that it is served where Redis serves it, from a
@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 
 from respq.clock import Clock, stopwatch_ns
 from respq.commands import SPECS, transactions
+from respq.commands.transactions import at_once
 from respq.datatypes.lists import ListValue
 from respq.effects.loader import CommandFailedError
 from respq.errors import CommandError, ProtocolError
@@ -36,7 +37,6 @@ from respq.keyspace import Database, Run
 from respq.protocol import Argv
 from respq.state import (
     ANY_ARITY,
-    BulkHandler,
     Client,
     Closing,
     Entry,
@@ -52,6 +52,7 @@ from respq.state import (
 from respq.tables import (
     MANY_WORDS,
     NOT_COUNTED,
+    SHORTEST_RUN,
     SINGLY_BELOW_US,
     Tables,
     end_skip,
@@ -63,8 +64,7 @@ from respq.tables import (
 if TYPE_CHECKING:
     from respq.config import Config
 
-SHORTEST_RUN = 4
-MULTI = SPECS["MULTI"]
+
 EXPIRE_SLICE = 64  # keys deleted between two looks at the time
 SECURITY_NAMES = (b"post", b"host:")  # words of HTTP: somebody makes a browser talk to us
 
@@ -241,86 +241,70 @@ class Engine:
 
     # -- execution ---------------------------------------------------------------------------------
 
-    def _execute(self, client: Client, commands: list[Argv], raw: bytes | None) -> None:
+    def _execute(  # noqa: PLR0912  # the hot loop: a call less is 5 % of a command
+        self, client: Client, commands: list[Argv], raw: bytes | None
+    ) -> None:
         """Execute commands in order. `raw` are the bytes they account for exactly, if that is known."""
         server = self.server
         self.clock.refresh()
         start_ns = stopwatch_ns()
-        reply = client.out.append
         eager = bool(server.waiters)  # somebody waits: drain after every command
-        spec: Spec = NOT_COUNTED
-        done: list[Spec] = []  # of the commands that were executed, for the statistics
-        position, end = 0, len(commands)
-        last = self._leading(client, commands) if end >= SHORTEST_RUN else None
-        one_by_one = 0  # up to here a run was declined
-        while position < end:
-            argv = commands[position]
-            position += 1
-            try:
+        done: list[Spec] = []  # what was executed, for the statistics
+        reply, count = client.out.append, done.append
+        spec = declined = NOT_COUNTED
+        last = self._leading(client, commands) if len(commands) >= SHORTEST_RUN else None
+        remaining = commands
+        while remaining:
+            rest, remaining = iter(remaining), []
+            for argv in rest:
                 try:
-                    handler, fewest, most, spec, bulk = client.table[argv[0]]
-                except KeyError:
-                    handler, fewest, most, spec, bulk = self._look_up(client, argv)
-                if not fewest <= len(argv) <= most:
-                    handler = self._many_words(client, argv, handler)
-                if (
-                    bulk is not None
-                    and position > one_by_one
-                    and (spec is MULTI or (spec is last and not eager))
-                ):
-                    one_by_one, executed = self._ahead(client, commands, position - 1, spec, bulk)
-                    if executed:
-                        done += executed
-                        position = one_by_one
-                        continue
-                reply(handler(client, argv))
-                done.append(spec)
-                last = spec
-            except CommandError as error:
-                self._refuse(client, spec, error)
-                last = None
-            except Exception as interruption:  # noqa: BLE001  # among them bugs of ours
-                raw = None
-                if self._interrupted(client, argv, spec, interruption):
-                    client.backlog = commands[position:]
-                    break
-            if eager and server.effects:
-                self._drain()
+                    try:
+                        handler, fewest, most, spec, ahead = client.table[argv[0]]
+                    except KeyError:
+                        handler, fewest, most, spec, ahead = self._look_up(client, argv)
+                    if not fewest <= len(argv) <= most:
+                        handler = self._many_words(client, argv, handler)
+                    if ahead is not None and (spec is last or ahead is at_once) and spec is not declined:
+                        remaining = [argv, *rest]
+                        if server.waiters or server.watchers:  # they have to see every step
+                            taken = None
+                        else:
+                            taken = ahead(client, remaining)
+                        if taken is None:
+                            declined = spec
+                        else:
+                            remaining = remaining[taken[0] :]
+                            done += taken[1]
+                        break
+                    reply(handler(client, argv))
+                    count(spec)
+                    last = spec
+                except CommandError as error:
+                    self._refuse(client, spec, error)
+                except Exception as interruption:  # noqa: BLE001  # among them bugs of ours
+                    raw = None
+                    if self._interrupted(client, argv, spec, interruption):
+                        client.backlog = list(rest)
+                        break
+                if eager and server.effects:
+                    self._drain()
         server.outbox[client] = None
         if spec is not NOT_COUNTED:
             client.last_spec = spec
         client.active_ms = self.clock.now_ms
-        client.commands_done += end
-        server.stats.commands += end
+        client.commands_done += len(commands)
+        server.stats.commands += len(commands)
         if done:
             self._account(client, commands, done, stopwatch_ns() - start_ns)
         if server.effects:
             self._settle(commands, raw)
 
-    def _ahead(
-        self, client: Client, commands: list[Argv], at: int, spec: Spec, bulk: BulkHandler
-    ) -> tuple[int, list[Spec]]:
-        """Execute a run or a whole transaction that begins at `commands[at]` as one, where that is possible.
-
-        Returns the index behind it, and what was executed: nothing if it has to go one by one.
-        """
-        if spec is MULTI:
-            end, executed = transactions.at_once(client, commands, at)
-            if self.server.waiters and self.server.effects:
-                self._drain()
-            return end, executed
-        run = _run_at(commands, at)
-        end = at + len(run)
-        if len(run) >= SHORTEST_RUN and (replies := bulk(client, run)) is not None:
-            client.out.append(replies)
-            return end, [spec] * len(run)
-        return end, []
-
     def _leading(self, client: Client, commands: list[Argv]) -> Spec | None:
-        """What the batch repeats from its first command on, as far as its two ends show it."""
-        if commands[0][0] != commands[-1][0]:
+        """What the batch repeats from its first command on, if it looks like a run."""
+        name = commands[0][0]
+        if not name == commands[1][0] == commands[2][0] == commands[3][0]:
             return None
-        entry = client.table.get(commands[0][0])
+        entry = client.table.get(name)
         return entry[3] if entry is not None else None
 
     def _look_up(self, client: Client, argv: Argv) -> Entry:
@@ -590,15 +574,3 @@ def _unknown(client: Client, argv: Argv) -> bytes:
             break
         shown += b"'%b' " % word[: 128 - len(shown)]
     raise Rejected(b"unknown command '%b', with args beginning with: %b" % (argv[0][:128], shown))
-
-
-def _run_at(commands: list[Argv], start: int) -> list[Argv]:
-    """The commands from `start` on that have the same name and number of words."""
-    rest = commands[start:] if start else commands
-    name, words = rest[0][0], len(rest[0])
-    if [argv[0] for argv in rest].count(name) == len(rest) == [*map(len, rest)].count(words):
-        return rest
-    for length, argv in enumerate(rest):
-        if argv[0] != name or len(argv) != words:
-            return rest[:length]
-    return rest

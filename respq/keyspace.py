@@ -180,10 +180,9 @@ class Database:
                 yield key
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
-        """At most `count` keys below `cursor` and the next cursor; 0 starts and 0 ends an
-        iteration. O(count).
+        """At most `count` keys below `cursor`, and the next cursor. O(count).
 
-        The cursor is an index that walks downward. A deletion moves the last key down into the gap,
+        0 starts an iteration and, in the answer, ends it. The cursor is an index that walks downward. A deletion moves the last key down into the gap,
         so a key that was not returned yet can only move to a lower index, where the walk still has
         to pass: every key that exists during the whole iteration is returned, at the price of some
         being returned twice.

@@ -33,12 +33,16 @@ Handler = Callable[["Client", Argv], bytes]
 # one by one. The effect of a run carries a `keyspace.Run` of the argvs.
 BulkHandler = Callable[["Client", "list[Argv]"], "bytes | None"]
 
+# Looks at the rest of a batch, from its own command on: executes the beginning of it as one, appends the
+# replies to the output, and returns the number of commands and those among them that succeeded. None
+# declines, with nothing done.
+AheadHandler = Callable[["Client", "list[Argv]"], "tuple[int, list[Spec]] | None"]
+
 # Refuses a command by raising, or parks its client; sees every command before its handler.
 Gate = Callable[["Client", Argv, "Spec"], None]
 
-# handler, fewest and most words that it takes, what it was declared as, its bulk form where that
-# may be used
-Entry = tuple[Handler, int, int, "Spec", "BulkHandler | None"]
+# handler, fewest and most words that it takes, what it was declared as, how it looks ahead where it may
+Entry = tuple[Handler, int, int, "Spec", "AheadHandler | None"]
 Table = dict[bytes, Entry]
 
 ANY_ARITY = 1 << 40
@@ -102,14 +106,15 @@ class Spec:
     """One declared command, and what was counted of it."""
 
     __slots__ = (
-        "acl", "arity", "bulk", "calls", "complexity", "failed_calls", "flags", "group", "handler", "keys",
+        "acl", "ahead", "arity", "bulk", "calls", "complexity", "failed_calls", "flags", "group", "handler",
+        "keys",
         "name", "queueable", "rejected_calls", "since", "subcommands", "summary", "syntax", "tips", "usec",
     )  # fmt: skip
 
     def __init__(
         self, name: str, handler: Handler | None, arity: int, flags: Flag, keys: tuple[Keys, ...],
         group: str, since: str, syntax: str, acl: str, tips: tuple[str, ...], complexity: str, summary: str,
-        bulk: BulkHandler | None,
+        bulk: BulkHandler | None, ahead: AheadHandler | None = None,
     ) -> None:  # fmt: skip
         self.name = name  # upper case; CLIENT|KILL for a subcommand
         self.handler = handler  # None for a container of subcommands
@@ -124,6 +129,7 @@ class Spec:
         self.complexity = complexity
         self.summary = summary
         self.bulk = bulk
+        self.ahead = ahead
         self.subcommands: dict[str, Spec] = {}  # by full name
         self.queueable = bool(name) and name not in RUN_AT_ONCE and Flag.NO_MULTI not in flags
         self.reset_statistics()

@@ -20,6 +20,7 @@ from respq.protocol import Argv
 from respq.protocol.resp import QUEUED
 from respq.state import (
     RUN_AT_ONCE,
+    AheadHandler,
     Client,
     Closing,
     Entry,
@@ -37,6 +38,7 @@ from respq.state import (
 Wrapper = Callable[[Spec, Handler], Handler]
 
 SINGLY_BELOW_US = 1000  # a slow log that wants shorter ones has every command timed by itself
+SHORTEST_RUN = 4  # commands
 MANY_WORDS = 64  # a FAST command with more is timed like one that is not
 QUICK = {"SET", "SETEX", "PSETEX", "GETSET", "LMOVE", "RPOPLPUSH"}  # O(1), though not FAST to Redis
 KEYSPACE = Flag.WRITE | Flag.READONLY | Flag.MAY_REPLICATE
@@ -125,7 +127,7 @@ class Tables:
         handler = self._wrapped(spec, wrappers)
         most = min(spec.most, MANY_WORDS) if fast else spec.most
         counted = NOT_COUNTED if queueing and spec.name not in RUN_AT_ONCE else spec
-        return handler, spec.fewest, most, counted, spec.bulk if handler is spec.handler else None
+        return handler, spec.fewest, most, counted, _ahead(spec) if handler is spec.handler else None
 
     def _timed_if_fast(self, spec: Spec, handler: Handler) -> Handler:
         """With a stopwatch; the others have one already."""
@@ -146,6 +148,35 @@ class Tables:
 def _is_quick(spec: Spec) -> bool:
     """Whether the share of a batch's time tells enough of this command."""
     return Flag.FAST in spec.flags or spec.name in QUICK
+
+
+def _ahead(spec: Spec) -> AheadHandler | None:
+    """How a batch is looked at as a whole from this command on: its own way, or as a run of it."""
+    if spec.bulk is None:
+        return spec.ahead
+    bulk = spec.bulk
+
+    def run_ahead(c: Client, commands: list[Argv]) -> tuple[int, list[Spec]] | None:
+        run = _leading_run(commands)
+        if not run or (replies := bulk(c, run)) is None:
+            return None
+        c.out.append(replies)
+        return len(run), [spec] * len(run)
+
+    return run_ahead
+
+
+def _leading_run(commands: list[Argv]) -> list[Argv]:
+    """The commands from the first on that have its name and number of words, if they make a run."""
+    name, words = commands[0][0], len(commands[0])
+    if len(commands) < SHORTEST_RUN or commands[SHORTEST_RUN - 1][0] != name:
+        return []
+    if [argv[0] for argv in commands].count(name) == len(commands) == [*map(len, commands)].count(words):
+        return commands
+    for length, argv in enumerate(commands):
+        if argv[0] != name or len(argv) != words:
+            return commands[:length] if length >= SHORTEST_RUN else []
+    return commands
 
 
 def _refuse_to_run(client: Client, argv: Argv) -> bytes:

@@ -87,9 +87,12 @@ def _rpush_run(c: Client, run: list[Argv]) -> bytes | None:
 def lpush(c: Client, argv: Argv) -> bytes:
     """Prepend elements to a list one by one, creating it first if needed."""
     db, name = c.db, argv[1]
-    length = db.find_or_create(name, ListValue).push_left(argv[2:])
+    items = db.values.get(name)
+    if items.__class__ is not ListValue or items.expires_ms:
+        items = db.find_or_create(name, ListValue)
+    length = items.push_left(argv[2:])
     c.effects.append((db, name, "lpush", argv))
-    return integer(length)
+    return b":%d\r\n" % length
 
 
 @command(
@@ -106,9 +109,12 @@ def lpush(c: Client, argv: Argv) -> bytes:
 def rpush(c: Client, argv: Argv) -> bytes:
     """Append elements to a list, creating it first if needed."""
     db, name = c.db, argv[1]
-    length = db.find_or_create(name, ListValue).push_right(argv[2:])
+    items = db.values.get(name)
+    if items.__class__ is not ListValue or items.expires_ms:
+        items = db.find_or_create(name, ListValue)
+    length = items.push_right(argv[2:])
     c.effects.append((db, name, "rpush", argv))
-    return integer(length)
+    return b":%d\r\n" % length
 
 
 @command(

@@ -40,39 +40,31 @@ from respq.state import Closing, Rejected, Spec
 ALWAYS = NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY
 
 
-def at_once(c: Client, commands: list[Argv], at: int) -> tuple[int, list[Spec]]:
-    """Execute the transaction that begins at `commands[at]`, if it can be done without queueing.
+def at_once(c: Client, commands: list[Argv]) -> tuple[int, list[Spec]] | None:
+    """Execute a transaction that stands in a batch as a whole, without queueing it: see `AheadHandler`.
 
-    Returns the index behind it and the commands that succeeded; the replies have been appended to the
-    output. No command declines, with nothing done: there is no EXEC, keys are watched, or a command would
-    be refused or does not wait for EXEC.
+    Declines if there is no EXEC, or if a command would be refused or does not wait for EXEC.
     """
-    if c.watched or c.queued is not None:
-        return at + 1, []
+    if c.queued is not None:
+        return None
     table = c.table
-    for end in range(at + 1, len(commands)):
-        argv = commands[end]
+    for end, argv in enumerate(commands):
         entry = table.get(argv[0])
         if entry is None or not entry[1] <= len(argv) <= entry[2]:
-            break
+            return None
         spec = entry[3]
-        if not spec.queueable:
+        if not spec.queueable and end:
             if spec.name != "EXEC":
-                break
-            done = [table[commands[at][0]][3]]
-            c.out.append(OK + QUEUED * (end - at - 1))
-            c.out.append(_run(c, commands[at:end], argv, done))
+                return None
+            done = [table[commands[0][0]][3]]
+            c.out.append(OK + QUEUED * (end - 1))
+            c.out.append(_run(c, commands[:end], argv, done))
             done.append(spec)
             return end + 1, done
-    return at + 1, []
-
-
-def _not_repeated(c: Client, run: list[Argv]) -> bytes | None:
-    """MULTI has no bulk form for itself; having one lets the engine see it: see `at_once`."""
     return None
 
 
-@command("MULTI", arity=1, flags=ALWAYS, group="transactions", since="1.2.0", bulk=_not_repeated)
+@command("MULTI", arity=1, flags=ALWAYS, group="transactions", since="1.2.0", ahead=at_once)
 def multi(c: Client, argv: Argv) -> bytes:
     """Begin a transaction: the commands that follow are queued."""
     if c.queued is not None:

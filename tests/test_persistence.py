@@ -203,7 +203,8 @@ RELATIVE = [
     ([("set", "key", "1")], ("incrbyfloat", "key", "0.5"), [("SET", "key", "1.5", "KEEPTTL")]),
     ([("rpush", "key", "1")], ("blpop", "key", "0"), [("LPOP", "key")]),
     ([("rpush", "key", "1")], ("brpoplpush", "key", "to", "0"), [("RPOPLPUSH", "key", "to")]),
-    ([("rpush", "key", "1")], ("blmove", "key", "to", "LEFT", "RIGHT", "0"), [("LMOVE", "key", "to", "LEFT", "RIGHT")]),
+    ([("rpush", "key", "1")], ("blmove", "key", "to", "LEFT", "LEFT", "0"),
+     [("LMOVE", "key", "to", "LEFT", "LEFT")]),
     ([("rpush", "key", "1")], ("lmpop", "1", "key", "LEFT"), [("LPOP", "key", "1")]),
 ]  # fmt: skip
 
@@ -416,12 +417,13 @@ def test_a_refused_command_is_skipped_with_a_warning() -> None:
 
 def test_any_damage_is_either_refused_or_loads(kept: Kept, ann: Peer) -> None:
     for words in (
-        ["set", "key", "value"], ["rpush", "list", "a", "b"], ["multi"], ["incr", "n"], ["select", 3], ["incr", "n"],
-        ["exec"], ["set", "key", "v", "EX", 100], ["lpop", "list"], ["persist", "key"], ["linsert", "list", "before", "b", "c"],
+        ["set", "key", "value"], ["rpush", "list", "a", "b"], ["multi"], ["incr", "n"], ["select", 3],
+        ["incr", "n"], ["exec"], ["set", "key", "v", "EX", 100], ["lpop", "list"], ["persist", "key"],
     ):  # fmt: skip
         ann.send(*words)
     kept.written()
     whole = kept.disk.get(INCREMENT)
+    complaints: set[str] = set()
     for at in range(len(whole)):
         for byte in (0, 13, 10, ord("$"), ord("*"), ord("9"), 255):
             disk = kept.disk.after_kill()
@@ -429,7 +431,9 @@ def test_any_damage_is_either_refused_or_loads(kept: Kept, ann: Peer) -> None:
             try:
                 Kept(disk)
             except AofError as error:
-                assert str(error).startswith(f"{INCREMENT}: ")
+                complaints.add(str(error))
+    assert complaints
+    assert all(complaint.startswith(f"{INCREMENT}: ") for complaint in complaints)
 
 
 def test_keys_do_not_expire_while_the_log_is_loaded(kept: Kept, ann: Peer) -> None:
@@ -580,11 +584,17 @@ def test_a_sync_that_fails_is_the_end(policy: str) -> None:
     kept = Kept(appendfsync=policy)
     kept.disk.fail(0, errno.EIO, only="datasync", forever=True)
     kept.peer().send("SET", "a", 1)
-    with pytest.raises(SyncError, match=r"appendonly.aof.1.incr.aof: cannot sync: Input/output error"):
-        for _ in range(100):
+    aof = kept.server.aof
+    assert aof is not None
+
+    def work() -> None:
+        for _ in range(3):
             kept.persistence.flush(kept.clock.now_ms)
-            kept.server.aof.writer._syncer.wait()  # type: ignore[union-attr]  # it is on a thread
+            aof.writer._syncer.wait()  # under everysec it is on a thread
             kept.clock.advance(1_000)
+
+    with pytest.raises(SyncError, match=r"appendonly.aof.1.incr.aof: cannot sync: Input/output error"):
+        work()
 
 
 # -- CONFIG SET appendonly -------------------------------------------------------------------------

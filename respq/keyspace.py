@@ -182,10 +182,10 @@ class Database:
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         """At most `count` keys below `cursor`, and the next cursor. O(count).
 
-        0 starts an iteration and, in the answer, ends it. The cursor is an index that walks downward. A deletion moves the last key down into the gap,
-        so a key that was not returned yet can only move to a lower index, where the walk still has
-        to pass: every key that exists during the whole iteration is returned, at the price of some
-        being returned twice.
+        0 starts an iteration and, in the answer, ends it. The cursor is an index that walks downward. A
+        deletion moves the last key down into the gap, so a key that was not returned yet can only move to a
+        lower index, where the walk still has to pass: every key that exists during the whole iteration is
+        returned, at the price of some being returned twice.
         """
         end = len(self.keys) if cursor <= 0 else min(cursor, len(self.keys))
         start = max(0, end - count)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from copy import copy
 from enum import Flag as EnumFlag
 from enum import auto
 from random import Random
@@ -133,6 +134,13 @@ class Spec:
         self.subcommands: dict[str, Spec] = {}  # by full name
         self.queueable = bool(name) and name not in RUN_AT_ONCE and Flag.NO_MULTI not in flags
         self.reset_statistics()
+
+    def fresh(self) -> Spec:
+        """A copy for one server, which counts for itself."""
+        spec = copy(self)
+        spec.subcommands = {name: sub.fresh() for name, sub in self.subcommands.items()}
+        spec.reset_statistics()
+        return spec
 
     def reset_statistics(self) -> None:
         """Start counting anew."""
@@ -342,7 +350,9 @@ class Server:
         self.config = config
         self.clock = clock
         self.rng = rng
-        self.specs = specs
+        self.specs = {name: spec.fresh() for name, spec in specs.items() if "|" not in name}
+        for spec in list(self.specs.values()):
+            self.specs |= spec.subcommands
         self.effects: Effects = []  # of the commands since the last drain, in order
         self.databases = [Database(n, clock, self.effects) for n in range(config.databases)]
         self.clients: dict[int, Client] = {}

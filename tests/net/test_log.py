@@ -1,0 +1,208 @@
+"""The log and the replies: nothing leaves before the log has it."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from respq.clock import ManualClock
+from respq.effects.files import SyncError
+from tests.effects.disk import Disk
+from tests.net.wire import Net, encode
+
+Serve = Callable[..., Net]
+MISCONF = b"-MISCONF Errors writing to the AOF file: No space left on device\r\n"
+
+
+@pytest.fixture
+def disk() -> Disk:
+    return Disk()
+
+
+@pytest.fixture
+def kept(serve: Serve, disk: Disk) -> Net:
+    """A server on a disk in memory."""
+    return serve(clock=ManualClock(), files=disk, appendonly="yes", appendfsync="no")
+
+
+def fill_up(disk: Disk) -> None:
+    disk.fail(0, errno.ENOSPC, only="write", forever=True)
+
+
+def make_room(net: Net, disk: Disk) -> None:
+    disk.works()
+    net.pass_time(1_000)
+
+
+def test_the_output_of_a_tick_that_could_not_be_logged_waits_until_it_is(kept: Net, disk: Disk) -> None:
+    writer, reader, late = kept.connect(), kept.connect(), kept.connect()
+    assert reader.ask("SET", "key", "old") == b"+OK"
+    fill_up(disk)
+    writer.write(encode("SET", "key", "new") + encode("GET", "key"))
+    assert writer.silent()
+    assert late.ask("SET", "key", "newer") + b"\r\n" == MISCONF
+    assert late.ask("PING") + b"\r\n" == MISCONF
+    assert reader.ask("GET", "key") == b"$3"
+    reader.expect(b"new\r\n")
+    writer.send("PING")
+    assert writer.silent()  # its replies stay in order
+    kept.pass_time(1_000)
+    assert writer.silent()
+    make_room(kept, disk)
+    writer.expect(b"+OK\r\n$3\r\nnew\r\n" + MISCONF)
+    assert late.ask("SET", "key", "newest") == b"+OK"
+
+
+def test_quit_behind_a_held_reply_waits_as_well(kept: Net, disk: Disk) -> None:
+    wire = kept.connect()
+    fill_up(disk)
+    wire.write(encode("SET", "key", "value") + encode("QUIT"))
+    assert wire.silent()
+    kept.pass_time(1_000)
+    assert wire.silent()
+    make_room(kept, disk)
+    assert wire.rest() == b"+OK\r\n+OK\r\n"
+
+
+def test_a_held_reply_does_not_slip_out_behind_older_output(kept: Net, disk: Disk) -> None:
+    wire = kept.connect()
+    value = b"v" * 20_000_000
+    assert wire.ask("SET", "key", value) == b"+OK"
+    wire.send("GET", "key")
+    kept.turn(3)
+    (connection,) = kept.loop.connections.values()
+    assert connection.unsent
+    fill_up(disk)
+    wire.send("SET", "other", "unsafe")
+    kept.turn(3)
+    for _ in range(100):
+        wire.take()
+        kept.turn()
+    assert b"+OK" not in wire.received
+    make_room(kept, disk)
+    wire.expect(b"$20000000\r\n" + value + b"\r\n+OK\r\n")
+
+
+def test_who_leaves_while_its_reply_is_held_is_forgotten(kept: Net, disk: Disk) -> None:
+    wire, other = kept.connect(), kept.connect()
+    fill_up(disk)
+    wire.send("SET", "key", "value")
+    assert wire.silent()
+    wire.sock.close()
+    kept.until(lambda: len(kept.loop.connections) == 1)
+    make_room(kept, disk)
+    assert other.ask("GET", "key") == b"$5"
+
+
+def test_a_blocked_client_that_was_served_by_an_unsafe_push_waits(kept: Net, disk: Disk) -> None:
+    worker, boss = kept.connect(), kept.connect()
+    worker.send("BLPOP", "jobs", 0)
+    kept.until(lambda: kept.server.waiters)
+    fill_up(disk)
+    boss.send("RPUSH", "jobs", "one")
+    assert boss.silent()
+    assert worker.silent()
+    make_room(kept, disk)
+    boss.expect(b":1\r\n")
+    worker.expect(b"*2\r\n$4\r\njobs\r\n$3\r\none\r\n")
+
+
+def test_blocked_clients_go_on_waiting_while_the_disk_is_full(kept: Net, disk: Disk) -> None:
+    worker, boss = kept.connect(), kept.connect()
+    worker.send("BLPOP", "jobs", 1)
+    kept.until(lambda: kept.server.waiters)
+    fill_up(disk)
+    boss.send("SET", "key", "value")
+    assert boss.silent()
+    kept.pass_time(1_100)
+    worker.expect(b"*-1\r\n")
+    make_room(kept, disk)
+    boss.expect(b"+OK\r\n")
+
+
+def test_info_tells_that_the_log_cannot_be_written(kept: Net, disk: Disk) -> None:
+    wire, other = kept.connect(), kept.connect()
+    fill_up(disk)
+    wire.send("SET", "key", "value")
+    assert wire.silent()
+
+    def status() -> bytes:
+        other.received.clear()
+        other.write(encode("INFO", "persistence") + encode("ECHO", "end"))
+        kept.until(lambda: other.take() or other.received.endswith(b"$3\r\nend\r\n"))  # type: ignore[func-returns-value]
+        return bytes(other.received)
+
+    assert b"aof_last_write_status:err" in status()
+    make_room(kept, disk)
+    assert b"aof_last_write_status:ok" in status()
+
+
+def test_a_sync_that_fails_stops_the_loop_before_anything_is_acknowledged(serve: Serve, disk: Disk) -> None:
+    net = serve(files=disk, appendonly="yes", appendfsync="always")
+    wire = net.connect()
+    assert wire.ask("SET", "key", "value") == b"+OK"
+    disk.fail(0, errno.EIO, only="datasync", forever=True)
+    wire.sock.send(encode("SET", "key", "other"))
+    with pytest.raises(SyncError, match="cannot sync: Input/output error"):
+        net.turn(5)
+    wire.take()
+    assert not wire.received
+    disk.works()
+    net.server.aof.writer._failure = None  # type: ignore[union-attr]  # so that the fixture can close it
+    net.server.aof.writer._buffer.clear()  # type: ignore[union-attr]
+
+
+class SlowDisk(Disk):
+    """A disk whose sync ends when told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_sync = threading.Event()
+        self.may_sync.set()
+
+    def datasync(self, fd: int) -> None:
+        assert self.may_sync.wait(20)
+        super().datasync(fd)
+
+
+def test_while_a_sync_is_slow_replies_to_writes_wait_and_reads_that_saw_nothing_new_too(serve: Serve) -> None:
+    disk = SlowDisk()
+    net = serve(clock=ManualClock(), files=disk, appendonly="yes", appendfsync="everysec")
+    wire = net.connect()
+    disk.may_sync.clear()
+    assert wire.ask("SET", "key", "1") == b"+OK"  # begins a sync
+    net.until(lambda: net.server.aof is not None and net.server.aof.writer.syncing)
+    wire.send("SET", "key", "2")
+    assert wire.silent()
+    disk.may_sync.set()
+    wire.expect(b"+OK\r\n")
+
+
+def test_a_write_that_was_put_off_for_two_seconds_is_done_regardless(serve: Serve) -> None:
+    disk = SlowDisk()
+    net = serve(clock=ManualClock(), files=disk, appendonly="yes", appendfsync="everysec")
+    wire = net.connect()
+    disk.may_sync.clear()
+    assert wire.ask("SET", "key", "1") == b"+OK"
+    wire.send("SET", "key", "2")
+    assert wire.silent()
+    net.pass_time(1_900)
+    assert wire.silent()
+    net.pass_time(200)
+    wire.expect(b"+OK\r\n")
+    disk.may_sync.set()
+
+
+def test_waitaof_is_answered_when_the_log_is_synced(serve: Serve) -> None:
+    disk = SlowDisk()
+    net = serve(clock=ManualClock(), files=disk, appendonly="yes", appendfsync="everysec")
+    wire = net.connect()
+    disk.may_sync.clear()
+    wire.write(encode("SET", "key", "1") + encode("WAITAOF", 1, 0, 0) + encode("PING"))
+    wire.expect(b"+OK\r\n")
+    assert wire.silent()
+    disk.may_sync.set()
+    wire.expect(b"*2\r\n:1\r\n:0\r\n+PONG\r\n")

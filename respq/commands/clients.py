@@ -25,6 +25,11 @@ PRIVILEGED = ADMIN | ORDINARY
 EVERY_NODE = ("request_policy:all_nodes", "response_policy:all_succeeded")
 CLIENT_TYPES = (b"normal", b"slave", b"replica", b"pubsub", b"master")
 
+KILL_FILTER = (
+    "[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | "
+    "[ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] | [MAXAGE maxage]"
+)
+
 Test = Callable[[Client], bool]
 
 container("CLIENT", group="connection", since="2.4.0", summary="Commands about client connections")
@@ -215,10 +220,7 @@ def _flags(client: Client) -> str:
 
 
 @command("CLIENT|KILL", arity=-3, flags=PRIVILEGED, group="connection", since="2.4.0",
-         syntax="<ip:port | <[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | "
-                "[USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] | [MAXAGE maxage] "
-                "[[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | [USER username] | "
-                "[ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] | [MAXAGE maxage] ...]>>",
+         syntax=f"<ip:port | <{KILL_FILTER}> [<{KILL_FILTER}> ...]>",
          complexity="O(N) for N connections")  # fmt: skip
 def client_kill(c: Client, argv: Argv) -> bytes:
     """Close connections: the one with an address, or all that every filter fits."""

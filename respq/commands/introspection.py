@@ -1,12 +1,14 @@
 """COMMAND: the commands themselves, generated from their declarations.
 
 COMMAND INFO equals what redis-server 8.2.3 answers for the same command; a test compares them all.
-COMMAND DOCS has summaries of our own.
+COMMAND DOCS has summaries of our own; the arguments come from the notation in the declaration, so
+groups have no names of their own there and nothing is said of versions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import count
 
 from respq.command import LOADING, STALE, Argv, Client, command
 from respq.commands.help import help_reply
@@ -14,9 +16,17 @@ from respq.describe import NoKeysError, categories, flag_words, key_indexes, key
 from respq.errors import CommandError, syntax_error
 from respq.glob import matcher
 from respq.protocol.resp import Encoder, array, bulk, bulks, integer, simple
-from respq.state import Keys, Server, Spec
+from respq.state import Flag, Keys, Server, Spec
+from respq.syntax import Argument, parse
 
 ANYTIME = LOADING | STALE
+# What an argument of a certain name is; any other is a string.
+KEY_NAMES = {"destination", "key", "newkey", "source"}
+INTEGER_NAMES = {
+    "client-id", "count", "cursor", "db", "decrement", "destination-db", "end", "increment", "index",
+    "index1", "index2", "len", "maxage", "milliseconds", "num-matches", "numkeys", "numlocal",
+    "numreplicas", "offset", "protover", "rank", "seconds", "start", "stop", "timeout", "version",
+}  # fmt: skip
 UNORDERED = ("nondeterministic_output_order",)
 
 
@@ -201,7 +211,53 @@ def _docs(enc: Encoder, spec: Spec) -> bytes:
     if spec.complexity:
         fields.append(("complexity", spec.complexity))
     pairs = [(bulk(name.encode()), bulk(text.encode())) for name, text in fields]
+    if spec.syntax:
+        pairs.append((bulk(b"arguments"), _arguments(enc, spec, parse(spec.syntax), count())))
     if spec.subcommands:
         subcommands = [(_name(sub), _docs(enc, sub)) for sub in spec.subcommands.values()]
         pairs.append((bulk(b"subcommands"), enc.map(subcommands)))
     return enc.map(pairs)
+
+
+def _arguments(enc: Encoder, spec: Spec, arguments: list[Argument], key_specs: Iterator[int]) -> bytes:
+    """The arguments of a command; `key_specs` numbers the keys among them."""
+    return array([enc.map(_argument(enc, spec, argument, key_specs)) for argument in arguments])
+
+
+def _argument(
+    enc: Encoder, spec: Spec, argument: Argument, key_specs: Iterator[int]
+) -> list[tuple[bytes, bytes]]:
+    """One argument or group as COMMAND DOCS describes it."""
+    kind = _type(spec, argument)
+    name = argument.name or argument.token.lower() or kind
+    parts = argument.alternatives or argument.parts
+    fields = [("name", name), ("type", kind)]
+    if not parts:
+        fields.append(("display_text", name))
+    pairs = [(bulk(field.encode()), bulk(text.encode())) for field, text in fields]
+    if kind == "key":
+        pairs.append((bulk(b"key_spec_index"), integer(next(key_specs))))
+    if argument.token:
+        pairs.append((bulk(b"token"), bulk(argument.token.encode())))
+    flags = [flag for flag in ("optional", "multiple", "multiple_token") if getattr(argument, flag)]
+    if flags:
+        pairs.append((bulk(b"flags"), _simples(enc, flags)))
+    if parts:
+        pairs.append((bulk(b"arguments"), _arguments(enc, spec, parts, key_specs)))
+    return pairs
+
+
+def _type(spec: Spec, argument: Argument) -> str:
+    """What an argument is, in the words of COMMAND DOCS."""
+    name = argument.name
+    if not name:
+        return "oneof" if argument.alternatives else "block" if argument.parts else "pure-token"
+    if name in KEY_NAMES:
+        return "key"
+    if name == "pattern":
+        return name
+    if name.startswith("unix-time"):
+        return "unix-time"
+    if (name == "timeout" and Flag.WRITE in spec.flags) or (name, spec.name) == ("increment", "INCRBYFLOAT"):
+        return "double"
+    return "integer" if name in INTEGER_NAMES else "string"

@@ -138,6 +138,16 @@ def test_every_command_is_documented(name: str, alice: Peer) -> None:
     assert docs["group"]
 
 
+def test_docs_describe_the_arguments(alice: Peer) -> None:
+    (_, docs) = decoded(alice.send("COMMAND", "DOCS", "getex"))
+    key, expiration = docs[docs.index("arguments") + 1]
+    assert key == ["name", "key", "type", "key", "display_text", "key", "key_spec_index", 0]
+    assert expiration[:6] == ["name", "oneof", "type", "oneof", "flags", ["optional"]]
+    seconds, *_, persist = expiration[7]
+    assert seconds == ["name", "seconds", "type", "integer", "display_text", "seconds", "token", "EX"]
+    assert persist == ["name", "persist", "type", "pure-token", "display_text", "persist", "token", "PERSIST"]
+
+
 def test_docs_are_a_map_of_maps(alice: Peer) -> None:
     alice.send("HELLO", 3)
     docs = decoded(alice.send("COMMAND", "DOCS", "slowlog", "nosuch"))

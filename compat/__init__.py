@@ -1,1 +1,1 @@
-"""What runs against somebody else's software: real clients, frameworks, and the peers respq is compared with."""
+"""What runs against somebody else's software: clients, frameworks, and peers to be compared with."""

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from compat.oracle.rig import families, restore_bytes, run_family, runner_for, summary, trees_of, write_report
+from compat.oracle.rig import comparing, families, restore_bytes, run_family, summary, trees_of, write_report
 from compat.oracle.targets import ProcessTarget
 from compat.servers import start_redis, start_respq
 
@@ -42,10 +42,12 @@ def main() -> int:
                 subject = EngineTarget(place, restore)
             else:
                 start = start_redis if options.subject == "reference" else start_respq
-                subject = ProcessTarget(start(place, **SETTINGS), restore)  # type: ignore[assignment]
+                server = start(place, **SETTINGS)
+                stack.callback(server.stop)
+                subject = ProcessTarget(server, restore)  # type: ignore[assignment]
             stack.callback(subject.close)
             start_s = time.monotonic()
-            runner = runner_for(family, trees, reference, subject)
+            runner = stack.enter_context(comparing(family, trees, reference, subject))
             failures = run_family(runner, options.seed, options.sequences)
             each_ms = (time.monotonic() - start_s) / options.sequences * 1000
             print(f"== {family.name}: {each_ms:.1f} ms a sequence")

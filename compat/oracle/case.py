@@ -19,6 +19,7 @@ PIPELINED, SINGLE, SPLIT, SPREAD = "pipelined", "one by one", "split", "spread"
 
 ID_MARK = b"{id"  # b"{id0}" in an argument stands for the client id that client 0 was given
 TURN_BYTES = 12_000  # per client; redis-server reads 16 KiB at a time and then serves the next client
+AGAIN = 0.4  # how often the next command comes from the same client for sure
 BRIEF = b"0.001"  # the timeout (s) of blocking commands; in a spread delivery they wait for ever
 BRIEF_MS = b"1"
 FOR_EVER = b"0"
@@ -97,11 +98,14 @@ def spread(commands: Sequence[Argv], rng: random.Random, clients: int) -> list[S
     Blocking commands wait for ever; the runner unblocks whoever waits at the end.
     """
     steps: list[Step] = []
-    turn, sent = 0, [0] * clients
+    turn, client, large, sent = 0, 0, False, [0] * clients
     for argv in commands:
-        client, size = int(rng.random() * clients), len(render(argv))
-        if sent[client] + size > TURN_BYTES or rng.random() < 0.1:
+        if rng.random() > AGAIN:
+            client = int(rng.random() * clients)
+        size = len(render(argv))
+        if sent[client] + size > TURN_BYTES or large or rng.random() < 0.1:
             turn, sent = turn + 1, [0] * clients
+        large = size > TURN_BYTES  # has a turn of its own
         sent[client] += size
         steps.append(Step(turn, client, _patient(argv)))
     return steps

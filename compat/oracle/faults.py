@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
+from compat.oracle.case import SPREAD
 from respq.command import SPECS, Argv, Client
 from respq.effects.aof import AppendOnlyFile
 from respq.engine import Engine
@@ -30,16 +31,19 @@ class Fault(NamedTuple):
     family: str
     install: Callable[[Patch], None]
     budget: int = 150  # sequences
+    delivery: str | None = None  # if only one kind of delivery can show it
 
 
 FAULTS: dict[str, Fault] = {}
 
 
-def fault(name: str, family: str, budget: int = 150) -> Callable[[Callable[[Patch], None]], None]:
+def fault(
+    name: str, family: str, budget: int = 150, delivery: str | None = None
+) -> Callable[[Callable[[Patch], None]], None]:
     """Register a function that plants a fault."""
 
     def register(install: Callable[[Patch], None]) -> None:
-        FAULTS[name] = Fault(family, install, budget)
+        FAULTS[name] = Fault(family, install, budget, delivery)
 
     return register
 
@@ -231,7 +235,7 @@ def _(patch: Patch) -> None:
 # -- wrong order of service --------------------------------------------------------------------------
 
 
-@fault("the client that came last is served first", "list", 400)
+@fault("the client that came last is served first", "list", 800, SPREAD)
 def _(patch: Patch) -> None:
     wait = Server.wait
 
@@ -244,17 +248,17 @@ def _(patch: Patch) -> None:
     patch.setattr(Server, "wait", first)
 
 
-@fault("BLPOP looks at its keys from the last to the first", "list", 400)
+@fault("BLPOP looks at its keys from the last to the first", "list")
 def _(patch: Patch) -> None:
     understands(patch, "BLPOP", lambda a: [a[0], *a[-2:0:-1], a[-1]])
 
 
-@fault("RENAME does not wake who waits for the new name", "list", 600)
+@fault("RENAME does not wake who waits for the new name", "list", 800, SPREAD)
 def _(patch: Patch) -> None:
     effects(patch, "RENAME", unnoticed)
 
 
-@fault("waiters are served while a transaction still runs", "list", 600)
+@fault("waiters are served while a transaction still runs", "list", 800, SPREAD)
 def _(patch: Patch) -> None:
     def drained(c: Client, _argv: Argv, reply: bytes) -> bytes:
         c.server.drain()
@@ -263,7 +267,7 @@ def _(patch: Patch) -> None:
     replies(patch, "RPUSH", drained)
 
 
-@fault("commands behind a blocked one are lost when it is served", "list", 400)
+@fault("commands behind a blocked one are lost when it is served", "list", 800, SPREAD)
 def _(patch: Patch) -> None:
     resume = Server.resume
 
@@ -274,7 +278,7 @@ def _(patch: Patch) -> None:
     patch.setattr(Server, "resume", forget)
 
 
-@fault("CLIENT UNBLOCK ERROR ends a wait like a timeout", "list", 600)
+@fault("CLIENT UNBLOCK ERROR ends a wait like a timeout", "list", 800, SPREAD)
 def _(patch: Patch) -> None:
     understands(patch, "CLIENT|UNBLOCK", lambda a: a[:3])
 
@@ -332,7 +336,7 @@ def _(patch: Patch) -> None:
     patch.setattr(Reader, "verbatim", property(lambda _self: True, lambda _self, _value: None))
 
 
-@fault("LSET does not break the transaction of who watches the list", "transactions", 600)
+@fault("LSET does not break the transaction of who watches the list", "transactions", 800)
 def _(patch: Patch) -> None:
     effects(patch, "LSET", unnoticed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,11 +32,17 @@ def trees_of(reference: Server) -> Trees:
     try:
         return read_trees(target.ask(b"COMMAND", b"DOCS"))
     finally:
-        target.control.close()
+        target.close()
 
 
-def runner_for(family: Family, trees: Trees, reference: Server, subject: Target) -> Runner:
-    return Runner(family, trees, ProcessTarget(reference, restore_bytes(family)), subject)
+@contextlib.contextmanager
+def comparing(family: Family, trees: Trees, reference: Server, subject: Target) -> Iterator[Runner]:
+    """A runner of one family, connected to the reference."""
+    target = ProcessTarget(reference, restore_bytes(family))
+    try:
+        yield Runner(family, trees, target, subject)
+    finally:
+        target.close()
 
 
 def run_family(runner: Runner, seed: int, sequences: int) -> list[Failure]:

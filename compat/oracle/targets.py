@@ -126,6 +126,7 @@ class ProcessTarget:
 
     def _reset(self) -> None:
         if self.control.closed:
+            self.control.close()
             self.control = Peer(self.server.connect())
         self._until_pong(self.restore)
 
@@ -196,5 +197,5 @@ class ProcessTarget:
         return self._until_pong(dump + PING)
 
     def close(self) -> None:
+        """Leave the server, which somebody else started."""
         self.control.close()
-        self.server.stop()

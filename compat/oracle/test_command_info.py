@@ -25,7 +25,7 @@ def targets(reference: Server, respq_server: Server) -> Iterator[tuple[ProcessTa
     pair = ProcessTarget(reference), ProcessTarget(respq_server)
     yield pair
     for target in pair:
-        target.control.close()
+        target.close()
 
 
 @pytest.mark.parametrize("name", TOP_LEVEL)

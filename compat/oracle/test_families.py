@@ -9,6 +9,7 @@ FULL_RUN sequences on. A failure names its seed: `python -m compat.oracle` runs 
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 from compat.oracle.engine_target import EngineTarget
 from compat.oracle.grammar import FAMILIES
 from compat.oracle.grammar.family import Family
-from compat.oracle.rig import Trees, restore_bytes, run_family, runner_for, summary, trees_of, write_report
+from compat.oracle.rig import Trees, comparing, restore_bytes, run_family, summary, trees_of, write_report
 from compat.oracle.targets import ProcessTarget
 from compat.servers import Server
 
@@ -49,8 +50,8 @@ def engine(tmp_path: Path, family: Family) -> Iterator[EngineTarget]:
 def test_the_engine_does_what_redis_does(
     family: Family, trees: Trees, reference: Server, engine: EngineTarget
 ) -> None:
-    runner = runner_for(family, trees, reference, engine)
-    failures = run_family(runner, SEED, SEQUENCES)
+    with comparing(family, trees, reference, engine) as runner:
+        failures = run_family(runner, SEED, SEQUENCES)
     write_report(runner.coverage)
     assert not failures, summary(failures)
     assert runner.unrepeated <= max(1, SEQUENCES * UNREPEATED)
@@ -66,6 +67,6 @@ def test_the_server_does_what_redis_does(
     family: Family, trees: Trees, reference: Server, respq_server: Server
 ) -> None:
     subject = ProcessTarget(respq_server, restore_bytes(family))
-    runner = runner_for(family, trees, reference, subject)
-    failures = run_family(runner, SEED, max(1, SEQUENCES // PROCESS_SHARE))
+    with contextlib.closing(subject), comparing(family, trees, reference, subject) as runner:
+        failures = run_family(runner, SEED, max(1, SEQUENCES // PROCESS_SHARE))
     assert not failures, summary(failures)

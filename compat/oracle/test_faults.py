@@ -9,7 +9,7 @@ import pytest
 from compat.oracle.engine_target import EngineTarget
 from compat.oracle.faults import FAULTS
 from compat.oracle.grammar import FAMILIES
-from compat.oracle.rig import Trees, restore_bytes, runner_for, trees_of
+from compat.oracle.rig import Trees, comparing, restore_bytes, trees_of
 from compat.servers import Server
 
 
@@ -32,8 +32,8 @@ def test_the_oracle_finds(
     planted.install(monkeypatch)
     engine = EngineTarget(tmp_path, restore_bytes(family))
     try:
-        runner = runner_for(family, trees, reference, engine)
-        found = next((seed for seed in range(planted.budget) if runner.differs(seed)), None)
+        with comparing(family, trees, reference, engine) as runner:
+            found = any(runner.differs(seed, planted.delivery) for seed in range(planted.budget))
     finally:
         engine.close()
-    assert found is not None, f"not found in {planted.budget} sequences of the family {planted.family}"
+    assert found, f"not found in {planted.budget} sequences of the family {planted.family}"

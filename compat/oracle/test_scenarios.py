@@ -28,7 +28,7 @@ RESTORE = render([b"CONFIG", b"SET", b"requirepass", b""])
 def redis(reference: Server) -> Iterator[ProcessTarget]:
     target = ProcessTarget(reference, RESTORE)
     yield target
-    target.control.close()
+    target.close()
 
 
 @pytest.fixture(scope="module", params=["engine", "server"])
@@ -42,7 +42,7 @@ def respq(
     else:
         process = ProcessTarget(respq_server, RESTORE)
         yield process
-        process.control.close()
+        process.close()
 
 
 @pytest.mark.parametrize("resp", [2, 3])

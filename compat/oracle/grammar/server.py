@@ -86,7 +86,6 @@ SERVER = Family(
                 [b"CONFIG", b"SET", b"timeout", b"1", b"timeout", b"2"],
                 [b"CONFIG", b"SET", b"timeout", b"100", b"maxclients", b"x"],
                 [b"CONFIG", b"SET", b"timeout", b"100", b"slowlog-max-len"],
-                [b"CONFIG", b"SET", b"list-max-listpack-size", b"4"],
                 [b"CONFIG", b"SET", b"proto-max-bulk-len", b"2mb"],
                 [b"CONFIG", b"SET", b"appendfsync", b"sometimes"],
             ],
@@ -169,7 +168,7 @@ SERVER = Family(
     },
     restore=[
         [b"CONFIG", b"SET", b"timeout", b"0", b"slowlog-max-len", b"128"],
-        [b"CONFIG", b"SET", b"list-max-listpack-size", b"-2", b"proto-max-bulk-len", b"512mb"],
-        [b"CONFIG", b"SET", b"slowlog-log-slower-than", b"-1"],
+        [b"CONFIG", b"SET", b"proto-max-bulk-len", b"512mb", b"slowlog-log-slower-than", b"-1"],
+        [b"SLOWLOG", b"RESET"],
     ],
 )

@@ -14,7 +14,6 @@ TRANSACTIONS = Family(
         "EXEC": Rule(
             4,
             errors=(
-                ARITY,
                 "ERR EXEC without MULTI",
                 "EXECABORT Transaction discarded because of previous errors",
                 "EXECABORT Transaction discarded because of: wrong number of arguments",

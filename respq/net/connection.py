@@ -48,6 +48,15 @@ class Connection:
         self.held = False  # the log could not be written: nothing leaves until it is
         self.soft_since_ms = 0  # since when the soft output limit has been exceeded; 0: it is not
 
+    def hung_up(self) -> bool:
+        """Whether the peer has closed and left nothing to read."""
+        try:
+            return not self.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
     def address(self) -> str:
         """The peer as CLIENT LIST shows it."""
         return self._shown(self.peer)

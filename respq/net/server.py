@@ -144,8 +144,8 @@ class Loop:
         start_ns = stopwatch_ns()
         connections = self.connections
         receive = self.engine.receive
-        if self.server.waiters:
-            events = self._parked_first(events)
+        if self.server.waiters and len(events) > 1:
+            self._drop_hung_up(events)
         for fd, mask in events:
             connection = connections.get(fd)
             if connection is None:
@@ -166,15 +166,15 @@ class Loop:
                     self._drop(connection)
         self._finish(start_ns)
 
-    def _parked_first(self, events: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Hear first from those that wait: who has hung up must not be served what another pushes now."""
-        connections = self.connections
+    def _drop_hung_up(self, events: list[tuple[int, int]]) -> None:
+        """Who waits and has hung up must not be served what another pushes in this tick.
 
-        def is_not_parked(event: tuple[int, int]) -> bool:
-            connection = connections.get(event[0])
-            return connection is None or connection.client.parked is None
-
-        return sorted(events, key=is_not_parked) if len(events) > 1 else events
+        Only looked for: what a client sends while it waits keeps its place among the others of the tick.
+        """
+        for fd, _ in events:
+            connection = self.connections.get(fd)
+            if connection is not None and connection.client.parked is not None and connection.hung_up():
+                self._drop(connection)
 
     def _serve_other(self, fd: int) -> None:
         """A listener or a signal is ready, or a connection that was closed earlier in this tick."""

@@ -1,0 +1,446 @@
+"""What was acknowledged is there after a restart, whatever ended the server; real processes, real files."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import resource
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.exceptions import BusyLoadingError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as NoConnection
+
+from tests.process.servers import PATIENCE_S, ROOT, Run, Server, Start, until
+
+WRITERS = 4
+
+
+def directory_of(tmp_path: Path) -> Path:
+    return tmp_path / "respq-data" / "appendonlydir"
+
+
+def increment(tmp_path: Path) -> Path:
+    """The file that is being written."""
+    return max(directory_of(tmp_path).glob("*.incr.aof"), key=lambda path: int(path.name.split(".")[2]))
+
+
+# -- kill -9 ---------------------------------------------------------------------------------------
+
+
+class Writer(threading.Thread):
+    """Pushes numbers in order and in transactions, until the server is gone; knows what was acknowledged."""
+
+    def __init__(self, port: int, name: str, first: int, pipeline: int) -> None:
+        super().__init__(name=name)
+        self.port = port
+        self.pipeline = pipeline
+        self.acknowledged = first  # numbers below are known to be kept
+        self.sent = first  # numbers below may be kept
+        self.failure: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            with Redis(port=self.port, retry=None, socket_timeout=PATIENCE_S) as client:
+                while True:
+                    self.push(client)
+        except (NoConnection, OSError):
+            pass  # killed
+        except BaseException as error:  # noqa: BLE001  # told to the test
+            self.failure = error
+
+    def push(self, client: Redis) -> None:
+        numbers = range(self.sent, self.sent + self.pipeline)
+        with client.pipeline(transaction=self.sent % 3 == 0) as pipe:
+            for number in numbers:
+                pipe.rpush(self.name, number)
+                pipe.incr(f"{self.name}:count")
+            self.sent += self.pipeline
+            pipe.execute()
+        self.acknowledged = self.sent
+
+
+def acknowledged(writers: list[Writer]) -> int:
+    return sum(writer.acknowledged for writer in writers)
+
+
+def kept(client: Redis, writer: Writer) -> int:
+    """Check what is left of a writer's work; return how many numbers there are."""
+    numbers = [int(number) for number in client.lrange(writer.name, 0, -1)]
+    assert numbers == list(range(len(numbers))), "out of order, or with gaps"
+    assert writer.acknowledged <= len(numbers) <= writer.sent
+    count = int(client.get(f"{writer.name}:count") or 0)
+    assert count in {len(numbers), len(numbers) - 1}
+    if (writer.sent - writer.pipeline) % 3 == 0:  # the last was a transaction: done whole or not at all
+        assert len(numbers) in {writer.sent, writer.sent - writer.pipeline}
+        assert count == len(numbers)
+    return len(numbers)
+
+
+@pytest.mark.parametrize("policy", ["always", "everysec"])
+@pytest.mark.timeout(180)
+def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged(start: Start, policy: str) -> None:
+    rng = random.Random(policy)
+    first = [0] * WRITERS
+    for round_number in range(6):
+        server = start("--appendfsync", policy, "--auto-aof-rewrite-percentage", "0")
+        writers = [
+            Writer(server.port, f"writer{n}", first[n], pipeline=(1, 3, 16, 50)[n]) for n in range(WRITERS)
+        ]
+        for n, writer in enumerate(writers):  # the keys of before are still there
+            assert server.client.llen(writer.name) == first[n]
+            writer.start()
+        enough = sum(first) + rng.randrange(100, 3000)
+        until(lambda: acknowledged(writers) > enough, "writes")  # noqa: B023  # called within this round
+        if round_number % 2:
+            server.client.bgrewriteaof()
+            time.sleep(rng.random() * 0.1)  # a moment of the rewrite, or just behind it
+        assert server.stop(signal.SIGKILL) == -signal.SIGKILL
+        for writer in writers:
+            writer.join(PATIENCE_S)
+            assert writer.failure is None
+        again = start()
+        first = [kept(again.client, writer) for writer in writers]
+        for n, writer in enumerate(writers):  # without a transaction the count may be one short
+            again.client.set(f"{writer.name}:count", first[n])
+        again.stop(signal.SIGKILL)
+
+
+def test_a_rewrite_under_way_does_not_outlive_the_server_nor_hold_anything_of_it(start: Start) -> None:
+    server = start()
+    with server.client.pipeline(transaction=False) as pipe:
+        for number in range(3000):
+            pipe.set(f"key{number}", "x" * 2000)
+        pipe.execute()
+    server.client.bgrewriteaof()
+    server.stop(signal.SIGKILL)
+    again = start("--unixsocket", "again")
+    assert again.client.dbsize() == 3000
+
+
+def test_a_rewrite_does_not_keep_the_connections_of_clients(start: Start) -> None:
+    server = start()
+    server.client.set("key", "x" * 50_000_000)
+    with socket.create_connection(("127.0.0.1", server.port)) as other:
+        other.sendall(b"BGREWRITEAOF\r\nPING\r\n")
+        until(lambda: server.client.info("persistence")["aof_rewrites"] or in_progress(server), "a rewrite")
+        other.sendall(b"QUIT\r\n")
+        other.settimeout(PATIENCE_S)
+        data = b""
+        while piece := other.recv(1000):
+            data += piece
+    assert data.endswith(b"+OK\r\n")
+
+
+def in_progress(server: Server) -> bool:
+    return bool(server.client.info("persistence")["aof_rewrite_in_progress"])
+
+
+def test_sigterm_during_traffic_keeps_all_that_was_acknowledged(start: Start) -> None:
+    server = start()
+    writers = [Writer(server.port, f"writer{n}", 0, pipeline=10) for n in range(WRITERS)]
+    for writer in writers:
+        writer.start()
+    until(lambda: all(writer.acknowledged > 100 for writer in writers), "writes")
+    assert server.stop(signal.SIGTERM) == 0
+    again = start()
+    for writer in writers:
+        writer.join(PATIENCE_S)
+        assert writer.failure is None
+        kept(again.client, writer)
+
+
+# -- a full disk -----------------------------------------------------------------------------------
+
+
+class SmallDisk:
+    """A file system of a MiB, under the server's feet. Raises OSError if this process may not mount one."""
+
+    reason = "No space left on device"
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
+        if not shutil.which("mount") or subprocess.run(command, capture_output=True, check=False).returncode:
+            raise OSError("cannot mount")
+
+    def fill(self, server: Server) -> None:
+        with (self.place / "ballast").open("wb", buffering=0) as ballast, contextlib.suppress(OSError):
+            while True:
+                ballast.write(b"x" * 4096)
+
+    def make_room(self, server: Server) -> None:
+        (self.place / "ballast").unlink()
+
+    def close(self) -> None:
+        subprocess.run(["umount", "-l", str(self.place)], check=True)
+
+
+class FileLimit:
+    """The same by a limit to the length of files, which needs no privilege."""
+
+    reason = "File too large"
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def fill(self, server: Server) -> None:
+        size = increment(self.place).stat().st_size + 1000
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    def make_room(self, server: Server) -> None:
+        unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, unlimited)
+
+    def close(self) -> None:
+        pass
+
+
+Space = SmallDisk | FileLimit
+
+
+@pytest.fixture(params=[SmallDisk, FileLimit])
+def space(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Space]:
+    try:
+        space: Space = request.param(tmp_path)
+    except OSError:
+        space = FileLimit(tmp_path)
+    yield space
+    space.close()
+
+
+@pytest.fixture
+def crowded(space: Space, tmp_path: Path) -> Iterator[Server]:
+    """A server that will find no room for its log."""
+    server = Server(tmp_path)
+    yield server
+    server.stop(signal.SIGKILL)
+
+
+def push_until_silent(connection: socket.socket) -> int:
+    """Push numbers until no reply comes; return how many were sent. All but the last were acknowledged."""
+    connection.settimeout(1)
+    for number in range(10_000):
+        connection.sendall(b"*3\r\n$5\r\nRPUSH\r\n$7\r\nnumbers\r\n$400\r\n%0400d\r\n" % number)
+        try:
+            assert connection.recv(100) == b":%d\r\n" % (number + 1)
+        except TimeoutError:
+            return number + 1
+    raise AssertionError("the disk is not full")
+
+
+def test_a_full_disk_holds_what_cannot_be_kept_and_goes_on_when_there_is_room(
+    crowded: Server, space: Space, tmp_path: Path
+) -> None:
+    client = crowded.client
+    space.fill(crowded)
+    with socket.create_connection(("127.0.0.1", crowded.port)) as writer:
+        sent = push_until_silent(writer)
+        for command in (["SET", "key", "value"], ["PING"], ["DEL", "numbers"]):
+            with pytest.raises(
+                ResponseError, match=f"^MISCONF Errors writing to the AOF file: {space.reason}$"
+            ):
+                client.execute_command(*command)
+        with client.pipeline() as pipe, pytest.raises(ResponseError, match="MISCONF Errors writing"):
+            pipe.incr("n").execute()
+        assert client.llen("numbers") == sent
+        assert client.info("persistence")["aof_last_write_status"] == "err"
+        space.make_room(crowded)
+        writer.settimeout(PATIENCE_S)
+        assert writer.recv(100) == b":%d\r\n" % sent  # the reply that was held
+    assert client.ping()
+    assert client.set("key", "value")
+    assert client.info("persistence")["aof_last_write_status"] == "ok"
+    assert "cannot write, will retry" in crowded.printed
+    assert "writing again" in crowded.printed
+    crowded.stop(signal.SIGKILL)
+    again = Server(tmp_path)
+    assert [int(number) for number in again.client.lrange("numbers", 0, -1)] == list(range(sent))
+    assert again.client.get("key") == "value"
+    assert again.stop() == 0
+    assert "Traceback" not in crowded.printed
+
+
+def test_killed_on_a_full_disk_it_starts_with_all_that_was_acknowledged(
+    crowded: Server, space: Space, tmp_path: Path
+) -> None:
+    space.fill(crowded)
+    with socket.create_connection(("127.0.0.1", crowded.port)) as writer:
+        sent = push_until_silent(writer)
+    crowded.stop(signal.SIGKILL)
+    if isinstance(space, SmallDisk):
+        space.make_room(crowded)
+    again = Server(tmp_path)
+    assert [int(number) for number in again.client.lrange("numbers", 0, -1)] == list(range(sent - 1))
+    assert again.stop() == 0
+
+
+@pytest.mark.parametrize("policy", ["always", "everysec"])
+def test_a_failed_sync_ends_the_server_with_a_message(tmp_path: Path, policy: str) -> None:
+    """The only way to have fdatasync fail on demand is to replace it."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import errno, os\n"
+        "from pathlib import Path\n"
+        "import respq.effects.files as files\n"
+        "def datasync(fd):\n"
+        "    if Path('broken').exists():\n"
+        "        raise OSError(errno.EIO, os.strerror(errno.EIO))\n"
+        "files._datasync = datasync\n"
+    )
+    server = Server(tmp_path, "--appendfsync", policy, PYTHONPATH=f"{tmp_path}:{ROOT}")
+    assert server.client.set("key", "value")
+    (tmp_path / "broken").touch()
+    with contextlib.suppress(RedisError):
+        for _ in range(2000):
+            server.client.incr("n")
+            time.sleep(0.002)
+    assert server.process.wait(PATIENCE_S) == 1
+    last = server.printed.splitlines()[-1]
+    assert last.startswith("respq: ")
+    assert last.endswith("appendonly.aof.1.incr.aof: cannot sync: Input/output error")
+    assert "Traceback" not in server.printed
+    server.client.close()
+
+
+# -- starting on a log -----------------------------------------------------------------------------
+
+
+def write_log(tmp_path: Path, start: Start, data: bytes) -> Path:
+    """Make a directory with `data` as its log; return the file."""
+    assert start().stop() == 0
+    path = increment(tmp_path)
+    path.write_bytes(data)
+    return path
+
+
+def command(*words: str) -> bytes:
+    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word.encode()) for word in words)
+
+
+def test_a_torn_end_is_cut_off_with_a_warning(start: Start, tmp_path: Path) -> None:
+    whole = command("SET", "a", "1") + command("SET", "b", "2")
+    path = write_log(tmp_path, start, whole + command("SET", "c", "3")[:-5])
+    server = start()
+    assert server.client.dbsize() == 2
+    assert f"begins at offset {len(whole)}; cutting off" in server.printed
+    assert path.read_bytes() == whole
+
+
+def test_a_torn_end_is_refused_with_aof_load_truncated_no(start: Start, run: Run, tmp_path: Path) -> None:
+    whole = command("SET", "a", "1") + command("SET", "b", "2")
+    path = write_log(tmp_path, start, whole + command("SET", "c", "3")[:-5])
+    before = path.read_bytes()
+    ended = run("serve", "--aof-load-truncated", "no", "--port", "0", "--unixsocket", "s")
+    assert ended.returncode == 1
+    assert "appendonly.aof.1.incr.aof: ends in the middle of a command or transaction" in ended.stderr
+    assert f"that begins at offset {len(whole)}" in ended.stderr
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("truncated", ["yes", "no"])
+def test_damage_in_the_middle_is_refused_with_file_and_offset(
+    start: Start, run: Run, tmp_path: Path, truncated: str
+) -> None:
+    first = command("SET", "a", "1")
+    path = write_log(tmp_path, start, first + b"*3\r\n$3\r\nSET\r\n$x\r\n" + command("SET", "b", "2") * 5)
+    before = path.read_bytes()
+    ended = run("serve", "--aof-load-truncated", truncated, "--port", "0", "--unixsocket", "s")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("respq: ")
+    assert ended.stderr.count("\n") == 1
+    assert f"appendonly.aof.1.incr.aof: offset {len(first) + 13}: b'$x" in ended.stderr
+    assert path.read_bytes() == before
+
+
+def test_an_rdb_base_is_refused_by_name(start: Start, run: Run, tmp_path: Path) -> None:
+    assert start().stop() == 0
+    base = directory_of(tmp_path) / "appendonly.aof.1.base.aof"
+    base.write_bytes(b"REDIS0012\xfa\x09redis-ver\x058.2.3")
+    ended = run("serve", "--port", "0", "--unixsocket", "s")
+    assert ended.returncode == 1
+    assert "appendonly.aof.1.base.aof: is an RDB file, which cannot be read yet" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def long_log(tmp_path: Path, start: Start) -> int:
+    """Write a log that takes a while to load; return the number of elements in it."""
+    batch = b"".join(command("RPUSH", f"list{number % 100}", "x" * 100) for number in range(10_000))
+    write_log(tmp_path, start, batch * 40)
+    return 400_000
+
+
+class Loading(Server):
+    """A server that is not waited for until it has loaded."""
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.client.client_id())
+        except NoConnection:
+            return False
+
+
+def test_while_the_log_is_loaded_clients_are_told_so(start: Start, tmp_path: Path) -> None:
+    elements = long_log(tmp_path, start)
+    server = Loading(tmp_path)
+    try:
+        refusals: list[str] = []
+        loaded: list[int] = []
+        while not refusals or (server.client.info("persistence")["loading"] and len(refusals) < 1000):
+            info = server.client.info("persistence")
+            assert info["loading"] == 1
+            loaded.append(info["loading_loaded_bytes"])
+            with pytest.raises(BusyLoadingError, match=r"^Redis is loading the dataset in memory$"):
+                server.client.ping()
+            refusals.append("PING")
+        assert loaded == sorted(loaded)
+        until(lambda: not server.client.info("persistence")["loading"], "the end of loading")
+        assert sum(server.client.llen(f"list{number}") for number in range(100)) == elements
+        assert f"Loaded 100 keys from {elements} commands" in server.printed
+        assert "Loading the append-only file: 50 % of " in server.printed
+    finally:
+        server.stop(signal.SIGKILL)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_server_while_it_is_loading(start: Start, tmp_path: Path, number: int) -> None:
+    long_log(tmp_path, start)
+    before = increment(tmp_path).read_bytes()
+    server = Loading(tmp_path)
+    assert server.stop(number) == 0
+    assert "Loaded" not in server.printed
+    assert "Traceback" not in server.printed
+    assert increment(tmp_path).read_bytes() == before
+
+
+# -- signals ---------------------------------------------------------------------------------------
+
+
+def test_sighup_and_sigpipe_during_traffic_disturb_nobody(start: Start) -> None:
+    server = start()
+    with server.client.pipeline(transaction=False) as pipe:
+        for number in range(200):
+            server.process.send_signal((signal.SIGHUP, signal.SIGPIPE)[number % 2])
+            pipe.incr("n")
+            assert pipe.execute() == [number + 1]
+    assert server.stop() == 0
+    assert "Traceback" not in server.printed
+
+
+def test_clients_that_hang_up_under_their_replies_disturb_nobody(start: Start) -> None:
+    server = start()
+    server.client.set("key", "x" * 1_000_000)
+    for _ in range(30):
+        with socket.create_connection(("127.0.0.1", server.port)) as hasty:
+            hasty.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            hasty.sendall(b"GET key\r\n" * 10)
+    assert server.client.ping()
+    assert "Traceback" not in server.printed

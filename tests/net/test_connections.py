@@ -53,6 +53,17 @@ def test_who_leaves_while_blocked_takes_nothing(net: Net, leave: Callable[[Wire]
     assert boss.ask("LLEN", "jobs") == b":1"
 
 
+def test_what_a_blocked_client_sends_keeps_its_place_among_the_others_of_the_tick(net: Net) -> None:
+    boss, worker, other = net.connect(), net.connect(), net.connect()
+    worker.send("BLPOP", "jobs", 0)
+    net.until(lambda: net.server.waiters)
+    boss.sock.send(encode("RPUSH", "jobs", "one"))
+    worker.sock.send(encode("RPUSH", "done", "worker"))
+    other.sock.send(encode("RPUSH", "done", "other"))
+    other.expect(b":2\r\n")
+    worker.expect(b"*2\r\n$4\r\njobs\r\n$3\r\none\r\n:1\r\n")
+
+
 def test_who_has_left_while_blocked_takes_nothing(net: Net) -> None:
     worker, boss = net.connect(), net.connect()
     worker.send("BLPOP", "jobs", 0)

@@ -57,6 +57,7 @@ def test_what_a_blocked_client_sends_keeps_its_place_among_the_others_of_the_tic
     boss, worker, other = net.connect(), net.connect(), net.connect()
     worker.send("BLPOP", "jobs", 0)
     net.until(lambda: net.server.waiters)
+    net.turn()  # so that the poller reports them in the order in which they write
     boss.sock.send(encode("RPUSH", "jobs", "one"))
     worker.sock.send(encode("RPUSH", "done", "worker"))
     other.sock.send(encode("RPUSH", "done", "other"))

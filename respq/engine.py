@@ -33,8 +33,9 @@ from respq.commands.transactions import at_once
 from respq.datatypes.lists import ListValue
 from respq.effects.loader import CommandFailedError
 from respq.errors import CommandError, ProtocolError
-from respq.keyspace import Database, Run
+from respq.keyspace import Database, Effects
 from respq.protocol import Argv
+from respq.protocol.runs import SHORTEST_RUN, Run
 from respq.state import (
     ANY_ARITY,
     Client,
@@ -52,7 +53,6 @@ from respq.state import (
 from respq.tables import (
     MANY_WORDS,
     NOT_COUNTED,
-    SHORTEST_RUN,
     SINGLY_BELOW_US,
     Tables,
     end_skip,
@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from respq.config import Config
 
 
+RUBBLE_SLICE = 500  # items freed between two looks at the time
 EXPIRE_SLICE = 64  # keys deleted between two looks at the time
 SECURITY_NAMES = (b"post", b"host:")  # words of HTTP: somebody makes a browser talk to us
 
@@ -162,9 +163,13 @@ class Engine:
             self._receive_behind(client, data)
             return
         reader = client.reader
-        commands = reader.feed(data)
-        if commands:
-            self._execute(client, commands, data if reader.verbatim else None)
+        batch: list[Argv] | Run = reader.feed(data)
+        if batch:
+            raw, reader.verbatim = reader.verbatim, None
+            if isinstance(batch, list):
+                self._execute(client, batch, raw)
+            elif not self._execute_run(client, batch, raw):
+                self._execute(client, batch.commands, raw)
             if reader.restricted:
                 self._unlock(client)
         else:
@@ -241,7 +246,7 @@ class Engine:
 
     # -- execution ---------------------------------------------------------------------------------
 
-    def _execute(  # noqa: PLR0912  # the hot loop: a call less is 5 % of a command
+    def _execute(  # the hot loop: a call less is 5 % of a command
         self, client: Client, commands: list[Argv], raw: bytes | None
     ) -> None:
         """Execute commands in order. `raw` are the bytes they account for exactly, if that is known."""
@@ -288,16 +293,61 @@ class Engine:
                         break
                 if eager and server.effects:
                     self._drain()
-        server.outbox[client] = None
+        self._end_batch(client, commands, spec, done, stopwatch_ns() - start_ns)
+        if server.effects:
+            self._settle(commands, raw)
+
+    def _execute_run(self, client: Client, run: Run, raw: bytes | None) -> bool:
+        """Execute a whole read that is one run, if its command has a bulk form and takes it."""
+        server = self.server
+        entry = client.table.get(run.shared[0])
+        if entry is None or entry[4] is None or server.waiters or server.watchers:
+            return False
+        _, fewest, most, spec, _ = entry
+        if spec.bulk is None or not fewest <= run.words <= most:
+            return False
+        self.clock.refresh()
+        start_ns = stopwatch_ns()
+        try:
+            replies = spec.bulk(client, run)
+        except Exception as error:  # noqa: BLE001  # a bug of ours must not stop the others
+            self._fail(client, run.commands[0], spec, error)
+            return True
+        if replies is None:
+            return False
+        client.out.append(replies)
+        self._end_batch(client, run, spec, [spec] * run.count, stopwatch_ns() - start_ns)
+        if server.effects:
+            self._settle(run, raw)
+        return True
+
+    def _end_batch(
+        self, client: Client, batch: list[Argv] | Run, spec: Spec, done: list[Spec], elapsed_ns: int
+    ) -> None:
+        """Note what has been executed, `done`, and that there is something to send."""
+        stats = self.server.stats
+        self.server.outbox[client] = None
         if spec is not NOT_COUNTED:
             client.last_spec = spec
         client.active_ms = self.clock.now_ms
-        client.commands_done += len(commands)
-        server.stats.commands += len(commands)
-        if done:
-            self._account(client, commands, done, stopwatch_ns() - start_ns)
-        if server.effects:
-            self._settle(commands, raw)
+        count = len(batch)
+        client.commands_done += count
+        stats.commands += count
+        stats.command_us += elapsed_ns // 1000
+        if not done:
+            return
+        share_us = (elapsed_ns - stats.timed_ns) / (1000 * len(done))
+        stats.timed_ns = 0
+        if done.count(spec) == len(done):
+            spec.calls += len(done)
+            spec.usec += share_us * len(done)
+            if share_us > self.server.config.slowlog_log_slower_than >= SINGLY_BELOW_US:
+                argv = batch[0] if isinstance(batch, list) else batch.commands[0]
+                note_slow(client, argv, spec, int(share_us))
+            return
+        for each in done:
+            each.calls += 1
+            each.usec += share_us
 
     def _leading(self, client: Client, commands: list[Argv]) -> Spec | None:
         """What the batch repeats from its first command on, if it looks like a run."""
@@ -364,42 +414,25 @@ class Engine:
         if Flag.WRITE in spec.flags or spec.name == "EXEC":
             self.broken = f"internal error in {spec.name}: the data and the log may no longer agree"
 
-    def _account(self, client: Client, commands: list[Argv], done: list[Spec], elapsed_ns: int) -> None:
-        """Count the commands of a batch and share out its time, less what was timed one by one."""
-        stats = self.server.stats
-        stats.command_us += elapsed_ns // 1000
-        share_us = (elapsed_ns - stats.timed_ns) / (1000 * len(done))
-        stats.timed_ns = 0
-        spec = done[0]
-        if done.count(spec) == len(done):
-            spec.calls += len(done)
-            spec.usec += share_us * len(done)
-            if share_us > self.server.config.slowlog_log_slower_than >= SINGLY_BELOW_US:
-                note_slow(client, commands[0], spec, int(share_us))
-            return
-        for spec in done:
-            spec.calls += 1
-            spec.usec += share_us
-
     # -- effects -----------------------------------------------------------------------------------
 
-    def _settle(self, commands: list[Argv], raw: bytes | None) -> None:
+    def _settle(self, batch: list[Argv] | Run, raw: bytes | None) -> None:
         """Drain the effects of a batch; if they are just what the client sent, its bytes go to the log."""
         server = self.server
         if server.watchers or server.waiters:
             self._drain()
             return
         effects, aof = server.effects, server.aof
-        logged: list[Argv] = []
-        for _, _, _, argv in effects:
-            if argv.__class__ is Run:
-                logged += argv
-            elif argv is not None:
-                logged.append(argv)  # type: ignore[arg-type]
-        server.changes_since_save += len(logged)
+        if isinstance(batch, Run):
+            as_sent = [argv for _, _, _, argv in effects if argv is not None] == [batch]
+            server.changes_since_save += batch.count
+        else:
+            logged = _logged(effects)
+            as_sent = logged == batch
+            server.changes_since_save += len(logged)
         if aof is None:
             pass
-        elif raw is not None and logged == commands and effects[0][0].index == aof.selected_db:
+        elif raw is not None and as_sent and effects[0][0].index == aof.selected_db:
             aof.append(raw)
         else:
             aof.append_effects(effects)
@@ -547,6 +580,12 @@ class Engine:
             if client.parked is not None:
                 server.resume(client, client.parked.timeout_reply)
 
+    def clear_away(self, budget_us: int) -> None:
+        """Free what is left of emptied databases, for at most about `budget_us`."""
+        rubble, start_ns = self.server.rubble, stopwatch_ns()
+        while rubble and stopwatch_ns() - start_ns < budget_us * 1000:
+            rubble.clear_away(RUBBLE_SLICE)
+
     def expire_keys(self, budget_us: int) -> None:
         """Delete expired keys that nobody asked for, for at most about `budget_us`."""
         server = self.server
@@ -559,6 +598,17 @@ class Engine:
                     break
         self._drain()
         self.server.stats.expire_us += (stopwatch_ns() - start_ns) // 1000
+
+
+def _logged(effects: Effects) -> list[Argv]:
+    """The commands that repeat what was done, in order."""
+    commands: list[Argv] = []
+    for _, _, _, argv in effects:
+        if argv.__class__ is list:
+            commands.append(argv)
+        elif isinstance(argv, Run):
+            commands += argv.commands
+    return commands
 
 
 def _listening(client: Client) -> bool:

@@ -18,22 +18,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from respq.clock import Clock
 from respq.datatypes.value import Value
 from respq.deadlines import Deadlines
 from respq.errors import wrong_type
 from respq.protocol import Argv
+from respq.protocol.runs import Run
 
 V = TypeVar("V", bound=Value)
 EXPIRY_RESOLUTION_SHIFT = 7  # keys that nobody asks for are deleted up to 128 ms late
-
-
-class Run(list[Argv]):
-    """Commands that one effect stands for, each logged as it was sent."""
-
-    __slots__ = ()
 
 
 # What a command did: the database; the key, or None if it wakes and dirties nobody; the name of the
@@ -131,12 +126,13 @@ class Database:
             self.deadlines.add(key, at_ms)
             self.expiring += 1
 
-    def clear(self) -> None:
-        """Delete everything, without effects."""
+    def clear(self) -> list[list[Any] | dict[Any, Any]]:
+        """Delete everything, without effects; return the structures, to be taken apart (`rubble`). O(1)."""
+        structures: list[list[Any] | dict[Any, Any]] = [self.keys, self.values, self.deadlines.clear()]
         self.values = {}
         self.keys = []
-        self.deadlines.clear()
         self.expiring = 0
+        return structures
 
     def swap(self, other: Database) -> None:
         """Exchange contents with `other`; clients stay with the number that they selected."""

@@ -20,6 +20,8 @@ from respq.keyspace import Database, Effects
 from respq.protocol import Argv
 from respq.protocol.reader import Reader
 from respq.protocol.resp import RESP2, Encoder
+from respq.protocol.runs import Run
+from respq.rubble import Rubble
 
 if TYPE_CHECKING:
     from respq.clock import Clock
@@ -28,11 +30,11 @@ if TYPE_CHECKING:
 
 Handler = Callable[["Client", Argv], bytes]
 
-# A run of at least four commands of one name, already found to have the right number of arguments:
-# executed with exactly the outcome of one by one, it returns their replies joined. None declines
-# (mixed keys, another form, an error ahead): nothing has been changed then, and they are executed
-# one by one. The effect of a run carries a `keyspace.Run` of the argvs.
-BulkHandler = Callable[["Client", "list[Argv]"], "bytes | None"]
+# A run of commands with the right number of words: executed with exactly the outcome of one by one, it
+# returns their replies joined. None declines (mixed keys, another form, an error ahead): nothing has been
+# changed then, and they are executed one by one. Nobody waits or watches meanwhile. The effect carries the
+# Run in place of an argv.
+BulkHandler = Callable[["Client", Run], "bytes | None"]
 
 # Looks at the rest of a batch, from its own command on: executes the beginning of it as one, appends the
 # replies to the output, and returns the number of commands and those among them that succeeded. None
@@ -372,6 +374,7 @@ class Server:
         self.paused_until_ms = 0  # CLIENT PAUSE; 0: not paused
         self.pause_all = False  # not writes alone
 
+        self.rubble = Rubble()  # of emptied databases
         self.slow_log: deque[SlowEntry] = deque()
         self.next_slow_id = 0
 

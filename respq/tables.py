@@ -18,6 +18,7 @@ from respq.clock import stopwatch_ns
 from respq.errors import CommandError
 from respq.protocol import Argv
 from respq.protocol.resp import QUEUED
+from respq.protocol.runs import Run
 from respq.state import (
     RUN_AT_ONCE,
     AheadHandler,
@@ -38,7 +39,6 @@ from respq.state import (
 Wrapper = Callable[[Spec, Handler], Handler]
 
 SINGLY_BELOW_US = 1000  # a slow log that wants shorter ones has every command timed by itself
-SHORTEST_RUN = 4  # commands
 MANY_WORDS = 64  # a FAST command with more is timed like one that is not
 QUICK = {"SET", "SETEX", "PSETEX", "GETSET", "LMOVE", "RPOPLPUSH"}  # O(1), though not FAST to Redis
 KEYSPACE = Flag.WRITE | Flag.READONLY | Flag.MAY_REPLICATE
@@ -157,26 +157,13 @@ def _ahead(spec: Spec) -> AheadHandler | None:
     bulk = spec.bulk
 
     def run_ahead(c: Client, commands: list[Argv]) -> tuple[int, list[Spec]] | None:
-        run = _leading_run(commands)
-        if not run or (replies := bulk(c, run)) is None:
+        run = Run.at(commands)
+        if run is None or (replies := bulk(c, run)) is None:
             return None
         c.out.append(replies)
-        return len(run), [spec] * len(run)
+        return run.count, [spec] * run.count
 
     return run_ahead
-
-
-def _leading_run(commands: list[Argv]) -> list[Argv]:
-    """The commands from the first on that have its name and number of words, if they make a run."""
-    name, words = commands[0][0], len(commands[0])
-    if len(commands) < SHORTEST_RUN or commands[SHORTEST_RUN - 1][0] != name:
-        return []
-    if [argv[0] for argv in commands].count(name) == len(commands) == [*map(len, commands)].count(words):
-        return commands
-    for length, argv in enumerate(commands):
-        if argv[0] != name or len(argv) != words:
-            return commands[:length] if length >= SHORTEST_RUN else []
-    return commands
 
 
 def _refuse_to_run(client: Client, argv: Argv) -> bytes:

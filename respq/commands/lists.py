@@ -31,8 +31,9 @@ from respq.commands.arguments import (
 )
 from respq.datatypes.lists import ListValue
 from respq.errors import CommandError, no_such_key, out_of_range, syntax_error
-from respq.keyspace import Database, Run
+from respq.keyspace import Database
 from respq.protocol.resp import EMPTY_ARRAY, OK, ZERO, array, bulk, bulks, integer
+from respq.protocol.runs import Run
 
 INSERT = (key(1, "RW insert"),)
 POP = (key(1, "RW access delete"),)
@@ -50,26 +51,25 @@ _RANK_ZERO = (
 # -- push ------------------------------------------------------------------------------------------
 
 
-def _push_run(c: Client, run: list[Argv], left: bool) -> bytes | None:
+def _push_run(c: Client, run: Run, left: bool) -> bytes | None:
     """Pushes of one element each onto one list."""
-    db, name = c.db, run[0][1]
-    if len(run[0]) != 3 or [argv[1] for argv in run].count(name) != len(run):
+    if run.words != 3 or not run.last:
         return None
+    db, name, elements = c.db, run.shared[1], run.last
     try:
         items = db.find_or_create(name, ListValue)
     except CommandError:
         return None
-    elements = [argv[2] for argv in run]
     length = items.push_left(elements, True) if left else items.push_right(elements, True)
-    c.effects.append((db, name, "lpush" if left else "rpush", Run(run)))
+    c.effects.append((db, name, "lpush" if left else "rpush", run))
     return b":%d\r\n" * len(run) % tuple(range(length - len(run) + 1, length + 1))
 
 
-def _lpush_run(c: Client, run: list[Argv]) -> bytes | None:
+def _lpush_run(c: Client, run: Run) -> bytes | None:
     return _push_run(c, run, True)
 
 
-def _rpush_run(c: Client, run: list[Argv]) -> bytes | None:
+def _rpush_run(c: Client, run: Run) -> bytes | None:
     return _push_run(c, run, False)
 
 
@@ -215,10 +215,9 @@ def _take(
     return taken
 
 
-def _pop_run(c: Client, run: list[Argv], left: bool) -> bytes | None:
+def _pop_run(c: Client, run: Run, left: bool) -> bytes | None:
     """Pops of one element each from one list, which may run out of elements."""
-    name = run[0][1]
-    if len(run[0]) != 2 or [argv[1] for argv in run].count(name) != len(run):
+    if run.words != 2 or run.last.count(name := run.last[0]) != run.count:
         return None
     try:
         items = c.db.find(name, ListValue)
@@ -226,16 +225,16 @@ def _pop_run(c: Client, run: list[Argv], left: bool) -> bytes | None:
         return None
     if items is None:
         return c.enc.null * len(run)
-    taken = _take(c, name, items, len(run), left, Run(run[: items.count]))
+    taken = _take(c, name, items, len(run), left, run if items.count >= run.count else run.first(items.count))
     replies = b"".join([b"$%d\r\n%b\r\n" % (len(element), element) for element in taken])
     return replies + c.enc.null * (len(run) - len(taken))
 
 
-def _lpop_run(c: Client, run: list[Argv]) -> bytes | None:
+def _lpop_run(c: Client, run: Run) -> bytes | None:
     return _pop_run(c, run, True)
 
 
-def _rpop_run(c: Client, run: list[Argv]) -> bytes | None:
+def _rpop_run(c: Client, run: Run) -> bytes | None:
     return _pop_run(c, run, False)
 
 

@@ -17,8 +17,9 @@ from respq.commands import longdouble
 from respq.commands.arguments import INT64_MAX, INT64_MIN, Options, parse_expiry_ms, parse_int
 from respq.datatypes.strings import Digits, StringValue, to_int
 from respq.errors import CommandError, not_a_float, not_an_integer, syntax_error, wrong_type
-from respq.keyspace import Database, Run
+from respq.keyspace import Database
 from respq.protocol.resp import EMPTY_BULK, OK, ONE, ZERO, array, bulk, integer
+from respq.protocol.runs import Run
 
 READ = (key(1, "RO access"),)
 REPLACE = (key(1, "OW update"),)
@@ -94,11 +95,11 @@ def _read_expiry(c: Client, options: dict[bytes, bytes], command_name: str) -> i
 # -- get -------------------------------------------------------------------------------------------
 
 
-def _get_run(c: Client, run: list[Argv]) -> bytes | None:
+def _get_run(c: Client, run: Run) -> bytes | None:
     values, null, misses = c.db.values, c.enc.null, 0
     replies = []
-    for argv in run:
-        value = values.get(argv[1])
+    for name in run.last:
+        value = values.get(name)
         if value is None:
             misses += 1
             replies.append(null)
@@ -214,19 +215,19 @@ def _expire_at(c: Client, name: bytes, value: StringValue, at_ms: int) -> None:
 # -- set -------------------------------------------------------------------------------------------
 
 
-def _set_run(c: Client, run: list[Argv]) -> bytes | None:
-    """Plain SETs. Which of the keys is watched is not asked one by one, so nobody may be watching."""
-    if len(run[0]) != 3 or c.server.watchers:
+def _set_run(c: Client, run: Run) -> bytes | None:
+    """Plain SETs."""
+    if run.words != 3:
         return None
     db = c.db
     values = db.values
-    for _, name, data in run:
+    for _, name, data in run.commands:
         value = values.get(name)
         if value.__class__ is StringValue and not value.expires_ms:
             value.data = data
         else:
             _store(db, name, data)
-    c.effects.append((db, None, None, Run(run)))
+    c.effects.append((db, None, None, run))
     return OK * len(run)
 
 
@@ -412,10 +413,10 @@ def _check_length(c: Client, length: int) -> None:
 # -- counters --------------------------------------------------------------------------------------
 
 
-def _incr_run(c: Client, run: list[Argv]) -> bytes | None:
+def _incr_run(c: Client, run: Run) -> bytes | None:
     """INCRs of one key; with several, each has a number to read and to write, and nothing is gained."""
-    db, name = c.db, run[0][1]
-    if run[1][1] != name or [argv[1] for argv in run].count(name) != len(run):
+    db, name = c.db, run.last[0]
+    if run.last[1] != name or run.last.count(name) != run.count:
         return None
     value = db.get(name)
     if value.__class__ is not StringValue:
@@ -425,7 +426,7 @@ def _incr_run(c: Client, run: list[Argv]) -> bytes | None:
         return None
     after = before + len(run)
     value.data = b"%d" % after
-    c.effects.append((db, name, "incrby", Run(run)))
+    c.effects.append((db, name, "incrby", run))
     return b"".join([b":%d\r\n" % number for number in range(before + 1, after + 1)])
 
 

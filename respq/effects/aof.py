@@ -31,8 +31,9 @@ from respq.effects.logset import LogSet
 from respq.effects.rewrite import History, Rewrite, should_rewrite
 from respq.effects.snapshot import Commands, ForkedSnapshot, TakeSnapshot
 from respq.effects.writer import EVERYSEC, LogWriter
-from respq.keyspace import Effects, Run
+from respq.keyspace import Effects
 from respq.protocol import Argv
+from respq.protocol.runs import Run
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ class AppendOnlyFile:
             self.append(select(db))
             self.selected_db = db
         if argv.__class__ is Run:
-            self.append(b"".join(map(encode, argv)))
+            self.append(b"".join(map(encode, argv.commands)))
         else:
             self.append(encode(argv))  # type: ignore[arg-type]
 
@@ -129,7 +130,7 @@ class AppendOnlyFile:
                 if argv is not None:
                     self.append_effect(db.index, argv)
             else:
-                append(encode(argv))  # type: ignore[arg-type]  # its class was compared
+                append(encode(argv))
 
     def flush(self, now_ms: int) -> bool:
         """Write the tick; return whether its output may leave. See `LogWriter.flush`."""

@@ -6,7 +6,8 @@ import pytest
 
 from respq.command import SPECS
 from respq.datatypes.lists import ListValue
-from respq.keyspace import Run
+from respq.protocol.runs import Run
+from tests.commands.runs import as_run
 from tests.conftest import Peer, Workbench
 
 WRONGTYPE = b"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"
@@ -398,20 +399,21 @@ def test_a_run_is_logged_as_it_was_sent(engine: Workbench) -> None:
     push = [[b"RPUSH", b"l", b"%d" % n] for n in range(4)]
     bulk = SPECS["RPUSH"].bulk
     assert bulk is not None
-    assert bulk(client, push) == b":1\r\n:2\r\n:3\r\n:4\r\n"
+    assert bulk(client, as_run(push)) == b":1\r\n:2\r\n:3\r\n:4\r\n"
     [(db, key, event, logged)] = client.effects
-    assert (db, key, event, logged) == (client.db, b"l", "rpush", push)
+    assert (db, key, event) == (client.db, b"l", "rpush")
     assert isinstance(logged, Run)
+    assert logged.commands == push
 
     client.effects.clear()
     pop = [[b"LPOP", b"l"]] * 6
     bulk = SPECS["LPOP"].bulk
     assert bulk is not None
-    assert bulk(client, pop) == b"$1\r\n0\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n" + NULL * 2
-    assert [effect[1:] for effect in client.effects] == [
-        (b"l", "lpop", pop[:4]),
-        (b"l", "del", None),
-    ]
+    assert bulk(client, as_run(pop)) == b"$1\r\n0\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n" + NULL * 2
+    assert [effect[1:3] for effect in client.effects] == [(b"l", "lpop"), (b"l", "del")]
+    logged = client.effects[0][3]
+    assert isinstance(logged, Run)
+    assert logged.commands == pop[:4]
 
 
 def test_a_run_that_is_not_on_one_list_is_declined_untouched(engine: Workbench) -> None:
@@ -419,9 +421,9 @@ def test_a_run_that_is_not_on_one_list_is_declined_untouched(engine: Workbench) 
     push, pop = SPECS["LPUSH"].bulk, SPECS["RPOP"].bulk
     assert push is not None
     assert pop is not None
-    assert push(client, [[b"LPUSH", b"l", b"a"], [b"LPUSH", b"m", b"a"]]) is None
-    assert push(client, [[b"LPUSH", b"l", b"a", b"b"]] * 4) is None
-    assert pop(client, [[b"RPOP", b"l", b"1"]] * 4) is None
+    assert push(client, as_run([[b"LPUSH", b"l", b"a"], [b"LPUSH", b"m", b"a"]] * 2)) is None
+    assert push(client, as_run([[b"LPUSH", b"l", b"a", b"b"]] * 4)) is None
+    assert pop(client, as_run([[b"RPOP", b"l", b"1"]] * 4)) is None
     assert not client.effects
     assert not client.db.values
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from respq.commands.strings import _get_run, _incr_run, _set_run
-from respq.keyspace import Run
+from respq.protocol.runs import Run
+from tests.commands.runs import as_run
 from tests.conftest import Peer, Workbench
 
 OK = b"+OK\r\n"
@@ -40,7 +41,7 @@ def logged(engine: Workbench, peer: Peer, line: str) -> list[list[bytes]]:
     commands = []
     for _, _, _, effect in engine.server.effects:
         if effect is not None:
-            commands += effect if isinstance(effect, Run) else [effect]
+            commands += effect.commands if isinstance(effect, Run) else [effect]
     engine.server.effects.clear()
     return commands
 
@@ -495,7 +496,7 @@ def test_a_run_of_gets_with_an_error_in_it_goes_one_by_one(alice: Peer) -> None:
         alice.feed(batch("GET a", "GET a", "GET l", "GET a"))
         == b"$1\r\n1\r\n" * 2 + WRONGTYPE + b"$1\r\n1\r\n"
     )
-    assert _get_run(alice.client, [[b"GET", b"a"], [b"GET", b"l"]]) is None
+    assert _get_run(alice.client, as_run([[b"GET", b"a"], [b"GET", b"l"]] * 2)) is None
 
 
 def test_a_run_of_sets_replaces_whatever_is_there(engine: Workbench, alice: Peer) -> None:
@@ -508,14 +509,14 @@ def test_a_run_of_sets_replaces_whatever_is_there(engine: Workbench, alice: Peer
 
 
 def test_a_run_of_sets_is_logged_command_by_command(alice: Peer) -> None:
-    run = [[b"SET", b"a", b"1"], [b"SET", b"b", b"2"], [b"SET", b"a", b"3"]]
-    assert _set_run(alice.client, run) == OK * 3
-    assert [effect[3] for effect in alice.client.effects] == [Run(run)]
+    run = as_run([[b"SET", b"a", b"1"], [b"SET", b"b", b"2"], [b"SET", b"a", b"3"], [b"SET", b"c", b"4"]])
+    assert _set_run(alice.client, run) == OK * 4
+    assert [effect[3] for effect in alice.client.effects] == [run]
     alice.client.effects.clear()
 
 
 def test_sets_with_options_are_no_run(alice: Peer) -> None:
-    assert _set_run(alice.client, [[b"SET", b"a", b"1", b"NX"]] * 4) is None
+    assert _set_run(alice.client, as_run([[b"SET", b"a", b"1", b"NX"]] * 4)) is None
     assert alice.feed(batch(*["SET a 1 NX"] * 5)) == OK + NULL * 4
 
 
@@ -533,7 +534,7 @@ def test_a_run_of_incrs_counts_every_step(alice: Peer) -> None:
 
 def test_a_run_of_incrs_that_would_overflow_goes_one_by_one(alice: Peer) -> None:
     ask(alice, "SET n 9223372036854775805")
-    assert _incr_run(alice.client, [[b"INCR", b"n"]] * 4) is None
+    assert _incr_run(alice.client, as_run([[b"INCR", b"n"]] * 4)) is None
     replies = b":9223372036854775806\r\n:9223372036854775807\r\n"
     assert alice.feed(batch(*["INCR n"] * 4)) == replies + OVERFLOW * 2
 
@@ -542,4 +543,4 @@ def test_a_run_of_incrs_that_would_overflow_goes_one_by_one(alice: Peer) -> None
 def test_other_runs_of_incrs_go_one_by_one(alice: Peer, keys: list[str]) -> None:
     ask(alice, "MSET a 1 b 1 x x")
     ask(alice, "RPUSH l x")
-    assert _incr_run(alice.client, [[b"INCR", key.encode()] for key in keys]) is None
+    assert _incr_run(alice.client, as_run([[b"INCR", key.encode()] for key in keys])) is None

@@ -1,0 +1,56 @@
+"""Runs: the same command again and again, as whoever fills or drains a queue sends it.
+
+A run is one object instead of a list per command, and stays that from the reader to the log: the words that
+all of its commands begin with, and the last word of each. The commands are spelled out only for who asks.
+"""
+
+from __future__ import annotations
+
+from respq.protocol import Argv
+
+SHORTEST_RUN = 4  # commands; below, looking for it costs more than it saves
+
+
+class Run:
+    """Commands of one name and one number of words, each right behind the other."""
+
+    __slots__ = ("_commands", "count", "last", "shared", "words")
+
+    def __init__(self, shared: Argv, last: list[bytes], commands: list[Argv] | None = None) -> None:
+        self.shared = shared  # what all begin with: the name at least
+        self.last = last  # the last word of each; empty if they differ in more than that
+        self._commands = commands
+        self.count = len(last) if commands is None else len(commands)
+        self.words = len(shared) + 1 if commands is None else len(commands[0])
+
+    @classmethod
+    def at(cls, commands: list[Argv]) -> Run | None:
+        """The run that `commands` begin with, or None. O(n)."""
+        name, words = commands[0][0], len(commands[0])
+        if len(commands) < SHORTEST_RUN or commands[SHORTEST_RUN - 1][0] != name:
+            return None
+        for length, argv in enumerate(commands):
+            if argv[0] != name or len(argv) != words:
+                if length < SHORTEST_RUN:
+                    return None
+                commands = commands[:length]
+                break
+        shared = commands[0][:-1]
+        if [argv[:-1] for argv in commands].count(shared) == len(commands):
+            return cls(shared, [argv[-1] for argv in commands], commands)
+        return cls([name], [], commands)
+
+    @property
+    def commands(self) -> list[Argv]:
+        """The commands one by one."""
+        if self._commands is None:
+            shared = self.shared
+            self._commands = [shared + [word] for word in self.last]  # noqa: RUF005  # faster than a star
+        return self._commands
+
+    def __len__(self) -> int:
+        return self.count
+
+    def first(self, count: int) -> Run:
+        """The run of its first commands."""
+        return Run(self.shared, self.last[:count], self._commands and self._commands[:count])

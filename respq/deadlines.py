@@ -68,10 +68,11 @@ class Deadlines(Generic[T]):
         """Whether `due` may give something."""
         return bool(self._heap) and self._heap[0] <= now_ms >> self._shift
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self._buckets.clear()
+    def clear(self) -> dict[int, dict[T, None]]:
+        """Forget everything; return what was remembered, to be taken apart."""
+        buckets, self._buckets = self._buckets, {}
         self._heap.clear()
+        return buckets
 
     def _push(self, number: int) -> None:
         if len(self._heap) > 2 * len(self._buckets) + 64:

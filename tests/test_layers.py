@@ -36,7 +36,7 @@ LAYERS = (
     {"protocol"},
     {"log"},
     {"config"},
-    {"clock", "errors", "deadlines", "glob", "lockfile", "process", "syntax", "words"},
+    {"clock", "errors", "deadlines", "glob", "lockfile", "process", "rubble", "syntax", "words"},
     {"__init__"},  # the version
 )
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}

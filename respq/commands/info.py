@@ -128,8 +128,7 @@ def _memory(server: Server) -> Fields:
     yield "mem_fragmentation_bytes", 0
     yield "mem_allocator", platform.python_implementation().lower()
     yield "active_defrag_running", 0
-    yield "lazyfree_pending_objects", 0
-    yield "lazyfreed_objects", 0
+    yield "lazyfree_pending_objects", len(server.rubble)
 
 
 def _persistence(server: Server) -> Fields:

@@ -82,7 +82,7 @@ def _empty(c: Client, databases: Iterable[Database], argv: Argv) -> None:
         if db.get(name) is not None:
             c.effects.append((db, name, None, None))
     for db in databases:
-        db.clear()
+        c.server.rubble.add(db.clear())
     c.effects.append((c.db, None, None, argv))
 
 

@@ -417,7 +417,8 @@ class Loop:
         self.server.stats.sample(now_ms)
         self.persistence.cron(now_ms)
         self.engine.expire_keys(EXPIRE_BUDGET_US)
-        if any(db.deadlines.has_due(now_ms) for db in self.server.databases):
+        self.engine.clear_away(EXPIRE_BUDGET_US)
+        if self.server.rubble or any(db.deadlines.has_due(now_ms) for db in self.server.databases):
             self.next_cron_ms = now_ms + 1  # more than one slice: go on next tick
         self._look_after_clients(now_ms)
         if not self.accepting:

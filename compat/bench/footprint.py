@@ -8,8 +8,7 @@ import time
 from compat.bench.client import fill, payload
 from compat.bench.machine import cpu_seconds, resident_bytes
 from compat.bench.report import Goal, Measure
-from compat.bench.sides import Side, control
-from compat.servers import Server
+from compat.bench.sides import Side, await_rewrite
 
 MIB = 1 << 20
 MESSAGE_BYTES = 200
@@ -46,16 +45,6 @@ def messages(side: Side, count: int) -> float:
         )
         await_rewrite(server)
         return resident_bytes(server.pid) / MIB
-
-
-def await_rewrite(server: Server) -> None:
-    """Wait until the log is not being rewritten, which a log of this size sets off by itself."""
-    with control(server) as client:
-        while True:
-            time.sleep(0.2)
-            state = client.info("persistence")
-            if not state["aof_rewrite_in_progress"] and not state["aof_rewrite_scheduled"]:
-                return
 
 
 def run(theirs: Side, ours: Side, rounds: int, seconds: float, count: int) -> list[Measure]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -62,3 +63,13 @@ def emptied(server: Server) -> Iterator[redis.Redis]:
 
 def errors(client: redis.Redis) -> int:
     return int(client.info("stats")["total_error_replies"])
+
+
+def await_rewrite(server: Server) -> None:
+    """Wait until the log is not being rewritten, which a log that has grown sets off by itself."""
+    with control(server) as client:
+        while True:
+            time.sleep(0.15)  # longer than the timer that would begin
+            state = client.info("persistence")
+            if not state["aof_rewrite_in_progress"] and not state["aof_rewrite_scheduled"]:
+                return

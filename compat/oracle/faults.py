@@ -333,7 +333,14 @@ def _(patch: Patch) -> None:
 
 @fault("a client's bytes are logged although its read began within a command", "string")
 def _(patch: Patch) -> None:
-    patch.setattr(Reader, "verbatim", property(lambda _self: True, lambda _self, _value: None))
+    feed = Reader.feed
+
+    def claiming(reader: Reader, data: bytes) -> list[Argv]:
+        commands = feed(reader, data)
+        reader.verbatim = data
+        return commands
+
+    patch.setattr(Reader, "feed", claiming)
 
 
 @fault("LSET does not break the transaction of who watches the list", "transactions", 800)

@@ -18,10 +18,12 @@ Three layers, the fastest first; each is only a shorter way to what the next wou
 them equal on every fuzzed input:
 
 1. A read that repeats the previous one (a poll, a pop, an acknowledgement) has the same commands.
-2. `plain` reads what is canonical.
+2. `plain` reads what is canonical. If a read ends within a short command, as every read of a long pipeline
+   does, those bytes are put in front of the next read; so the commands of that read are proven, too.
 3. The second half of `Reader` is the norm: incremental, one cursor, nothing is copied but the arguments.
 
 A declared length reserves nothing. While a long argument arrives, its pieces are collected and joined once.
+A beginning is read again only with at least as many bytes behind it, so that many small reads cost no more.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ RESTRICTED_BULK_MAX_BYTES = 16 * 1024
 BULK_MAX_BYTES = 512 * 1024 * 1024  # Redis's default for proto-max-bulk-len
 
 _REPEAT_MAX_BYTES = 1024  # longest read that is remembered
+_TAIL_MAX_BYTES = 4 * 1024  # most of an incomplete command that is read twice rather than logged re-encoded
 _LONGEST_NUMBER = 20  # digits and sign of the smallest 64-bit integer
 _CANONICAL = re.compile(rb"0|-?[1-9][0-9]*").fullmatch
 _STAR, _DOLLAR = b"*$"
@@ -49,11 +52,12 @@ _STAR, _DOLLAR = b"*$"
 class Reader:
     """One connection's requests.
 
-    `verbatim`: the last feed began between commands, and its bytes are exactly the canonical encoding of
-    the commands that it returned. `error`: what is wrong with the bytes behind the commands returned so far;
-    once it is set, nothing more is read. `restricted`: the client has not authenticated; the narrow limits
-    hold, and `feed` returns at most one command, so that the caller can lift them before it goes on with
-    `feed(b"")`. Returned lists belong to the reader: they are read, not changed.
+    `verbatim`: the canonical encoding of the commands that the last feed returned, if they are proven to have
+    been sent so; else None. Whoever needs it takes it away, lest a long read outlive its use. `error`: what
+    is wrong with the bytes behind the commands returned so far; once it is set, nothing more is read.
+    `restricted`: the client has not authenticated; the narrow limits hold, and `feed` returns at most one
+    command, so that the caller can lift them before it goes on with `feed(b"")`. Returned lists belong to
+    the reader: they are read, not changed.
     """
 
     __slots__ = (
@@ -68,6 +72,7 @@ class Reader:
         "_position",
         "_repeat",
         "_repeated",
+        "_tail",
         "_unfinished",
         "error",
         "max_bulk_bytes",
@@ -78,11 +83,12 @@ class Reader:
     def __init__(self, max_bulk_bytes: int = BULK_MAX_BYTES) -> None:
         self.max_bulk_bytes = max_bulk_bytes
         self.restricted = False
-        self.verbatim = False
+        self.verbatim: bytes | None = None
         self.error: ProtocolError | None = None
         self._plain = PlainParser()
         self._repeat: bytes | None = None  # the previous read, if it was short and verbatim
         self._repeated: list[Argv] = []  # and its commands
+        self._tail = False  # the buffer begins a command, and the grammar has not looked at it
         self._unfinished = False  # something of what follows is set, or the error
         self._buffer = b""
         self._position = 0  # in the buffer: what is before it has been read
@@ -108,26 +114,48 @@ class Reader:
     def feed(self, data: bytes) -> list[Argv]:
         """The commands that are complete with `data`, oldest first. O(n) over the life of a connection."""
         if data == self._repeat and not self.restricted:
+            self.verbatim = data
             return self._repeated
         if self._unfinished or self.restricted or len(data) > self.max_bulk_bytes:
             return self._continue(data)
-        commands, size = self._plain.parse(data)
+        commands, size, partial = self._plain.parse(data)
         if size == len(data):
-            self.verbatim = size > 0
-            self._repeat = data if 0 < size <= _REPEAT_MAX_BYTES else None
-            self._repeated = commands
+            self.verbatim = data
+            if size <= _REPEAT_MAX_BYTES:
+                self._repeat = data
+                self._repeated = commands
+            else:
+                self._repeat = None
             return commands
+        proven = len(commands)
+        self._leave(data, size, partial, commands)
+        self.verbatim = data[:size] if len(commands) == proven else None
+        return commands
+
+    def _leave(self, data: bytes, size: int, partial: bool, commands: list[Argv]) -> None:
+        """Leave what `plain` has not read, all of `data` but `size` bytes, to the next feed or the grammar."""
         self._repeat = None
-        self.verbatim = False
-        self._buffer = data
-        self._position = size
-        return self._read_all(commands)
+        if partial and len(data) - size <= _TAIL_MAX_BYTES:
+            self._buffer = data[size:]
+            self._position = 0
+            self._tail = self._unfinished = True
+        else:
+            self._buffer = data
+            self._position = size
+            self._read_all(commands)
 
     def _continue(self, data: bytes) -> list[Argv]:
         """`feed` behind something incomplete, behind an error, while restricted, or where a limit matters."""
         self._repeat = None
-        self.verbatim = False
+        self.verbatim = None
         commands: list[Argv] = []
+        if self._tail:
+            tail = self._buffer
+            self._tail = False
+            if len(tail) <= len(data) <= self.max_bulk_bytes - len(tail) and not self.restricted:
+                self._buffer = b""
+                self._unfinished = False
+                return self.feed(tail + data)
         if self.error is not None or not self._append(data):
             return commands
         if self.restricted:
@@ -136,11 +164,13 @@ class Reader:
             self._read(commands, 1)
             if self._missing:
                 return commands
-        if len(self._buffer) <= self.max_bulk_bytes:  # else a word may be too long; after an error: nothing
-            commands_behind, size = self._plain.parse(self._buffer[self._position :])
-            commands += commands_behind
-            self._position += size
-        return self._read_all(commands)
+        if len(self._buffer) > self.max_bulk_bytes:  # a word may be too long
+            return self._read_all(commands)
+        rest = self._buffer[self._position :]
+        behind, size, partial = self._plain.parse(rest)
+        commands += behind
+        self._leave(rest, size, partial, commands)
+        return commands
 
     def _append(self, data: bytes) -> bool:
         """Take `data` in; False if it only lengthens an argument that lacks more."""
@@ -173,6 +203,7 @@ class Reader:
         except ProtocolError as error:
             self.error = error
             self._position = len(self._buffer)
+            self._argv_bytes = 0
         if self._pieces or self._position == len(self._buffer):
             self._buffer = b""
             self._position = 0

@@ -16,13 +16,14 @@ from pathlib import Path
 
 from respq.config.kinds import ConfigError
 from respq.effects.aof import AppendOnlyFile
-from respq.effects.files import AofError, Files
+from respq.effects.files import AofError, Files, SyncError
 from respq.effects.snapshot import dataset_commands
 from respq.engine import Engine
 from respq.errors import CommandError
 from respq.protocol import Argv
 from respq.state import LOG_SYNCED
 
+RETRY_MS = 1000  # between attempts to begin a log
 REPORTED_BYTES = 32 << 20  # a log from this length on takes long enough to load for lines about progress
 
 
@@ -37,7 +38,7 @@ class Persistence:
         self.wake: Callable[[], None] = lambda: None  # ends the loop's wait, from any thread
         self.caught_up = True  # the last flush wrote everything
         self._synced = 0
-        self._scheduled = False  # BGREWRITEAOF was asked for
+        self._rewrite_at_ms = 0  # when a rewrite that is wanted begins; 0: none is
         self.server.rewrite_log = self._schedule_rewrite
         self.config.on_change("appendfsync", self._change_policy)
         self.config.on_change("appendonly", self._switch)
@@ -81,10 +82,9 @@ class Persistence:
 
     def close(self) -> None:
         """Write and sync everything."""
-        aof = self.server.aof
+        aof, self.server.aof = self.server.aof, None
         if aof is not None:
             aof.close(self.engine.clock.now_ms)
-            self.server.aof = None
 
     def _new_log(self) -> AppendOnlyFile:
         config = self.config
@@ -119,12 +119,12 @@ class Persistence:
         aof = self.server.aof
         if aof is None:
             return
-        if aof.rewriting:
-            aof.poll(now_ms)
+        if aof.rewriting and aof.poll(now_ms) is False and not aof.is_whole:
+            self._rewrite_at_ms = now_ms + RETRY_MS  # nothing is kept until one has succeeded
         config = self.config
         due = aof.wants_rewrite(now_ms, config.auto_aof_rewrite_percentage, config.auto_aof_rewrite_min_size)
-        if self._scheduled or due:
-            self._scheduled = False
+        if due or 0 < self._rewrite_at_ms <= now_ms:
+            self._rewrite_at_ms = 0
             self._begin_rewrite(aof, now_ms)
 
     # -- rewriting ---------------------------------------------------------------------------------
@@ -134,15 +134,19 @@ class Persistence:
         aof = self.server.aof
         if aof is None:
             raise CommandError("Background append only file rewriting needs appendonly yes")
-        if aof.rewriting:
+        if aof.rewriting or self._rewrite_at_ms:
             raise CommandError("Background append only file rewriting already in progress")
-        self._scheduled = True
+        self._rewrite_at_ms = self.engine.clock.now_ms
 
     def _begin_rewrite(self, aof: AppendOnlyFile, now_ms: int) -> None:
         try:
             aof.begin_rewrite(self._dataset, now_ms)
+        except SyncError:
+            raise
         except AofError as error:
             self.engine.log("warning", f"The append-only file was not rewritten: {error}")
+            if not aof.is_whole:
+                self._rewrite_at_ms = now_ms + RETRY_MS
 
     def _dataset(self) -> Iterator[tuple[int, Argv]]:
         return dataset_commands((db.index, db.values.items()) for db in self.server.databases if len(db))
@@ -158,14 +162,28 @@ class Persistence:
         if self.server.loading:
             return  # `start` looks at the outcome
         self.server.drain()  # what was done before belongs to the log of before
+        if not self.config.appendonly:
+            self._switch_off()
+        elif self.server.aof is None:
+            self._switch_on()
+
+    def _switch_on(self) -> None:
+        aof = self._new_log()
         try:
-            if not self.config.appendonly:
-                self.close()
-            elif self.server.aof is None:
-                aof = self._new_log()
-                aof.open()
-                aof.begin_rewrite(self._dataset, self.engine.clock.now_ms)
-                self.server.aof = aof
+            aof.open()
+            aof.begin_rewrite(self._dataset, self.engine.clock.now_ms)
         except AofError as error:
+            aof.writer.abandon()
             self.engine.log("warning", str(error))
             raise ConfigError("Unable to turn on AOF. Check server logs.") from error
+        self.server.aof = aof
+
+    def _switch_off(self) -> None:
+        """Do without a log, even if the last of it cannot be written: a full disk may be the reason."""
+        try:
+            self.close()
+        except AofError as error:
+            self.engine.log("warning", f"{error}; the log ends without it")
+        self.caught_up = True
+        self.engine.accept_writes()
+        self.engine.wake(LOG_SYNCED)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -617,6 +618,59 @@ def test_switching_off_keeps_what_was_done_before(kept: Kept, ann: Peer) -> None
     ann.feed(encode("incr", "n") + encode("config", "set", "appendonly", "no") + encode("incr", "n"))
     assert kept.disk.get(INCREMENT).endswith(encode("incr", "n"))
     assert kept.restarted().data()[0][b"n"][0] == [[b"SET", b"n", b"1"]]
+
+
+def test_switching_off_is_a_way_out_of_a_full_disk(kept: Kept, ann: Peer) -> None:
+    kept.disk.fail(0, errno.ENOSPC, only="write", forever=True)
+    ann.send("SET", "a", 1)
+    assert not kept.persistence.flush(kept.clock.now_ms)
+    assert ann.send("SET", "a", 2) == MISCONF
+    assert ann.send("CONFIG", "SET", "appendonly", "no") == b"+OK\r\n"
+    assert kept.persistence.flush(kept.clock.now_ms)
+    assert kept.persistence.caught_up
+    assert ann.send("SET", "a", 3) == b"+OK\r\n"
+    assert any("the log ends without it" in line for line in kept.lines)
+
+
+def test_a_log_whose_first_snapshot_fails_tries_again(tmp_path: Path) -> None:
+    server = Workbench(dir=str(tmp_path))
+    persistence = Persistence(server)
+    ann = server.peer()
+    ann.send("SET", "key", "value")
+    directory = tmp_path / "appendonlydir"
+    directory.mkdir()
+    obstacle = directory / "temp-rewriteaof-2.aof"  # of a name that a file cannot take
+    (obstacle / "child").mkdir(parents=True)
+    assert ann.send("CONFIG", "SET", "appendonly", "yes") == b"+OK\r\n"
+    assert ann.send("INCR", "n") == b":1\r\n"
+    aof = server.server.aof
+    assert aof is not None
+
+    def pass_time() -> dict[str, int | str]:
+        server.clock.advance(100)
+        persistence.cron(server.clock.now_ms)
+        persistence.flush(server.clock.now_ms)
+        return aof.info(server.clock.now_ms)
+
+    def wait_for(name: str, value: int | str) -> None:
+        deadline = time.monotonic() + 20
+        while pass_time()[name] != value:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+
+    wait_for("aof_last_bgrewrite_status", "err")
+    assert not aof.is_whole
+    (obstacle / "child").rmdir()
+    obstacle.rmdir()
+    wait_for("aof_rewrites", 1)
+    assert aof.is_whole
+    persistence.close()
+    again = Workbench(appendonly="yes", dir=str(tmp_path))
+    loaded = Persistence(again)
+    loaded.start(lambda: None)
+    assert {key for db in again.server.databases for key in db.values} == {b"key", b"n"}
+    assert again.peer().send("GET", "n") == b"$1\r\n1\r\n"
+    loaded.close()
 
 
 def test_bgrewriteaof_without_a_log_says_so(engine: Workbench) -> None:

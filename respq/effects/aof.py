@@ -165,6 +165,11 @@ class AppendOnlyFile:
             return False
         return should_rewrite(self.current_bytes, self.base_bytes, percentage, min_bytes)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether what is written belongs to the set: not before the rewrite that switches the log on."""
+        return self.writer.path in map(self._set.path, self._set.manifest.increments)
+
     def begin_rewrite(self, commands: Commands, now_ms: int) -> None:
         """Start a rewrite; `commands` yields the data set and runs in a copy of this process.
 

@@ -133,7 +133,7 @@ class Reader:
         return commands
 
     def _leave(self, data: bytes, size: int, partial: bool, commands: list[Argv]) -> None:
-        """Leave what `plain` has not read, all of `data` but `size` bytes, to the next feed or the grammar."""
+        """Leave what `plain` has not read, all but `size` bytes, to the next feed or the grammar."""
         self._repeat = None
         if partial and len(data) - size <= _TAIL_MAX_BYTES:
             self._buffer = data[size:]

@@ -418,12 +418,19 @@ class Loop:
         self.persistence.cron(now_ms)
         self.engine.expire_keys(EXPIRE_BUDGET_US)
         self.engine.clear_away(EXPIRE_BUDGET_US)
-        if self.server.rubble or any(db.deadlines.has_due(now_ms) for db in self.server.databases):
+        if self.server.rubble or self._has_expired(now_ms):
             self.next_cron_ms = now_ms + 1  # more than one slice: go on next tick
         self._look_after_clients(now_ms)
         if not self.accepting:
             self._go_on_accepting()
         _collect_garbage()
+
+    def _has_expired(self, now_ms: int) -> bool:
+        """Whether there are keys to be deleted that may be."""
+        server = self.server
+        if not server.active_expiry or server.paused_until_ms:
+            return False
+        return any(db.deadlines.has_due(now_ms) for db in server.databases)
 
     def _look_after_clients(self, now_ms: int) -> None:
         """Enforce `timeout`, the soft output limit, and the query limit for what MULTI has queued."""

@@ -245,6 +245,18 @@ def test_a_timeout_lets_what_is_behind_go_on(serve: Serve) -> None:
     worker.expect(b"*-1\r\n+PONG\r\n")
 
 
+def test_keys_that_may_not_expire_do_not_keep_the_loop_busy(serve: Serve) -> None:
+    net = serve(clock=ManualClock(), enable_debug_command="yes", hz="10")
+    wire = net.connect()
+    assert wire.ask("SET", "key", "value", "PX", 1) == b"+OK"
+    assert wire.ask("DEBUG", "SET-ACTIVE-EXPIRE", 0) == b"+OK"
+    net.pass_time(1_000)
+    assert net.loop.next_cron_ms == net.engine.clock.now_ms + 100
+    assert wire.ask("DEBUG", "SET-ACTIVE-EXPIRE", 1) == b"+OK"
+    net.pass_time(100)
+    assert not net.server.databases[0].values
+
+
 # -- anything at all -------------------------------------------------------------------------------
 
 SCRAPS = (

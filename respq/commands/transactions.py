@@ -19,6 +19,8 @@ key that expires while it is watched counts as changed, one that had expired bef
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from respq.clock import stopwatch_ns
 from respq.command import (
     ALLOW_BUSY,
@@ -35,8 +37,9 @@ from respq.command import (
 from respq.errors import CommandError
 from respq.keyspace import Effects
 from respq.protocol.resp import OK, QUEUED, array
-from respq.state import Closing, Rejected, Spec
+from respq.state import Closing, Handler, Rejected, Spec
 
+Step = tuple[Handler, Spec, Argv]
 ALWAYS = NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY
 
 
@@ -48,19 +51,23 @@ def at_once(c: Client, commands: list[Argv]) -> tuple[int, list[Spec]] | None:
     if c.queued is not None:
         return None
     table = c.table
-    for end, argv in enumerate(commands):
+    steps: list[Step] = []
+    for argv in commands:
         entry = table.get(argv[0])
-        if entry is None or not entry[1] <= len(argv) <= entry[2]:
+        if entry is None:
             return None
-        spec = entry[3]
-        if not spec.queueable and end:
+        handler, fewest, most, spec, _ = entry
+        if not fewest <= len(argv) <= most:
+            return None
+        if not spec.queueable and steps:
             if spec.name != "EXEC":
                 return None
-            done = [table[commands[0][0]][3]]
-            c.out.append(OK + QUEUED * (end - 1))
-            c.out.append(_run(c, commands[:end], argv, done))
+            done = [steps[0][1]]
+            c.out.append(OK + QUEUED * (len(steps) - 1))
+            c.out.append(_run(c, iter(steps), argv, done))
             done.append(spec)
-            return end + 1, done
+            return len(steps) + 1, done
+        steps.append((handler, spec, argv))
     return None
 
 
@@ -157,7 +164,7 @@ def _run_and_account(c: Client, queued: list[Argv], argv: Argv) -> bytes:
     timed_ns, start_ns = stats.timed_ns, stopwatch_ns()
     done: list[Spec] = []
     try:
-        return _run(c, queued, argv, done)
+        return _run(c, _look_up(c, queued), argv, done)
     finally:
         untimed_ns = stopwatch_ns() - start_ns - (stats.timed_ns - timed_ns)
         for spec in done:
@@ -166,17 +173,26 @@ def _run_and_account(c: Client, queued: list[Argv], argv: Argv) -> bytes:
         stats.timed_ns = timed_ns  # EXEC's own time contains it
 
 
-def _run(c: Client, queued: list[Argv], argv: Argv, done: list[Spec]) -> bytes:
-    """Execute what stands behind `queued[0]`, the MULTI; `argv` is the EXEC. `done` gets what succeeds."""
+def _look_up(c: Client, queued: list[Argv]) -> Iterator[Step]:
+    """Each command with its handler, when its turn comes: CLIENT REPLY changes the client's table."""
+    for argv in queued:
+        table = c.table
+        handler, _, _, spec, _ = table.get(argv[0]) or table[argv[0].lower()]
+        yield handler, spec, argv
+
+
+def _run(c: Client, steps: Iterator[Step], exec_argv: Argv, done: list[Spec]) -> bytes:
+    """Execute the steps behind the first, which is the MULTI. `done` gets what succeeds."""
     effects = c.effects
     mark = len(effects)
+    _, _, multi_argv = next(steps)
     c.executing = True
     try:
-        replies, closing = _replies(c, queued, done)
+        replies, closing = _replies(c, steps, done)
     finally:
         c.executing = False
         if len(effects) > mark:
-            _bracket(effects, mark, queued[0], argv)
+            _bracket(effects, mark, multi_argv, exec_argv)
     if c.reply_mode == "skip" and not c.muted:  # asked for inside: it means the command after EXEC
         c.muted = True
         c.table = c.server.table_of(c)
@@ -186,13 +202,11 @@ def _run(c: Client, queued: list[Argv], argv: Argv, done: list[Spec]) -> bytes:
     return reply
 
 
-def _replies(c: Client, queued: list[Argv], done: list[Spec]) -> tuple[list[bytes], bool]:
+def _replies(c: Client, steps: Iterator[Step], done: list[Spec]) -> tuple[list[bytes], bool]:
     """The replies one by one, and whether the client has killed itself: the rest goes unanswered."""
     replies: list[bytes] = []
     closing = False
-    for argv in queued[1:]:
-        table = c.table  # CLIENT REPLY changes it
-        handler, _, _, spec, _ = table.get(argv[0]) or table[argv[0].lower()]
+    for handler, spec, argv in steps:
         try:
             replies.append(handler(c, argv))
             done.append(spec)

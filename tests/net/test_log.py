@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -194,6 +196,46 @@ def test_a_write_that_was_put_off_for_two_seconds_is_done_regardless(serve: Serv
     net.pass_time(200)
     wire.expect(b"+OK\r\n")
     disk.may_sync.set()
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Put the signal handlers back that a loop replaces."""
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    signal.set_wakeup_fd(-1)
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("handlers")
+def test_the_end_of_a_sync_ends_the_wait_of_the_loop(serve: Serve) -> None:
+    disk = SlowDisk()
+    net = serve(
+        clock=ManualClock(), files=disk, signals=True, appendonly="yes", appendfsync="everysec", hz="1"
+    )
+    wire = net.connect()
+    disk.may_sync.clear()
+    assert wire.ask("SET", "key", "1") == b"+OK"
+    wire.send("SET", "key", "2")
+    assert wire.silent()
+    disk.may_sync.set()
+    net.loop.tick(60)  # returns when it is woken, or the test has no time left
+    net.turn()
+    wire.take()
+    assert wire.received == b"+OK\r\n"
+
+
+@pytest.mark.usefixtures("handlers")
+def test_signals_are_heard_by_the_loop(serve: Serve) -> None:
+    net = serve(signals=True)
+    os.kill(os.getpid(), signal.SIGHUP)
+    net.until(lambda: net.logged("Log file reopened"))
+    assert net.loop.running
+    os.kill(os.getpid(), signal.SIGTERM)
+    net.until(lambda: not net.loop.running)
+    assert net.logged("Received SIGTERM, shutting down")
 
 
 def test_waitaof_is_answered_when_the_log_is_synced(serve: Serve) -> None:

@@ -46,7 +46,13 @@ class Net:
     """A server that does something only within `until` and the methods of its clients."""
 
     def __init__(
-        self, directory: str, *, clock: Clock | None = None, files: Files | None = None, **directives: str
+        self,
+        directory: str,
+        *,
+        clock: Clock | None = None,
+        files: Files | None = None,
+        signals: bool = False,
+        **directives: str,
     ) -> None:
         config = Config()
         defaults = {"port": str(free_port()), "dir": directory, "appendonly": "no"}
@@ -62,6 +68,8 @@ class Net:
         self.wires: list[Wire] = []
         try:
             self.loop.open()
+            if signals:
+                self.loop.catch_signals()
             self.loop.load()
         except BaseException:
             self.loop.close()

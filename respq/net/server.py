@@ -64,6 +64,7 @@ class Loop:
         self.accepting = True  # as long as there are descriptors
         self.held: list[Connection] = []  # their output waits for the log
         self.next_cron_ms = 0
+        self._wakeup: tuple[socket.socket, ...] = ()  # ours and that of signals and threads
         self.persistence = Persistence(engine)
         self.server.shut_down = self.stop
 
@@ -104,8 +105,8 @@ class Loop:
         """End the wait of the poller, from any thread: output is held until a sync has ended."""
         try:
             self._wakeup[1].send(b"\0")
-        except BlockingIOError:
-            pass  # it is awake
+        except OSError:
+            pass  # it is awake, or at its end
 
     def stop(self) -> None:
         """Leave the loop at the end of this tick."""
@@ -121,6 +122,8 @@ class Loop:
         close_listeners(self.listeners, self.config)
         for connection in list(self.connections.values()):
             self._drop(connection)
+        for sock in self._wakeup:
+            sock.close()
         self.poller.close()
 
     def _on_ready(self, sock: socket.socket, act: Callable[[], None]) -> None:

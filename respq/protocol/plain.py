@@ -30,7 +30,7 @@ from respq.protocol import Argv
 SHORTEST_RUN = 4  # commands; below, the separator costs more than it saves
 LONG_BYTES = 256  # of a command alone; below, looking at all of it is cheaper than sparing its last argument
 
-_COUNTS = {b"*%d" % n: n for n in range(1, 1025)}  # header of an array → arguments
+_COUNTS = {b"*%d" % n: n for n in range(1, 100)}  # header of an array → arguments
 _HEADS = [b"$%d" % n for n in range(4097)]  # length of an argument → the line before it
 _PIECE_HEADS = {len(head) + n: (head, len(head)) for n in range(1025) if (head := b"%d\r\n" % n)}
 
@@ -191,7 +191,7 @@ def _lines(data: bytes, lines: list[bytes]) -> tuple[list[Argv], int, bool]:  # 
             break
         except IndexError:  # a long argument
             pass
-        argv, position_behind = _arguments(lines, position + 1, _COUNTS.get(header, 0))
+        argv, position_behind = _arguments(lines, position + 1, _count(header))
         if not argv:
             break
         commands.append(argv)
@@ -209,7 +209,7 @@ def _is_beginning(lines: list[bytes], rest: bytes) -> bool:
     if not lines:
         return rest.startswith(b"*") and b"\r" not in rest[:-1]
     heads, words = lines[1::2], lines[2::2]
-    if len(words) >= _COUNTS.get(lines[0], 0):
+    if len(words) >= _count(lines[0]):
         return False
     try:
         if len(heads) == len(words):
@@ -223,6 +223,17 @@ def _is_beginning(lines: list[bytes], rest: bytes) -> bool:
         )
     except IndexError:  # a long word
         return False
+
+
+def _count(header: bytes) -> int:
+    """How many arguments the header of an array announces; 0 if it is none, or not canonical."""
+    count = _COUNTS.get(header)
+    if count is None:
+        number = header[1:8]
+        count = int(number) if number.isdigit() else 0
+        if header != b"*%d" % count:
+            return 0
+    return count
 
 
 def _arguments(lines: list[bytes], position: int, count: int) -> tuple[Argv, int]:

@@ -92,6 +92,10 @@ INPUTS = st.lists(st.one_of(COMMANDS, RUNS, COMMANDS, RUNS, ODD), max_size=8).ma
 @example(b"*2\r\n+a\r\n+b\r\n%1\r\n$1\r\na\r\n$1\r\nb\r\n", [])
 @example(b"*1\r\n$0\r\n", [])
 @example(b"*1\r\n$4\r\nPINGXX" + PING, [])
+@example(encode(*[b"a"] * 99) + encode(*[b"a"] * 100) + encode(*[b"ab"] * 3000), [])
+@example(encode(*[b"a"] * 150).replace(b"*150", b"*0150") + PING, [])
+@example(encode(*[b"a"] * 150).replace(b"*150", b"*151"), [])
+@example(PING + b"*5\r\n$1\r\na\r\n$1\r\na", [])
 @example(encode(b"L", b"k", b"1") * 5 + b"*3\r\n$1\r\nL\r\n$1\r\nk\r\n$1\r\n1XX", [150])
 def test_the_fast_ways_say_what_the_grammar_says(data: bytes, cuts: list[int]) -> None:
     pieces = cut(data, cuts)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from respq.effects import grammar, loader
+from respq.effects import loader
 from respq.effects.encoding import encode, select
 from respq.effects.files import AofError, Files
 from respq.effects.grammar import FormatError, parse, parse_strictly
@@ -305,10 +305,17 @@ def test_the_quick_parser_agrees_with_the_norm_on_any_damage(data: bytes, draw: 
         assert quickly(damaged) == by_the_norm(damaged)
 
 
-@given(st.lists(ARGVS | st.just([b"DEL"] * 12), min_size=1))
-def test_the_length_of_commands_is_that_of_their_encoding(commands: list[Argv]) -> None:
-    arguments = list(chain.from_iterable(commands))
-    assert grammar.encoded_size(commands, arguments) == len(b"".join(map(encode, commands)))
+def test_the_quick_parser_finds_its_way_between_long_and_short_commands() -> None:
+    for length in (60_000, 65_500, 70_000, 200_000):
+        short = b"".join(encode([b"RPUSH", b"k", b"%d" % i]) for i in range(length // 100))
+        long = encode([b"SET", b"k", b"x" * length])
+        for data in (
+            long + short,
+            short + long + short + long,
+            long + b"#TS:1\r\n" + short,
+            short + long[:-1],
+        ):
+            assert quickly(data) == by_the_norm(data)
 
 
 def test_encoding_is_canonical_for_any_number_of_arguments() -> None:

@@ -106,7 +106,10 @@ class Reader:
 
     @property
     def unread(self) -> int:
-        """Bytes received that are in no complete argument: what the query buffer limit counts. O(1)."""
+        """Bytes received that are in no complete argument: what the query buffer limit counts. O(1).
+
+        Of a short command that the grammar has not looked at yet, all of them.
+        """
         if self._pieces:
             return self._bulk_bytes + 2 - self._lacking
         return len(self._buffer) - self._position

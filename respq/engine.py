@@ -163,7 +163,7 @@ class Engine:
             self._receive_behind(client, data)
             return
         reader = client.reader
-        batch: list[Argv] | Run = reader.feed(data)
+        batch = reader.feed(data)
         if batch:
             raw, reader.verbatim = reader.verbatim, None
             if isinstance(batch, list):
@@ -214,7 +214,7 @@ class Engine:
             commands = reader.feed(b"")
             if not commands:
                 return
-            self._execute(client, commands, None)
+            self._execute(client, list(commands), None)
 
     def _break_off(self, client: Client, error: ProtocolError) -> None:
         """The bytes are no request: say so and close."""

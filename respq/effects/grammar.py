@@ -78,7 +78,7 @@ def _parse_quickly(plain: PlainParser, data: bytes, start: int) -> tuple[list[Ar
         commands, size, _ = plain.parse(data[start : annotation + 2 if annotation >= 0 else end])
         if commands or end >= len(data):
             break
-    return commands, size
+    return commands if isinstance(commands, list) else commands.commands, size
 
 
 def parse_strictly(data: bytes, start: int) -> tuple[Argv, int] | None:

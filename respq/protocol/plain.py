@@ -26,8 +26,8 @@ a regular expression: 0.37 µs in all for 64 bytes, 2.1 for 900.
 from __future__ import annotations
 
 from respq.protocol import Argv
+from respq.protocol.runs import SHORTEST_RUN, Run
 
-SHORTEST_RUN = 4  # commands; below, the separator costs more than it saves
 LONG_BYTES = 256  # of a command alone; below, looking at all of it is cheaper than sparing its last argument
 
 _COUNTS = {b"*%d" % n: n for n in range(1, 100)}  # header of an array → arguments
@@ -45,7 +45,7 @@ class PlainParser:
         self._separator = b""  # what stands between the last words of a run; empty: none is expected
         self._shared: Argv = []  # the words of a run before the last
 
-    def parse(self, data: bytes) -> tuple[list[Argv], int, bool]:
+    def parse(self, data: bytes) -> tuple[list[Argv] | Run, int, bool]:
         """The proven commands at the head of `data`, their size, and whether a part of one follows.
 
         If so, the rest is proven to be the beginning of a command. If not, it is nothing or "not proven",
@@ -53,11 +53,11 @@ class PlainParser:
         """
         if self._separator:
             if data.startswith(self._separator[2:]):
-                commands, size = self._run(data)
+                run, size = self._run(data)
                 if size == len(data):
-                    return commands, size, False
-                if commands:
-                    return _behind(commands, size, data)
+                    return run, size, False
+                if size:
+                    return _behind(run, size, data)
             self._separator = b""
         if self._alone and len(data) > LONG_BYTES and (argv := _long(data)):
             return [argv], len(data), False
@@ -78,25 +78,30 @@ class PlainParser:
             words = b"".join([b"\r\n$%d\r\n%b" % (len(word), word) for word in shared])
             self._separator = b"\r\n*%d%b\r\n$" % (len(shared) + 1, words)
 
-    def _run(self, data: bytes) -> tuple[list[Argv], int]:
+    def _run(self, data: bytes) -> tuple[Run, int]:
         """The commands of a run, as far as it goes, and their size."""
-        shared, separator, heads = self._shared, self._separator, _PIECE_HEADS
+        separator, heads = self._separator, _PIECE_HEADS
         begin = len(separator) - 2
         pieces = data.split(separator)
         pieces[0] = pieces[0][begin:]
         tail = pieces.pop()
-        commands = []
+        words = []
         for piece in pieces:
             head, size = heads.get(len(piece)) or _piece_head(piece)
             if piece[:size] != head:
-                return [], 0
-            commands.append(shared + [piece[size:]])  # noqa: RUF005 – faster than [*shared, …]
+                return _NO_RUN, 0
+            words.append(piece[size:])
         last = tail[:-2]
         head, size = _piece_head(last)
+        behind = len(data)
         if last[:size] == head and tail.endswith(b"\r\n"):
-            commands.append([*shared, last[size:]])
-            return commands, len(data)
-        return commands, len(data) - len(tail) - begin
+            words.append(last[size:])
+        else:
+            behind -= len(tail) + begin
+        return Run(self._shared, words), behind if words else 0
+
+
+_NO_RUN = Run([], [])
 
 
 def _piece_head(piece: bytes) -> tuple[bytes, int]:
@@ -105,11 +110,11 @@ def _piece_head(piece: bytes) -> tuple[bytes, int]:
     return head, len(head)
 
 
-def _behind(commands: list[Argv], size: int, data: bytes) -> tuple[list[Argv], int, bool]:
+def _behind(run: Run, size: int, data: bytes) -> tuple[list[Argv] | Run, int, bool]:
     """`parse` for what follows the commands of a run: part of another one, or something else."""
     rest = data[size:]
     more, size_of_more, partial = _lines(rest, rest.split(b"\r\n"))
-    return commands + more, size + size_of_more, partial
+    return run.commands + more if more else run, size + size_of_more, partial
 
 
 def _short(lines: list[bytes]) -> Argv:

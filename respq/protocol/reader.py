@@ -34,6 +34,7 @@ import sys
 from respq.errors import ProtocolError
 from respq.protocol import Argv
 from respq.protocol.plain import PlainParser
+from respq.protocol.runs import SHORTEST_RUN, Run
 from respq.words import split_words
 
 LINE_MAX_BYTES = 64 * 1024
@@ -87,7 +88,7 @@ class Reader:
         self.error: ProtocolError | None = None
         self._plain = PlainParser()
         self._repeat: bytes | None = None  # the previous read, if it was short and verbatim
-        self._repeated: list[Argv] = []  # and its commands
+        self._repeated: list[Argv] | Run = []  # and its commands
         self._tail = False  # the buffer begins a command, and the grammar has not looked at it
         self._unfinished = False  # something of what follows is set, or the error
         self._buffer = b""
@@ -114,8 +115,11 @@ class Reader:
             return self._bulk_bytes + 2 - self._lacking
         return len(self._buffer) - self._position
 
-    def feed(self, data: bytes) -> list[Argv]:
-        """The commands that are complete with `data`, oldest first. O(n) over the life of a connection."""
+    def feed(self, data: bytes) -> list[Argv] | Run:
+        """The commands that are complete with `data`, oldest first. O(n) over the life of a connection.
+
+        Where they are found to be a run they come as one, unless `restricted`.
+        """
         if data == self._repeat and not self.restricted:
             self.verbatim = data
             return self._repeated
@@ -126,28 +130,33 @@ class Reader:
             self.verbatim = data
             if size <= _REPEAT_MAX_BYTES:
                 self._repeat = data
-                self._repeated = commands
+                self._repeated = _as_run(commands)
             else:
                 self._repeat = None
             return commands
+        self._repeat = None
+        if partial and len(data) - size <= _TAIL_MAX_BYTES:
+            self._keep_tail(data[size:])
+            self.verbatim = data[:size]
+            return commands
+        return self._leave(data, size, list(commands))
+
+    def _keep_tail(self, tail: bytes) -> None:
+        """Put the proven beginning of a command in front of the next read."""
+        self._buffer = tail
+        self._position = 0
+        self._tail = self._unfinished = True
+
+    def _leave(self, data: bytes, size: int, commands: list[Argv]) -> list[Argv]:
+        """Leave what `plain` has not read, all but `size` bytes, to the grammar."""
         proven = len(commands)
-        self._leave(data, size, partial, commands)
+        self._buffer = data
+        self._position = size
+        self._read_all(commands)
         self.verbatim = data[:size] if len(commands) == proven else None
         return commands
 
-    def _leave(self, data: bytes, size: int, partial: bool, commands: list[Argv]) -> None:
-        """Leave what `plain` has not read, all but `size` bytes, to the next feed or the grammar."""
-        self._repeat = None
-        if partial and len(data) - size <= _TAIL_MAX_BYTES:
-            self._buffer = data[size:]
-            self._position = 0
-            self._tail = self._unfinished = True
-        else:
-            self._buffer = data
-            self._position = size
-            self._read_all(commands)
-
-    def _continue(self, data: bytes) -> list[Argv]:
+    def _continue(self, data: bytes) -> list[Argv] | Run:
         """`feed` behind something incomplete, behind an error, while restricted, or where a limit matters."""
         self._repeat = None
         self.verbatim = None
@@ -172,7 +181,11 @@ class Reader:
         rest = self._buffer[self._position :]
         behind, size, partial = self._plain.parse(rest)
         commands += behind
-        self._leave(rest, size, partial, commands)
+        if partial and len(rest) - size <= _TAIL_MAX_BYTES:
+            self._keep_tail(rest[size:])
+            return commands
+        self._leave(rest, size, commands)
+        self.verbatim = None
         return commands
 
     def _append(self, data: bytes) -> bool:
@@ -319,3 +332,9 @@ def _number(text: bytes) -> int | None:
         return None
     number = int(text)
     return number if -(2**63) <= number < 2**63 else None
+
+
+def _as_run(commands: list[Argv] | Run) -> list[Argv] | Run:
+    """A batch that is one run as a run, so that whoever repeats it has it found once."""
+    run = Run.at(commands) if isinstance(commands, list) and len(commands) >= SHORTEST_RUN else None
+    return run if run is not None and run.count == len(commands) else commands

@@ -6,6 +6,8 @@ all of its commands begin with, and the last word of each. The commands are spel
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from respq.protocol import Argv
 
 SHORTEST_RUN = 4  # commands; below, looking for it costs more than it saves
@@ -50,6 +52,14 @@ class Run:
 
     def __len__(self) -> int:
         return self.count
+
+    def __iter__(self) -> Iterator[Argv]:
+        return iter(self.commands)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, list) and self.commands == other)
+
+    __hash__ = None  # type: ignore[assignment]  # equal to a list
 
     def first(self, count: int) -> Run:
         """The run of its first commands."""

@@ -1,9 +1,9 @@
 """The only module that reads time.
 
-Commands see a clock that stands still while one batch executes: `now_us` and `now_ms` change in
-`refresh()` alone, which the engine calls once per batch (0.06 µs). So every command of a pipeline
-sees the same moment, as in Redis, and a test can set it. `stopwatch_ns` is for statistics and never
-decides anything.
+Commands see a clock that stands still while one batch executes: `now_ms` changes in `refresh()` alone, which
+the engine calls once per batch (0.06 µs). So every command of a pipeline sees the same moment, as in Redis,
+and a test can set it. Only what shows microseconds to people (TIME, MONITOR) asks anew. `stopwatch_ns` is for
+statistics and never decides anything.
 """
 
 from __future__ import annotations
@@ -14,20 +14,23 @@ import time
 class Clock:
     """Unix time, frozen between two refreshes."""
 
-    __slots__ = ("now_ms", "now_us")
+    __slots__ = ("now_ms",)
 
     def __init__(self) -> None:
         self.refresh()
 
     def refresh(self) -> None:
         """Move to the present."""
-        self.now_us = time.time_ns() // 1000
-        self.now_ms = self.now_us // 1000
+        self.now_ms = time.time_ns() // 1_000_000
 
     def stand_at(self, now_ms: int) -> None:
         """Show another moment until the next refresh."""
         self.now_ms = now_ms
-        self.now_us = now_ms * 1000
+
+    @property
+    def now_us(self) -> int:
+        """Unix time in microseconds, at this very moment."""
+        return time.time_ns() // 1000
 
     def local_time(self) -> str:
         """The frozen moment for people, in the machine's time zone: `2026-01-31 23:59:59.123`."""
@@ -48,15 +51,19 @@ class ManualClock(Clock):
         """Stand still, or come back from `stand_at`."""
         self.stand_at(self._present_ms)
 
+    @property
+    def now_us(self) -> int:
+        """Unix time in microseconds."""
+        return self.now_ms * 1000
+
     def advance(self, ms: int) -> None:
         """Move on by `ms` milliseconds."""
         self._present_ms += ms
         self.refresh()
 
 
-stopwatch_ns = (
-    time.perf_counter_ns
-)  # from an arbitrary start; the function itself, it is called twice per batch
+# Nanoseconds from an arbitrary start. The function itself, for it is called twice per batch.
+stopwatch_ns = time.perf_counter_ns
 
 
 def monotonic_ms() -> int:

@@ -25,6 +25,7 @@ import random
 import traceback
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from typing import TYPE_CHECKING
 
 from respq.clock import Clock, stopwatch_ns
@@ -112,7 +113,8 @@ class Engine:
         self._loader: Client | None = None  # executes the log
         self.broken = ""  # why the server must stop, once a bug may have come between the data and the log
         config.on_change("requirepass", self._admit)
-        config.on_change("slowlog-log-slower-than", self.tables.rebuild)
+        config.on_change("slowlog-log-slower-than", self._watch_slowness)
+        self._watch_slowness()
         config.on_change("list-max-listpack-size", self._size_lists)
         self._size_lists()
 
@@ -123,6 +125,12 @@ class Engine:
                 client.authenticated = True
                 client.reader.restricted = False
             self.tables.rebuild()
+
+    def _watch_slowness(self) -> None:
+        """Apply `slowlog-log-slower-than`: from which share of a batch's time a command is slow."""
+        threshold_us = self.server.config.slowlog_log_slower_than
+        self._slow_us = threshold_us if threshold_us >= SINGLY_BELOW_US else inf  # else they are timed singly
+        self.tables.rebuild()
 
     def _size_lists(self) -> None:
         """Apply `list-max-listpack-size`, which shows in OBJECT ENCODING."""
@@ -324,26 +332,27 @@ class Engine:
     def _end_batch(
         self, client: Client, batch: list[Argv] | Run, spec: Spec, done: list[Spec], elapsed_ns: int
     ) -> None:
-        """Note what has been executed, `done`, and that there is something to send."""
-        stats = self.server.stats
-        self.server.outbox[client] = None
-        if spec is not NOT_COUNTED:
-            client.last_spec = spec
+        """Note that there is something to send; count what was `done`, and share out the time it took.
+
+        What is timed one by one (`tables`) has had its time already.
+        """
+        server = self.server
+        server.outbox[client] = None
         client.active_ms = self.clock.now_ms
-        count = len(batch)
-        client.commands_done += count
-        stats.commands += count
-        stats.command_us += elapsed_ns // 1000
         if not done:
             return
-        share_us = (elapsed_ns - stats.timed_ns) / (1000 * len(done))
+        stats, count = server.stats, len(done)
+        client.last_spec = spec
+        client.commands_done += count
+        share_us = (elapsed_ns - stats.timed_ns) / (1000 * count)
         stats.timed_ns = 0
-        if done.count(spec) == len(done):
-            spec.calls += len(done)
-            spec.usec += share_us * len(done)
-            if share_us > self.server.config.slowlog_log_slower_than >= SINGLY_BELOW_US:
-                argv = batch[0] if isinstance(batch, list) else batch.commands[0]
-                note_slow(client, argv, spec, int(share_us))
+        if count == 1 or done.count(spec) == count:
+            spec.calls += count
+            spec.usec += share_us * count
+            if share_us > self._slow_us:
+                note_slow(
+                    client, batch[0] if isinstance(batch, list) else batch.commands[0], spec, int(share_us)
+                )
             return
         for each in done:
             each.calls += 1
@@ -417,25 +426,24 @@ class Engine:
     # -- effects -----------------------------------------------------------------------------------
 
     def _settle(self, batch: list[Argv] | Run, raw: bytes | None) -> None:
-        """Drain the effects of a batch; if they are just what the client sent, its bytes go to the log."""
+        """Drain the effects of a batch, in the client's own bytes where these say what was done."""
         server = self.server
         if server.watchers or server.waiters:
             self._drain()
             return
         effects, aof = server.effects, server.aof
-        if isinstance(batch, Run):
-            as_sent = [argv for _, _, _, argv in effects if argv is not None] == [batch]
-            server.changes_since_save += batch.count
+        if len(effects) == 1 and isinstance(run := effects[0][3], Run):
+            server.changes_since_save += run.count
+            sent = raw if run is batch or run.commands == batch else None
         else:
             logged = _logged(effects)
-            as_sent = logged == batch
             server.changes_since_save += len(logged)
-        if aof is None:
-            pass
-        elif raw is not None and as_sent and effects[0][0].index == aof.selected_db:
-            aof.append(raw)
-        else:
-            aof.append_effects(effects)
+            sent = raw if logged == batch else raw and _sent_of(raw, batch, logged)
+        if aof is not None:
+            if sent and all(effect[0].index == aof.selected_db for effect in effects):
+                aof.append(sent)
+            else:
+                aof.append_effects(effects)
         effects.clear()
 
     def _drain(self) -> None:
@@ -609,6 +617,24 @@ def _logged(effects: Effects) -> list[Argv]:
         elif isinstance(argv, Run):
             commands += argv.commands
     return commands
+
+
+def _sent_of(raw: bytes, batch: list[Argv] | Run, logged: list[Argv]) -> bytes | None:
+    """The part of `raw` that sent the commands in `logged`: without the reads, say. O(n).
+
+    None if something is logged otherwise than as it was sent, or an argument looks like the next command.
+    """
+    pieces = raw[1:-2].split(b"\r\n*")
+    if len(pieces) != len(batch):
+        return None
+    rest = iter(logged)
+    wanted = next(rest, None)
+    sent = []
+    for argv, piece in zip(batch, pieces, strict=True):
+        if argv is wanted:
+            sent.append(piece)
+            wanted = next(rest, None)
+    return None if wanted is not None or not sent else b"*%b\r\n" % b"\r\n*".join(sent)
 
 
 def _listening(client: Client) -> bool:

@@ -172,7 +172,7 @@ def _stats(server: Server) -> Fields:
     stats = server.stats
     commands_per_s, input_per_s, output_per_s = _rates(server)
     yield "total_connections_received", stats.connections_received
-    yield "total_commands_processed", stats.commands
+    yield "total_commands_processed", server.commands_executed
     yield "instantaneous_ops_per_sec", int(commands_per_s)
     yield "total_net_input_bytes", stats.input_bytes
     yield "total_net_output_bytes", stats.output_bytes
@@ -208,7 +208,7 @@ def _stats(server: Server) -> Fields:
     yield "client_output_buffer_limit_disconnections", stats.output_limit_closed
     yield "eventloop_cycles", stats.loop_cycles
     yield "eventloop_duration_sum", stats.loop_us
-    yield "eventloop_duration_cmd_sum", stats.command_us
+    yield "eventloop_duration_cmd_sum", int(sum(spec.usec for spec in server.specs.values()))
     yield "eventloop_duration_max", stats.longest_tick_us
     yield "acl_access_denied_auth", 0
     yield "acl_access_denied_cmd", 0

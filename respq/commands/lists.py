@@ -52,9 +52,11 @@ _RANK_ZERO = (
 
 
 def _push_run(c: Client, run: Run, left: bool) -> bytes | None:
-    """Pushes of one element each onto one list."""
-    if run.words != 3 or not run.last:
+    """Pushes of one element each."""
+    if run.words != 3:
         return None
+    if not run.last:
+        return _push_each(c, run, left)
     db, name, elements = c.db, run.shared[1], run.last
     try:
         items = db.find_or_create(name, ListValue)
@@ -63,6 +65,22 @@ def _push_run(c: Client, run: Run, left: bool) -> bytes | None:
     length = items.push_left(elements, True) if left else items.push_right(elements, True)
     c.effects.append((db, name, "lpush" if left else "rpush", run))
     return b":%d\r\n" * len(run) % tuple(range(length - len(run) + 1, length + 1))
+
+
+def _push_each(c: Client, run: Run, left: bool) -> bytes | None:
+    """Pushes of one element each onto several lists."""
+    db = c.db
+    values = db.values
+    for _, name, _ in run.commands:
+        present = values.get(name)
+        if present is not None and (present.__class__ is not ListValue or present.expires_ms):
+            return None
+    lengths = []
+    for _, name, element in run.commands:
+        items = db.find_or_create(name, ListValue)
+        lengths.append(items.push_left((element,)) if left else items.push_right((element,)))
+    c.effects.append((db, None, None, run))
+    return b":%d\r\n" * len(lengths) % tuple(lengths)
 
 
 def _lpush_run(c: Client, run: Run) -> bytes | None:

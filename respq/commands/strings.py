@@ -1,7 +1,7 @@
 """Strings: values, counters, byte ranges.
 
 GET, SET and INCR are what most clients send most, so each is written out for the common case (a
-string without expiry) and hands everything else to a function. The bulk forms of GET and SET work for
+string without expiry) and hands everything else to a function. The bulk forms of GET, SET and INCR work for
 any mixture of keys, since runs of them seldom share one; that of INCR is for one counter.
 
 What is logged is the effect: a time to live becomes the moment at which it ends, INCRBYFLOAT its
@@ -414,20 +414,25 @@ def _check_length(c: Client, length: int) -> None:
 
 
 def _incr_run(c: Client, run: Run) -> bytes | None:
-    """INCRs of one key; with several, each has a number to read and to write, and nothing is gained."""
-    db, name = c.db, run.last[0]
-    if run.last[1] != name or run.last.count(name) != run.count:
-        return None
-    value = db.get(name)
-    if value.__class__ is not StringValue:
-        return None
-    before = to_int(value.data)
-    if before is None or before > INT64_MAX - len(run):
-        return None
-    after = before + len(run)
-    value.data = b"%d" % after
-    c.effects.append((db, name, "incrby", run))
-    return b"".join([b":%d\r\n" % number for number in range(before + 1, after + 1)])
+    """INCRs of integers that exist, do not expire and are not about to overflow."""
+    values = c.db.values
+    counters = []
+    for name in run.last:
+        value = values.get(name)
+        if value.__class__ is not StringValue or value.expires_ms or not _is_easy(value.data):
+            return None
+        counters.append(value)
+    replies = []
+    for value in counters:
+        value.data = data = b"%d" % (int(value.data) + 1)
+        replies.append(b":%b\r\n" % data)
+    c.effects.append((c.db, None, None, run))
+    return b"".join(replies)
+
+
+def _is_easy(data: bytes | bytearray) -> bool:
+    """Whether these are plain digits that can be added to without a second look."""
+    return data.isdigit() and len(data) <= DIGITS_AT_EASE and (data[0] != 48 or len(data) == 1)
 
 
 @command("INCR", arity=2, flags=WRITE | DENYOOM | FAST, keys=FIRST, group="string", since="1.0.0",

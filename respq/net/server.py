@@ -417,7 +417,7 @@ class Loop:
     def _cron(self, now_ms: int) -> None:
         """What is done `hz` times a second."""
         self.next_cron_ms = now_ms + 1000 // self.config.hz
-        self.server.stats.sample(now_ms)
+        self.server.stats.sample(now_ms, self.server.commands_executed)
         self.persistence.cron(now_ms)
         self.engine.expire_keys(EXPIRE_BUDGET_US)
         self.engine.clear_away(EXPIRE_BUDGET_US)

@@ -122,10 +122,9 @@ def test_errorstats_count_by_prefix(alice: Peer) -> None:
 def test_rates_come_from_samples(engine: Workbench, alice: Peer) -> None:
     stats = engine.server.stats
     assert fields(alice, "stats")["instantaneous_ops_per_sec"] == "0"
-    stats.sample(1000)
-    stats.commands += 500
+    stats.sample(1000, 0)
     stats.input_bytes += 10_240
-    stats.sample(3000)
+    stats.sample(3000, 500)
     found = fields(alice, "stats")
     assert (found["instantaneous_ops_per_sec"], found["instantaneous_input_kbps"]) == ("250", "5.00")
 

@@ -33,7 +33,7 @@ from respq.commands import SPECS, transactions
 from respq.commands.transactions import at_once
 from respq.datatypes.lists import ListValue
 from respq.effects.loader import CommandFailedError
-from respq.errors import CommandError, ProtocolError
+from respq.errors import CommandError, ProtocolError, shown
 from respq.keyspace import Database, Effects
 from respq.protocol import Argv
 from respq.protocol.runs import SHORTEST_RUN, Run
@@ -644,9 +644,9 @@ def _listening(client: Client) -> bool:
 
 def _unknown(client: Client, argv: Argv) -> bytes:
     """The refusal of a name that is no command, with the beginning of what was asked."""
-    shown = b""
+    beginning = b""
     for word in argv[1:]:
-        if len(shown) >= 128:
+        if len(beginning) >= 128:
             break
-        shown += b"'%b' " % word[: 128 - len(shown)]
-    raise Rejected(b"unknown command '%b', with args beginning with: %b" % (argv[0][:128], shown))
+        beginning += b"'%b' " % shown(word[: 128 - len(beginning)])
+    raise Rejected(b"unknown command '%b', with args beginning with: %b" % (shown(argv[0][:128]), beginning))

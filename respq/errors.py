@@ -30,6 +30,11 @@ class ProtocolError(Exception):
         self.reply = b"-ERR %b\r\n" % text.translate(_ONE_LINE)
 
 
+def shown(word: bytes) -> bytes:
+    """What Redis shows of a client's word in an error text: up to a NUL byte, where strings in C end."""
+    return word.partition(b"\0")[0]
+
+
 def wrong_type() -> CommandError:
     """The key holds another type than the command works on."""
     return CommandError("Operation against a key holding the wrong kind of value", "WRONGTYPE")

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 
 from respq.clock import stopwatch_ns
-from respq.errors import CommandError
+from respq.errors import CommandError, shown
 from respq.protocol import Argv
 from respq.protocol.resp import QUEUED
 from respq.protocol.runs import Run
@@ -185,7 +185,7 @@ def wrong_arity(spec: Spec) -> Rejected:
 
 def unknown_subcommand(spec: Spec, word: bytes) -> Rejected:
     """The container has no such subcommand."""
-    error = Rejected(b"unknown subcommand '%b'. Try %b HELP." % (word[:128], spec.name.encode()))
+    error = Rejected(b"unknown subcommand '%b'. Try %b HELP." % (shown(word[:128]), spec.name.encode()))
     error.spec = spec
     return error
 

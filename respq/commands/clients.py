@@ -15,7 +15,7 @@ from respq.command import ADMIN, LOADING, NOSCRIPT, STALE, Argv, Client, command
 from respq.commands.arguments import as_int, parse_int, parse_timeout_ms
 from respq.commands.connection import checked_name
 from respq.commands.help import help_reply
-from respq.errors import CommandError, syntax_error
+from respq.errors import CommandError, shown, syntax_error
 from respq.protocol.resp import OK, ONE, ZERO, integer
 from respq.state import UNPAUSED, Closing, Flag, Server, Spec
 from respq.tables import flags_of
@@ -65,7 +65,7 @@ def client_setinfo(c: Client, argv: Argv) -> bytes:
     elif attribute == b"LIB-VER":
         c.lib_version = checked_name(argv[3], argv[2])
     else:
-        raise CommandError(b"Unrecognized option '%b'" % argv[2])
+        raise CommandError(b"Unrecognized option '%b'" % shown(argv[2]))
     return OK
 
 
@@ -147,6 +147,7 @@ def type_of(client: Client) -> bytes:
 
 
 def _parse_type(word: bytes) -> bytes:
+    word = shown(word)
     name = word.lower()
     if name not in CLIENT_TYPES:
         raise CommandError(b"Unknown client type '%b'" % word)
@@ -289,7 +290,7 @@ def _by_type(c: Client, word: bytes) -> Test:
 
 def _by_user(c: Client, word: bytes) -> Test:
     if word != b"default":
-        raise CommandError(b"No such user '%b'" % word)
+        raise CommandError(b"No such user '%b'" % shown(word))
     return lambda client: True
 
 

@@ -11,7 +11,7 @@ from hmac import compare_digest
 from respq.command import ALLOW_BUSY, FAST, LOADING, NO_AUTH, NOSCRIPT, STALE, Argv, Client, command
 from respq.commands.arguments import parse_db, parse_int
 from respq.commands.transactions import leave
-from respq.errors import CommandError
+from respq.errors import CommandError, shown
 from respq.protocol.resp import EMPTY_ARRAY, OK, PONG, RESP2, RESP3, bulk, integer
 from respq.state import Closing
 
@@ -82,7 +82,7 @@ def _hello_options(argv: Argv) -> tuple[tuple[bytes, bytes] | None, bytes | None
             name = checked_name(argv[at + 1])
             at += 2
         else:
-            raise CommandError(b"Syntax error in HELLO option '%b'" % argv[at])
+            raise CommandError(b"Syntax error in HELLO option '%b'" % shown(argv[at]))
     return credentials, name
 
 

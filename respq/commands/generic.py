@@ -40,7 +40,7 @@ from respq.commands.arguments import (
 from respq.commands.help import help_reply
 from respq.datatypes.strings import StringValue
 from respq.datatypes.value import Value
-from respq.errors import CommandError, no_such_key, syntax_error
+from respq.errors import CommandError, no_such_key, shown, syntax_error
 from respq.keyspace import Database
 from respq.protocol.resp import OK, ONE, ZERO, array, bulk, bulks, integer, simple
 from respq.state import LOG_SYNCED
@@ -191,7 +191,7 @@ def _read_conditions(argv: Argv) -> set[bytes]:
     conditions: set[bytes] = set()
     for at, name in enumerate(Options(argv, 3), 3):
         if name not in CONDITIONS:
-            raise CommandError(b"Unsupported option %b" % argv[at])
+            raise CommandError(b"Unsupported option %b" % shown(argv[at]))
         conditions.add(name)
     if b"NX" in conditions and len(conditions) > 1:
         raise CommandError("NX and XX, GT or LT options at the same time are not compatible")

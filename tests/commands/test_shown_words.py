@@ -1,0 +1,39 @@
+"""Words of the client in error texts end at a NUL byte, as strings in C do: redis-server 8.2.3."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import Peer
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ([b"CONFIG", b"\xff\0\r\n"], b"unknown subcommand '\xff'. Try CONFIG HELP."),
+        ([b"OBJECT", b"X\0", b"k"], b"unknown subcommand 'X'. Try OBJECT HELP."),
+        ([b"CLIENT", b"repl\0y"], b"unknown subcommand 'repl'. Try CLIENT HELP."),
+        ([b"MULT\0I"], b"unknown command 'MULT', with args beginning with: "),
+        ([b"NOPE", b"a\0b", b"c"], b"unknown command 'NOPE', with args beginning with: 'a' 'c' "),
+        (
+            [b"NOPE", b"\0b", b"c" * 200, b"d"],
+            b"unknown command 'NOPE', with args beginning with: '' '%b' " % (b"c" * 125),
+        ),
+        ([b"EXPIRE", b"k", b"10", b"N\0X"], b"Unsupported option N"),
+        ([b"EXPIRE", b"k", b"10", b"\0X"], b"Unsupported option "),
+        ([b"CLIENT", b"SETINFO", b"LIB\0x", b"y"], b"Unrecognized option 'LIB'"),
+        ([b"CLIENT", b"LIST", b"TYPE", b"no\0rmal"], b"Unknown client type 'no'"),
+        ([b"CLIENT", b"KILL", b"USER", b"de\0fault"], b"No such user 'de'"),
+        ([b"HELLO", b"3", b"X\0Y"], b"Syntax error in HELLO option 'X'"),
+        (
+            [b"CONFIG", b"SET", b"ab\0c", b"x"],
+            b"Unknown option or number of arguments for CONFIG SET - 'ab'",
+        ),
+    ],
+)
+def test_a_word_is_shown_up_to_a_nul_byte(words: list[bytes], text: bytes, alice: Peer) -> None:
+    assert alice.send(*words) == b"-ERR %b\r\n" % text
+
+
+def test_a_type_of_client_is_read_up_to_a_nul_byte(alice: Peer) -> None:
+    assert alice.send("CLIENT", "LIST", "TYPE", b"normal\0x").startswith(b"$")

@@ -25,7 +25,9 @@ import random
 import traceback
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from math import inf
+from operator import length_hint
 from typing import TYPE_CHECKING
 
 from respq.clock import Clock, stopwatch_ns
@@ -34,11 +36,12 @@ from respq.commands.transactions import at_once
 from respq.datatypes.lists import ListValue
 from respq.effects.loader import CommandFailedError
 from respq.errors import CommandError, ProtocolError, shown
-from respq.keyspace import Database, Effects
+from respq.keyspace import Effects
 from respq.protocol import Argv
 from respq.protocol.runs import SHORTEST_RUN, Run
 from respq.state import (
     ANY_ARITY,
+    AheadHandler,
     Client,
     Closing,
     Entry,
@@ -67,7 +70,7 @@ if TYPE_CHECKING:
 
 
 RUBBLE_SLICE = 500  # items freed between two looks at the time
-EXPIRE_SLICE = 64  # keys deleted between two looks at the time
+EXPIRE_SLICE = 32  # keys deleted between two looks at the time
 SECURITY_NAMES = (b"post", b"host:")  # words of HTTP: somebody makes a browser talk to us
 
 
@@ -109,7 +112,6 @@ class Engine:
         self.server.set_gate = self.tables.set_gate
         self.server.retable_all = self.tables.rebuild
         self.server.drain = self._drain
-        self._ready: deque[WaitKey] = deque()  # keys with waiters that changed, in order
         self._loader: Client | None = None  # executes the log
         self.broken = ""  # why the server must stop, once a bug may have come between the data and the log
         config.on_change("requirepass", self._admit)
@@ -266,49 +268,54 @@ class Engine:
         reply, count = client.out.append, done.append
         spec = declined = NOT_COUNTED
         last = self._leading(client, commands) if len(commands) >= SHORTEST_RUN else None
-        remaining = commands
-        while remaining:
-            rest, remaining = iter(remaining), []
-            for argv in rest:
+        rest = iter(commands)
+        for argv in rest:
+            try:
                 try:
-                    try:
-                        handler, fewest, most, spec, ahead = client.table[argv[0]]
-                    except KeyError:
-                        handler, fewest, most, spec, ahead = self._look_up(client, argv)
-                    if not fewest <= len(argv) <= most:
-                        handler = self._many_words(client, argv, handler)
-                    if ahead is not None and (spec is last or ahead is at_once) and spec is not declined:
-                        remaining = [argv, *rest]
-                        if server.waiters or server.watchers:  # they have to see every step
-                            taken = None
-                        else:
-                            taken = ahead(client, remaining)
-                        if taken is None:
-                            declined = spec
-                        else:
-                            remaining = remaining[taken[0] :]
-                            done += taken[1]
-                        break
-                    reply(handler(client, argv))
-                    count(spec)
-                    last = spec
-                except CommandError as error:
-                    self._refuse(client, spec, error)
-                except Exception as interruption:  # noqa: BLE001  # among them bugs of ours
-                    raw = None
-                    if self._interrupted(client, argv, spec, interruption):
-                        client.backlog = list(rest)
-                        break
-                if eager and server.effects:
-                    self._drain()
+                    handler, fewest, most, spec, ahead = client.table[argv[0]]
+                except KeyError:
+                    handler, fewest, most, spec, ahead = self._look_up(client, argv)
+                if not fewest <= len(argv) <= most:
+                    handler = self._many_words(client, argv, handler)
+                if ahead is not None and (spec is last or ahead is at_once) and spec is not declined:
+                    taken = self._look_ahead(client, ahead, commands, len(commands) - length_hint(rest) - 1)
+                    if taken is not None:
+                        done += taken[1]
+                        deque(islice(rest, taken[0] - 1), maxlen=0)  # step over what was executed
+                        continue
+                    declined = spec
+                reply(handler(client, argv))
+                count(spec)
+                last = spec
+            except CommandError as error:
+                self._refuse(client, spec, error)
+            except Exception as interruption:  # noqa: BLE001  # among them bugs of ours
+                raw = None
+                if self._interrupted(client, argv, spec, interruption):
+                    client.backlog = list(rest)
+                    break
+            if eager and server.effects:
+                self._drain()
         self._end_batch(client, commands, spec, done, stopwatch_ns() - start_ns)
-        if server.effects:
+        if server.effects or server.ready:
             self._settle(commands, raw)
+
+    def _look_ahead(
+        self, client: Client, ahead: AheadHandler, commands: list[Argv], at: int
+    ) -> tuple[int, list[Spec]] | None:
+        """Execute what begins at `commands[at]` as one, unless somebody has to see every step."""
+        if self.server.waiters or self.server.watchers:
+            return None
+        try:
+            return ahead(client, commands, at)
+        except Exception as error:  # noqa: BLE001  # how far it came is unknown
+            self._stop_after(error, commands[at])
+            return len(commands) - at, []
 
     def _execute_run(self, client: Client, run: Run, raw: bytes | None) -> bool:
         """Execute a whole read that is one run, if its command has a bulk form and takes it."""
         server = self.server
-        entry = client.table.get(run.shared[0])
+        entry = client.table.get(run.name)
         if entry is None or entry[4] is None or server.waiters or server.watchers:
             return False
         _, fewest, most, spec, _ = entry
@@ -318,8 +325,8 @@ class Engine:
         start_ns = stopwatch_ns()
         try:
             replies = spec.bulk(client, run)
-        except Exception as error:  # noqa: BLE001  # a bug of ours must not stop the others
-            self._fail(client, run.commands[0], spec, error)
+        except Exception as error:  # noqa: BLE001  # how far it came is unknown
+            self._stop_after(error, run.commands[0])
             return True
         if replies is None:
             return False
@@ -339,13 +346,14 @@ class Engine:
         server = self.server
         server.outbox[client] = None
         client.active_ms = self.clock.now_ms
-        if not done:
-            return
+        if spec is not NOT_COUNTED:
+            client.last_spec = spec
         stats, count = server.stats, len(done)
-        client.last_spec = spec
+        timed_ns, stats.timed_ns = stats.timed_ns, 0
+        if not count:
+            return
         client.commands_done += count
-        share_us = (elapsed_ns - stats.timed_ns) / (1000 * count)
-        stats.timed_ns = 0
+        share_us = (elapsed_ns - timed_ns) / (1000 * count)
         if count == 1 or done.count(spec) == count:
             spec.calls += count
             spec.usec += share_us * count
@@ -417,11 +425,21 @@ class Engine:
 
     def _fail(self, client: Client, argv: Argv, spec: Spec, error: Exception) -> None:
         """A bug of ours. If the data may have been changed without its effect, the server must not go on."""
-        self.log("warning", f"Internal error in {argv[0]!r}: {error!r}\n{traceback.format_exc()}")
-        self.server.stats.unexpected_errors += 1
         client.out.append(b"-ERR internal error\r\n")
         if Flag.WRITE in spec.flags or spec.name == "EXEC":
-            self.broken = f"internal error in {spec.name}: the data and the log may no longer agree"
+            self._stop_after(error, argv)
+        else:
+            self._report(error, argv)
+
+    def _stop_after(self, error: Exception, argv: Argv) -> None:
+        """A bug came between the data and the log: nothing more may be acknowledged."""
+        self._report(error, argv)
+        self.broken = f"internal error in {argv[0]!r}: the data and the log may no longer agree"
+
+    def _report(self, error: Exception, argv: Argv) -> None:
+        self.server.stats.unexpected_errors += 1
+        trace = "".join(traceback.format_exception(error))
+        self.log("warning", f"Internal error in {argv[0]!r}: {error!r}\n{trace}")
 
     # -- effects -----------------------------------------------------------------------------------
 
@@ -448,68 +466,68 @@ class Engine:
 
     def _drain(self) -> None:
         """Act on every effect so far: log it, dirty who watches the key, serve who waits for it."""
-        server = self.server
-        effects = server.effects
-        aof = server.aof
-        while effects or self._ready:
-            for db, key, _event, argv in effects:
-                if argv is not None:
-                    server.changes_since_save += 1
-                    if aof is not None:
-                        aof.append_effect(db.index, argv)
-                if key is not None:
-                    self._touch(db, key)
-            effects.clear()
-            if self._ready:
-                self._serve(self._ready.popleft())
+        ready = self.server.ready
+        self._act()
+        while ready:
+            where = next(iter(ready))
+            del ready[where]
+            self._serve(where)
 
-    def _touch(self, db: Database, key: bytes) -> None:
-        """A key changed: tell those who watch it and those who wait for it."""
+    def _act(self) -> None:
+        """Log the effects and find out whom they concern."""
         server = self.server
-        where = (db, key)
-        if where in server.watchers:
-            for client in server.watchers[where]:
-                client.dirty = True
-        if where in server.waiters and where not in self._ready:
-            self._ready.append(where)
+        aof = server.aof
+        for db, key, _event, argv in server.effects:
+            if argv is not None:
+                server.changes_since_save += 1
+                if aof is not None:
+                    aof.append_effect(db.index, argv)
+            if key is not None:
+                where = (db, key)
+                if where in server.watchers:
+                    for client in server.watchers[where]:
+                        client.dirty = True
+                if where in server.waiters:
+                    server.ready[where] = None
+        server.effects.clear()
 
     def wake(self, moment: str) -> None:
         """Retry the clients that wait for a moment in the life of the server, such as LOG_SYNCED."""
         if moment in self.server.waiters:
-            self._ready.append(moment)
+            self.server.ready[moment] = None
             self._drain()
 
     def _serve(self, where: WaitKey) -> None:
         """Execute again the commands that wait for a key, oldest first; who finds nothing keeps its place."""
-        server = self.server
-        for client in list(server.waiters.get(where, ())):
-            parking = client.parked
-            if parking is None or where not in server.waiters:
-                continue
+        for client in list(self.server.waiters.get(where, ())):
             if isinstance(where, tuple) and where[0].get(where[1]) is None:
-                return None  # the key is used up: a thousand waiters are not asked in vain
-            try:
-                handler, _, _, spec, _ = client.table.get(parking.argv[0]) or self._look_up(
-                    client, parking.argv
-                )
-                reply = handler(client, parking.argv)
-                spec.calls += 1
-            except Parked:
-                continue
-            except CommandError as error:
-                reply = error.reply
-            except Closing as closing:
-                reply = closing.reply
-                server.close(client)
-            server.resume(client, reply)
-            if server.effects:
-                return self._serve_later(where)
-        return None
+                break  # the key is used up: a thousand waiters are not asked in vain
+            if client.parked is not None and where in client.parked.keys:
+                self._retry(client, client.parked.argv)
+                self._act()
 
-    def _serve_later(self, where: WaitKey) -> None:
-        """The client just served had effects: they are drained before the next in the queue is tried."""
-        if where in self.server.waiters:
-            self._ready.appendleft(where)
+    def _retry(self, client: Client, argv: Argv) -> None:
+        """Execute a parked command again, which may leave it parked."""
+        server = self.server
+        handler, _, _, spec, _ = client.table.get(argv[0]) or self._look_up(client, argv)
+        try:
+            reply = handler(client, argv)
+            spec.calls += 1
+        except Parked:
+            return
+        except CommandError as error:
+            reply = error.reply
+            spec.calls += 1
+            spec.failed_calls += 1
+            server.stats.errors[error.prefix] += 1
+        except Closing as closing:
+            reply = closing.reply
+            server.close(client)
+        except Exception as error:  # noqa: BLE001  # how far it came is unknown
+            self._stop_after(error, argv)
+            return
+        client.commands_done += 1
+        server.resume(client, reply)
 
     def begin_loading(self) -> None:
         """Refuse clients with LOADING while the log is executed."""
@@ -584,6 +602,7 @@ class Engine:
         server = self.server
         if 0 < server.paused_until_ms <= self.clock.now_ms:
             server.unpause()
+            self._drain()
         for client in server.timeouts.due(self.clock.now_ms, limit=10_000):
             if client.parked is not None:
                 server.resume(client, client.parked.timeout_reply)
@@ -600,12 +619,10 @@ class Engine:
         if not server.active_expiry or server.loading or server.paused_until_ms:
             return
         start_ns = stopwatch_ns()
-        for db in self.server.databases:
-            while db.expiring and db.expire_due(EXPIRE_SLICE):
-                if stopwatch_ns() - start_ns > budget_us * 1000:
-                    break
-        self._drain()
-        self.server.stats.expire_us += (stopwatch_ns() - start_ns) // 1000
+        for db in server.databases:
+            while stopwatch_ns() - start_ns < budget_us * 1000 and db.expire_due(EXPIRE_SLICE):
+                self._drain()
+        server.stats.expire_us += (stopwatch_ns() - start_ns) // 1000
 
 
 def _logged(effects: Effects) -> list[Argv]:

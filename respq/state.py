@@ -36,10 +36,10 @@ Handler = Callable[["Client", Argv], bytes]
 # Run in place of an argv.
 BulkHandler = Callable[["Client", Run], "bytes | None"]
 
-# Looks at the rest of a batch, from its own command on: executes the beginning of it as one, appends the
-# replies to the output, and returns the number of commands and those among them that succeeded. None
-# declines, with nothing done.
-AheadHandler = Callable[["Client", "list[Argv]"], "tuple[int, list[Spec]] | None"]
+# Looks at a batch from its own command on, whose index it is given: executes what begins there as one,
+# appends the replies to the output, and returns the number of commands and those among them that succeeded.
+# None declines, with nothing done.
+AheadHandler = Callable[["Client", "list[Argv]", int], "tuple[int, list[Spec]] | None"]
 
 # Refuses a command by raising, or parks its client; sees every command before its handler.
 Gate = Callable[["Client", Argv, "Spec"], None]
@@ -366,6 +366,7 @@ class Server:
 
         self.watchers: dict[tuple[Database, bytes], dict[Client, None]] = {}
         self.waiters: dict[WaitKey, dict[Client, None]] = {}  # parked clients, oldest first
+        self.ready: dict[WaitKey, None] = {}  # keys with waiters that changed, in order
         self.timeouts: Deadlines[Client] = Deadlines()
         self.resumed: deque[Client] = deque()  # served; their backlog is executed next
         self.monitors: dict[Client, None] = {}
@@ -435,6 +436,9 @@ class Server:
         self.pause_all = False
         self.set_gate("pause", None)
         self.retry(UNPAUSED)
+        self.ready |= {
+            where: None for where in self.waiters if isinstance(where, tuple)
+        }  # what came meanwhile
 
     def resume(self, client: Client, reply: bytes) -> None:
         """End a client's wait with `reply`; what it sent meanwhile is executed later in this tick."""

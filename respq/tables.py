@@ -156,8 +156,8 @@ def _ahead(spec: Spec) -> AheadHandler | None:
         return spec.ahead
     bulk = spec.bulk
 
-    def run_ahead(c: Client, commands: list[Argv]) -> tuple[int, list[Spec]] | None:
-        run = Run.at(commands)
+    def run_ahead(c: Client, commands: list[Argv], at: int) -> tuple[int, list[Spec]] | None:
+        run = Run.at(commands, at)
         if run is None or (replies := bulk(c, run)) is None:
             return None
         c.out.append(replies)
@@ -395,8 +395,7 @@ def _locked(spec: Spec, handler: Handler) -> Handler:
         return handler
 
     def locked(c: Client, argv: Argv) -> bytes:
-        error = Rejected("Authentication required.", "NOAUTH")
-        raise error
+        raise Rejected("Authentication required.", "NOAUTH")
 
     return locked
 

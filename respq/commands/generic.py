@@ -483,9 +483,10 @@ def waitaof(c: Client, argv: Argv) -> bytes:
         synced = 0
     else:
         if not isinstance(argv, _SyncedUpTo):
-            c.server.drain()  # what this client just wrote is part of it
+            if not c.executing:  # else it is in the log when EXEC is
+                c.server.drain()  # what this client just wrote is part of it
             argv = _SyncedUpTo(argv)
-            argv.position = aof.writer.position
+            argv.position = aof.writer.position + len(c.effects)
         synced = int(aof.writer.synced >= argv.position)
     reply = array([integer(synced), ZERO])
     if synced >= local and not replicas:

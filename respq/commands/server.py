@@ -106,12 +106,12 @@ def swapdb(c: Client, argv: Argv) -> bytes:
     if not all(0 <= number < len(databases) for number in numbers):
         raise CommandError("DB index is out of range")
     one, other = databases[numbers[0]], databases[numbers[1]]
+    c.effects.append((c.db, None, None, argv))  # before what looking around may find expired
     if one is not other:
         one.swap(other)
         for db, name in _observed(c.server, [one, other]):
             if one.get(name) is not None or other.get(name) is not None:
                 c.effects.append((db, name, None, None))
-    c.effects.append((c.db, None, None, argv))
     return OK
 
 

@@ -20,6 +20,7 @@ key that expires while it is watched counts as changed, one that had expired bef
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from respq.clock import stopwatch_ns
 from respq.command import (
@@ -43,7 +44,7 @@ Step = tuple[Handler, Spec, Argv]
 ALWAYS = NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY
 
 
-def at_once(c: Client, commands: list[Argv]) -> tuple[int, list[Spec]] | None:
+def at_once(c: Client, commands: list[Argv], at: int) -> tuple[int, list[Spec]] | None:
     """Execute a transaction that stands in a batch as a whole, without queueing it: see `AheadHandler`.
 
     Declines if there is no EXEC, or if a command would be refused or does not wait for EXEC.
@@ -52,7 +53,7 @@ def at_once(c: Client, commands: list[Argv]) -> tuple[int, list[Spec]] | None:
         return None
     table = c.table
     steps: list[Step] = []
-    for argv in commands:
+    for argv in islice(commands, at, None):
         entry = table.get(argv[0])
         if entry is None:
             return None
@@ -186,11 +187,11 @@ def _run(c: Client, steps: Iterator[Step], exec_argv: Argv, done: list[Spec]) ->
     effects = c.effects
     mark = len(effects)
     _, _, multi_argv = next(steps)
-    c.executing = True
+    nested, c.executing = c.executing, True
     try:
         replies, closing = _replies(c, steps, done)
     finally:
-        c.executing = False
+        c.executing = nested
         if len(effects) > mark:
             _bracket(effects, mark, multi_argv, exec_argv)
     if c.reply_mode == "skip" and not c.muted:  # asked for inside: it means the command after EXEC

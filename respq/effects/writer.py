@@ -15,11 +15,11 @@ ordinary torn end.
 **A sync that fails** raises `SyncError`, at once under always, at the next flush under everysec, and again
 at each later call. See `files` for why nothing else would be honest.
 
-**everysec** syncs on one thread that does nothing else. While a sync is running, a write to the same file
-may block the caller for as long as it takes; so, as in Redis, writing is put off for up to two seconds and
-then done regardless, counted in `delayed_fsyncs`. Meanwhile `flush` answers False, and the output of those
-ticks waits: a reply never overtakes its write. So the loop must flush again as soon as the sync is over,
-which is what `wake_with` is for.
+**everysec** syncs on one thread that does nothing else, and writing goes on meanwhile. Redis puts writes
+off for up to two seconds then, because they may block behind the sync, and answers all the same. Here a
+reply never overtakes its write, so that would hold every reply for as long as the sync takes; a write during
+a sync was measured to block for 0.03 ms at most (ext4, up to 20 MB not yet on the disk; 11 ms at 200 MB). A
+sync that takes more than two seconds is counted in `delayed_fsyncs`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from respq.effects.files import AofError, Files, SyncError, datasync, write_some
 ALWAYS, EVERYSEC, NO = "always", "everysec", "no"
 
 _SYNC_INTERVAL_MS = 1000
-_POSTPONE_MAX_MS = 2000
+_SLOW_SYNC_MS = 2000
 _RETRY_INTERVAL_MS = 100
 _COMPLAIN_INTERVAL_MS = 30_000
 
@@ -108,7 +108,7 @@ class LogWriter:
         self._synced = 0
         self._failure: SyncError | None = None
         self._last_sync_ms = 0
-        self._postponed_since_ms: int | None = None
+        self._slow_sync_noted = False
         self._retry_at_ms = 0
         self._complained_at_ms: int | None = None
         self.append = self._buffer.append  # a bound method of the list: one call less on the hot path
@@ -143,15 +143,11 @@ class LogWriter:
         """Write what was appended; return whether all of it has been written (and, under always, synced).
 
         To be called after every tick and from a timer (it is what starts the sync of the last tick before
-        a pause, and what retries). `force` neither puts off nor waits before a retry. Raises `SyncError`.
+        a pause, and what retries). `force` does not wait before a retry. Raises `SyncError`.
         """
         self._raise_failure()
-        if self._buffer:
-            if not force and (self._must_wait(now_ms) or self._should_postpone(now_ms)):
-                return False
-            self._postponed_since_ms = None
-            if not self._write(now_ms):
-                return False
+        if self._buffer and ((not force and self._must_wait(now_ms)) or not self._write(now_ms)):
+            return False
         if self.fsync == ALWAYS:
             self._sync_now()
         elif self.fsync == EVERYSEC:
@@ -161,22 +157,19 @@ class LogWriter:
     def _must_wait(self, now_ms: int) -> bool:
         return self.error is not None and 0 <= self._retry_at_ms - now_ms <= _RETRY_INTERVAL_MS
 
-    def _should_postpone(self, now_ms: int) -> bool:
-        if self.fsync != EVERYSEC or not self._syncer.busy:
-            return False
-        if self._postponed_since_ms is None:
-            self._postponed_since_ms = now_ms
-        if 0 <= now_ms - self._postponed_since_ms < _POSTPONE_MAX_MS:
-            return True
-        self.delayed_fsyncs += 1
-        log.warning("%s: a sync takes more than two seconds: is the disk busy?", self.path)
-        return False
-
     def _sync_if_due(self, now_ms: int) -> None:
-        due = not 0 <= now_ms - self._last_sync_ms < _SYNC_INTERVAL_MS
-        if due and self.synced < self.written and not self._syncer.busy:
+        if self._syncer.busy:
+            self._note_slow_sync(now_ms)
+        elif self.synced < self.written and not 0 <= now_ms - self._last_sync_ms < _SYNC_INTERVAL_MS:
             self._last_sync_ms = now_ms
+            self._slow_sync_noted = False
             self._syncer.start(self._fd, self.path, self.written)
+
+    def _note_slow_sync(self, now_ms: int) -> None:
+        if not self._slow_sync_noted and now_ms - self._last_sync_ms >= _SLOW_SYNC_MS:
+            self._slow_sync_noted = True
+            self.delayed_fsyncs += 1
+            log.warning("%s: a sync takes more than two seconds: is the disk busy?", self.path)
 
     # -- writing -----------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ all of its commands begin with, and the last word of each. The commands are spel
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from respq.protocol import Argv
 
@@ -16,27 +17,31 @@ SHORTEST_RUN = 4  # commands; below, looking for it costs more than it saves
 class Run:
     """Commands of one name and one number of words, each right behind the other."""
 
-    __slots__ = ("_commands", "count", "last", "shared", "words")
+    __slots__ = ("_commands", "count", "last", "name", "shared", "words")
 
     def __init__(self, shared: Argv, last: list[bytes], commands: list[Argv] | None = None) -> None:
-        self.shared = shared  # what all begin with: the name at least
+        self.shared = shared  # what all begin with, which may be nothing if there is one word only
         self.last = last  # the last word of each; empty if they differ in more than that
         self._commands = commands
         self.count = len(last) if commands is None else len(commands)
         self.words = len(shared) + 1 if commands is None else len(commands[0])
+        self.name = shared[0] if shared else last[0] if last else b""
 
     @classmethod
-    def at(cls, commands: list[Argv]) -> Run | None:
-        """The run that `commands` begin with, or None. O(n)."""
-        name, words = commands[0][0], len(commands[0])
-        if len(commands) < SHORTEST_RUN or commands[SHORTEST_RUN - 1][0] != name:
+    def at(cls, commands: list[Argv], start: int = 0) -> Run | None:
+        """The run that begins at `commands[start]`, or None. O(its length)."""
+        name, words = commands[start][0], len(commands[start])
+        if len(commands) - start < SHORTEST_RUN or commands[start + SHORTEST_RUN - 1][0] != name:
             return None
-        for length, argv in enumerate(commands):
+        stop = start + 1
+        for argv in islice(commands, stop, None):
             if argv[0] != name or len(argv) != words:
-                if length < SHORTEST_RUN:
-                    return None
-                commands = commands[:length]
                 break
+            stop += 1
+        if stop - start < SHORTEST_RUN:
+            return None
+        if stop - start < len(commands):
+            commands = commands[start:stop]
         shared = commands[0][:-1]
         if [argv[:-1] for argv in commands].count(shared) == len(commands):
             return cls(shared, [argv[-1] for argv in commands], commands)

@@ -416,12 +416,21 @@ def test_a_run_is_logged_as_it_was_sent(engine: Workbench) -> None:
     assert logged.commands == pop[:4]
 
 
-def test_a_run_that_is_not_on_one_list_is_declined_untouched(engine: Workbench) -> None:
+def test_a_run_of_pushes_may_be_on_several_lists(engine: Workbench) -> None:
+    client = engine.connect()
+    push = SPECS["LPUSH"].bulk
+    assert push is not None
+    run = as_run([[b"LPUSH", name, b"x"] for name in (b"l", b"m", b"l", b"n")])
+    assert push(client, run) == b":1\r\n:1\r\n:2\r\n:1\r\n"
+    assert client.effects == [(client.db, None, None, run)]
+    client.db.check()
+
+
+def test_a_run_in_another_form_is_declined_untouched(engine: Workbench) -> None:
     client = engine.connect()
     push, pop = SPECS["LPUSH"].bulk, SPECS["RPOP"].bulk
     assert push is not None
     assert pop is not None
-    assert push(client, as_run([[b"LPUSH", b"l", b"a"], [b"LPUSH", b"m", b"a"]] * 2)) is None
     assert push(client, as_run([[b"LPUSH", b"l", b"a", b"b"]] * 4)) is None
     assert pop(client, as_run([[b"RPOP", b"l", b"1"]] * 4)) is None
     assert not client.effects

@@ -539,7 +539,13 @@ def test_a_run_of_incrs_that_would_overflow_goes_one_by_one(alice: Peer) -> None
     assert alice.feed(batch(*["INCR n"] * 4)) == replies + OVERFLOW * 2
 
 
-@pytest.mark.parametrize("keys", [["a", "a", "a", "b"], ["l"] * 4, ["none"] * 4, ["x"] * 4])
+def test_a_run_of_incrs_may_be_of_several_keys(alice: Peer) -> None:
+    ask(alice, "MSET a 1 b 0")
+    assert _incr_run(alice.client, as_run([[b"INCR", key] for key in (b"a", b"b", b"a", b"b")])) is not None
+    assert ask(alice, "MGET a b") == b"*2\r\n$1\r\n3\r\n$1\r\n2\r\n"
+
+
+@pytest.mark.parametrize("keys", [["a", "a", "a", "none"], ["l"] * 4, ["none"] * 4, ["x"] * 4])
 def test_other_runs_of_incrs_go_one_by_one(alice: Peer, keys: list[str]) -> None:
     ask(alice, "MSET a 1 b 1 x x")
     ask(alice, "RPUSH l x")

@@ -1,0 +1,113 @@
+"""The engine by itself: batches looked at as a whole, who waits, what goes wrong."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from respq.command import SPECS
+from respq.protocol import Argv
+from respq.state import Client
+from tests.conftest import Peer, Workbench
+
+OK = b"+OK\r\n"
+
+
+def request(*lines: str) -> bytes:
+    """Commands as arrays of bulk strings, one behind the other."""
+    frames = []
+    for line in lines:
+        words = line.encode().split()
+        frames.append(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(w), w) for w in words))
+    return b"".join(frames)
+
+
+@pytest.mark.parametrize("name", ["PING", "MULTI", "DBSIZE", "EXEC", "NOSUCH", "QUIT"])
+def test_a_run_of_single_words_may_be_repeated(alice: Peer, bob: Peer, name: str) -> None:
+    data = request(*[name] * 5)
+    assert (alice.feed(data), alice.feed(data)) == (bob.feed(data), bob.feed(data))
+
+
+def test_what_follows_a_run_or_a_transaction_in_one_read_is_executed_once(alice: Peer) -> None:
+    lines = [
+        "RPUSH l a",
+        "RPUSH l b",
+        "RPUSH l c",
+        "RPUSH l d",
+        "MULTI",
+        "INCR n",
+        "EXEC",
+        "INCR n",
+        "INCR n",
+    ]
+    assert alice.feed(request(*lines, "LLEN l")) == (
+        b":1\r\n:2\r\n:3\r\n:4\r\n+OK\r\n+QUEUED\r\n*1\r\n:1\r\n:2\r\n:3\r\n:4\r\n"
+    )
+
+
+def test_a_bug_within_a_transaction_stops_the_server_and_is_met_once(
+    engine: Workbench, alice: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met = []
+
+    def broken(client: Client, argv: Argv) -> bytes:
+        met.append(argv)
+        raise MemoryError
+
+    monkeypatch.setattr(engine.server.specs["APPEND"], "handler", broken)
+    engine.tables.rebuild()
+    alice.feed(request("MULTI", "SET a 1", "APPEND a 2", "EXEC", "PING"))
+    assert met == [[b"APPEND", b"a", b"2"]]
+    assert engine.broken
+
+
+def test_refusals_leave_no_garbage(engine: Workbench) -> None:
+    engine.server.config.set({"requirepass": "secret"})
+    stranger = engine.peer()
+    stranger.feed(request("GET k", "NOSUCH", "SET", "AUTH wrong"))
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(100):
+            stranger.feed(request("GET k", "NOSUCH", "SET", "AUTH wrong"))
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+def test_swapdb_is_logged_before_what_it_finds_expired(engine: Workbench, alice: Peer, bob: Peer) -> None:
+    alice.feed(request("SET k alive", "SELECT 1", "SET k dead PX 10", "SELECT 0"))
+    bob.feed(request("WATCH k"))
+    engine.clock.advance(20)
+    client = alice.client
+    engine.server.specs["SWAPDB"].handler(client, [b"SWAPDB", b"0", b"1"])  # type: ignore[misc]
+    logged = [effect[3] for effect in client.effects if isinstance(effect[3], list)]
+    assert logged == [[b"SWAPDB", b"0", b"1"], [b"DEL", b"k"]]
+
+
+def test_a_client_that_waited_through_a_pause_gets_what_came_meanwhile(
+    engine: Workbench, alice: Peer, bob: Peer
+) -> None:
+    assert alice.feed(request("BLPOP k 0")) == b""
+    bob.feed(request("MULTI", "RPUSH k x", "CLIENT PAUSE 500 WRITE", "EXEC"))
+    engine.pass_time(600)
+    assert alice.take() == b"*2\r\n$1\r\nk\r\n$1\r\nx\r\n"
+
+
+def test_waiters_are_served_in_one_walk(
+    engine: Workbench, alice: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peers = [engine.peer() for _ in range(300)]
+    for peer in peers:
+        peer.feed(request("BLPOP k 0"))
+    retried = []
+    plain = engine._retry
+    monkeypatch.setattr(engine, "_retry", lambda client, argv: (retried.append(client), plain(client, argv)))
+    alice.feed(request("RPUSH k " + " ".join(map(str, range(200)))))
+    assert [peer.take() != b"" for peer in peers] == [True] * 200 + [False] * 100
+    assert len(retried) <= 210
+
+
+def test_every_command_is_declared_with_a_summary() -> None:
+    assert [spec.name for spec in SPECS.values() if not spec.summary] == []

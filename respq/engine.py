@@ -59,9 +59,9 @@ from respq.tables import (
     NOT_COUNTED,
     SINGLY_BELOW_US,
     Tables,
-    end_skip,
     flags_of,
-    note_slow,
+    give_up,
+    note_slow_batch,
     wrong_arity,
 )
 
@@ -129,7 +129,7 @@ class Engine:
             self.tables.rebuild()
 
     def _watch_slowness(self) -> None:
-        """Apply `slowlog-log-slower-than`: from which share of a batch's time a command is slow."""
+        """Apply `slowlog-log-slower-than`: how long a batch may take before one of it is called slow."""
         threshold_us = self.server.config.slowlog_log_slower_than
         self._slow_us = threshold_us if threshold_us >= SINGLY_BELOW_US else inf  # else they are timed singly
         self.tables.rebuild()
@@ -352,16 +352,16 @@ class Engine:
         timed_ns, stats.timed_ns = stats.timed_ns, 0
         if not count:
             return
+        spec = done[-1]
         client.commands_done += count
-        share_us = (elapsed_ns - timed_ns) / (1000 * count)
+        untimed_us = (elapsed_ns - timed_ns) / 1000
+        if untimed_us > self._slow_us:
+            note_slow_batch(client, batch if isinstance(batch, list) else batch.commands, int(untimed_us))
         if count == 1 or done.count(spec) == count:
             spec.calls += count
-            spec.usec += share_us * count
-            if share_us > self._slow_us:
-                note_slow(
-                    client, batch[0] if isinstance(batch, list) else batch.commands[0], spec, int(share_us)
-                )
+            spec.usec += untimed_us
             return
+        share_us = untimed_us / count
         for each in done:
             each.calls += 1
             each.usec += share_us
@@ -408,7 +408,7 @@ class Engine:
             spec.calls += 1
         self.server.stats.errors[error.prefix] += 1
         if client.muted:
-            end_skip(client)
+            client.end_skip()
         else:
             client.out.append(error.reply)
 
@@ -605,7 +605,7 @@ class Engine:
             self._drain()
         for client in server.timeouts.due(self.clock.now_ms, limit=10_000):
             if client.parked is not None:
-                server.resume(client, client.parked.timeout_reply)
+                give_up(client, client.parked.timeout_reply)
 
     def clear_away(self, budget_us: int) -> None:
         """Free what is left of emptied databases, for at most about `budget_us`."""

@@ -197,12 +197,13 @@ UNPAUSED = "unpaused"  # CLIENT PAUSE ended
 class Parking:
     """A command that waits. It is executed again when one of `keys` changes."""
 
-    __slots__ = ("argv", "deadline_ms", "keys", "timeout_reply")
+    __slots__ = ("argv", "deadline_ms", "keys", "spent_ns", "timeout_reply")
 
     def __init__(self, argv: Argv, keys: Sequence[WaitKey], deadline_ms: int, timeout_reply: bytes) -> None:
         self.argv = argv
         self.keys = keys
         self.deadline_ms = deadline_ms  # Unix time; 0 waits for ever
+        self.spent_ns = 0  # executing it so far, without the waits
         self.timeout_reply = timeout_reply
 
 
@@ -269,6 +270,13 @@ class Client:
         """Queue bytes for the network outside of this client's own request."""
         self.out.append(reply)
         self.server.outbox[self] = None
+
+    def end_skip(self) -> None:
+        """One command went by without its reply: if it was for CLIENT REPLY SKIP, answer again."""
+        if self.reply_mode == "skip":
+            self.reply_mode = "on"
+            self.muted = False
+            self.table = self.server.table_of(self)
 
     def park(self, argv: Argv, keys: Sequence[WaitKey], timeout_ms: int, timeout_reply: bytes) -> bytes:
         """Wait until one of `keys` changes, then execute `argv` again.
@@ -443,7 +451,9 @@ class Server:
     def resume(self, client: Client, reply: bytes) -> None:
         """End a client's wait with `reply`; what it sent meanwhile is executed later in this tick."""
         self.stop_waiting(client)
-        if not client.muted:
+        if client.muted:
+            client.end_skip()
+        else:
             client.send(reply)
         self.resumed.append(client)
 

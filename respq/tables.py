@@ -3,8 +3,9 @@
 The path of a command asks no question about modes. A mode is a table: every entry of the plain one,
 wrapped. Wrappers are laid around a handler in the reverse of Redis's order of checks, so that the
 outermost refuses first: authentication, then gates (loading, a log that cannot be written, a
-pause), then MULTI's queue, then MONITOR and the stopwatch. A table is built when it is first needed
-(1 ms for 500 commands) and dropped when the gates change; clients hold the table itself.
+pause), then MULTI's queue, then MONITOR and the stopwatch. The usual tables are built at the start and
+when the gates change, the others when they are first needed (1 ms for 500 commands); clients hold the
+table itself.
 
 Cost: none in the plain table. A command that is not FAST carries the stopwatch there (0.25 µs).
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from operator import itemgetter
 
 from respq.clock import stopwatch_ns
 from respq.errors import CommandError, shown
@@ -38,7 +40,7 @@ from respq.state import (
 
 Wrapper = Callable[[Spec, Handler], Handler]
 
-SINGLY_BELOW_US = 1000  # a slow log that wants shorter ones has every command timed by itself
+SINGLY_BELOW_US = 5000  # a slow log that wants shorter ones has every command timed by itself
 MANY_WORDS = 64  # a FAST command with more is timed like one that is not
 QUICK = {"SET", "SETEX", "PSETEX", "GETSET", "LMOVE", "RPOPLPUSH"}  # O(1), though not FAST to Redis
 KEYSPACE = Flag.WRITE | Flag.READONLY | Flag.MAY_REPLICATE
@@ -75,6 +77,8 @@ class Tables:
     def rebuild(self) -> None:
         """Something that tables depend on changed: MONITOR, the slow log's threshold, a gate."""
         self._built.clear()
+        for queueing in (False, True):  # now, so that no MULTI has to wait for it
+            self._table(authenticated=True, queueing=queueing, muted=False, monitoring=False)
         for client in self.server.clients.values():
             client.table = self.of(client)
 
@@ -90,8 +94,8 @@ class Tables:
         """Innermost first."""
         wrappers: list[Wrapper] = []
         config = self.server.config
-        if 0 <= config.slowlog_log_slower_than < SINGLY_BELOW_US:
-            wrappers.append(self._timed_if_fast)
+        if self._all_timed():
+            wrappers.append(self._timed_if_quick)
         if self.server.monitors:
             wrappers.append(_monitored)
         if queueing:
@@ -123,15 +127,19 @@ class Tables:
             }
             alone = self._wrapped(spec, wrappers) if spec.handler is not None else None
             return _dispatcher(spec, subentries, alone), spec.fewest, spec.most, NOT_COUNTED, None
-        fast = _is_quick(spec)
         handler = self._wrapped(spec, wrappers)
-        most = min(spec.most, MANY_WORDS) if fast else spec.most
+        untimed = _is_quick(spec) and not self._all_timed()
+        most = min(spec.most, MANY_WORDS) if untimed else spec.most
         counted = NOT_COUNTED if queueing and spec.name not in RUN_AT_ONCE else spec
         return handler, spec.fewest, most, counted, _ahead(spec) if handler is spec.handler else None
 
-    def _timed_if_fast(self, spec: Spec, handler: Handler) -> Handler:
+    def _all_timed(self) -> bool:
+        """Whether the slow log wants commands that are quicker than a batch of them usually is."""
+        return 0 <= self.server.config.slowlog_log_slower_than < SINGLY_BELOW_US
+
+    def _timed_if_quick(self, spec: Spec, handler: Handler) -> Handler:
         """With a stopwatch; the others have one already."""
-        return _timed(self.server, spec, handler) if Flag.FAST in spec.flags else handler
+        return _timed(self.server, spec, handler) if _is_quick(spec) else handler
 
     def _wrapped(self, spec: Spec, wrappers: list[Wrapper]) -> Handler:
         assert spec.handler is not None
@@ -228,20 +236,62 @@ def _timed(server: Server, spec: Spec, handler: Handler) -> Handler:
 
     def timed(c: Client, argv: Argv) -> bytes:
         start = stopwatch_ns()
+        waits = False
         try:
             return handler(c, argv)
+        except Parked:
+            waits = True
+            raise
         finally:
             elapsed_ns = stopwatch_ns() - start
             spec.usec += elapsed_ns / 1000
             server.stats.timed_ns += elapsed_ns
-            if elapsed_ns >= threshold_ns and c.parked is None:
+            if (parking := c.parked) is not None:
+                parking.spent_ns += elapsed_ns
+                elapsed_ns = parking.spent_ns
+            if elapsed_ns >= threshold_ns and not waits:
                 note_slow(c, argv, spec, elapsed_ns // 1000)
 
     return timed
 
 
-def note_slow(c: Client, argv: Argv, spec: Spec, elapsed_us: int) -> None:
-    """Enter a command into the slow log if it took longer than the configuration says."""
+def give_up(c: Client, reply: bytes, *, failed: bool = False) -> None:
+    """End the wait of a client that nobody served: that, too, was a call. O(keys)."""
+    parking, server = c.parked, c.server
+    assert parking is not None
+    spec = server.find_spec(parking.argv)
+    if spec is not None:
+        c.last_spec = spec
+        c.commands_done += 1
+        spec.calls += 1
+        spec.failed_calls += failed
+        note_slow(c, parking.argv, spec, parking.spent_ns // 1000)
+    server.resume(c, reply)
+
+
+def note_slow_batch(c: Client, batch: list[Argv], elapsed_us: int) -> None:
+    """Enter a batch into the slow log that took longer than a single command may.
+
+    Which of the commands that are not timed one by one it was, nobody knows. The one with the most bytes,
+    sent or answered, stands for all of them; behind its words is said how many those are.
+    """
+    if c.server.config.slowlog_log_slower_than < SINGLY_BELOW_US:
+        return
+    executed = batch[: len(batch) - len(c.backlog)]
+    answers = c.out if len(c.out) == len(executed) else [b""] * len(executed)  # or joined, or not its own
+    sized = [
+        (len(answer) + sum(map(len, argv)), argv, spec)
+        for argv, answer in zip(executed, answers, strict=True)
+        if (spec := c.server.find_spec(argv)) is not None
+    ]
+    untimed = [each for each in sized if _is_quick(each[2]) and len(each[1]) <= MANY_WORDS] or sized
+    if untimed:
+        _, argv, spec = max(untimed, key=itemgetter(0))
+        note_slow(c, argv, spec, elapsed_us, others=len(untimed) - 1)
+
+
+def note_slow(c: Client, argv: Argv, spec: Spec, elapsed_us: int, others: int = 0) -> None:
+    """Enter a command into the slow log if it, and `others`, took longer than the configuration says."""
     config = c.server.config
     threshold_us = config.slowlog_log_slower_than
     if threshold_us < 0 or elapsed_us < threshold_us or Flag.SKIP_SLOWLOG in spec.flags:
@@ -251,7 +301,7 @@ def note_slow(c: Client, argv: Argv, spec: Spec, elapsed_us: int) -> None:
         server.next_slow_id,
         server.clock.now_ms // 1000,
         elapsed_us,
-        _shortened(redacted(argv)),
+        _shortened(redacted(argv)) + ([b"... (and %d more, timed together)" % others] if others else []),
         c.transport.address(),
         c.name,
     )
@@ -438,7 +488,7 @@ def _muted(spec: Spec, handler: Handler) -> Handler:
             handler(c, argv)
         except Closing:
             raise Closing from None
-        end_skip(c)
+        c.end_skip()
         return b""
 
     return muted
@@ -448,10 +498,3 @@ def _if_heard(c: Client, reply: bytes) -> bytes:
     """The reply to CLIENT REPLY itself, which may just have ended the silence."""
     return b"" if c.muted else reply
 
-
-def end_skip(c: Client) -> None:
-    """One command went by without its reply: if it was for CLIENT REPLY SKIP, answer again."""
-    if c.reply_mode == "skip":
-        c.reply_mode = "on"
-        c.muted = False
-        c.table = c.server.table_of(c)

@@ -18,7 +18,7 @@ from respq.commands.help import help_reply
 from respq.errors import CommandError, shown, syntax_error
 from respq.protocol.resp import OK, ONE, ZERO, integer
 from respq.state import UNPAUSED, Closing, Flag, Server, Spec
-from respq.tables import flags_of
+from respq.tables import flags_of, give_up
 
 ORDINARY = NOSCRIPT | LOADING | STALE
 PRIVILEGED = ADMIN | ORDINARY
@@ -154,6 +154,13 @@ def _parse_type(word: bytes) -> bytes:
     return b"replica" if name == b"slave" else name
 
 
+def _last_command(client: Client) -> str:
+    """What the client waits for, or did last."""
+    parking = client.parked
+    spec = client.last_spec if parking is None else client.server.find_spec(parking.argv)
+    return spec.fullname if spec else "NULL"
+
+
 def _line(client: Client) -> bytes:
     """The connection as CLIENT LIST describes it."""
     transport = client.transport
@@ -188,7 +195,7 @@ def _line(client: Client) -> bytes:
         ("omem", unsent_bytes),
         ("tot-mem", unread_bytes + multi_bytes + unsent_bytes),
         ("events", "rw" if unsent_bytes else "r"),
-        ("cmd", client.last_spec.fullname if client.last_spec else "NULL"),
+        ("cmd", _last_command(client)),
         ("user", "default"),
         ("redir", -1),
         ("resp", client.enc.version),
@@ -340,7 +347,7 @@ def client_unblock(c: Client, argv: Argv) -> bytes:
         error = CommandError("client unblocked via CLIENT UNBLOCK", "UNBLOCKED")
         c.server.stats.errors[error.prefix] += 1
         reply = error.reply
-    c.server.resume(target, reply)
+    give_up(target, reply, failed=reason == b"ERROR")
     return ONE
 
 

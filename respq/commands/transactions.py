@@ -36,9 +36,9 @@ from respq.command import (
     keys,
 )
 from respq.errors import CommandError
-from respq.keyspace import Effects
 from respq.protocol.resp import OK, QUEUED, array
 from respq.state import Closing, Handler, Rejected, Spec
+from respq.tables import note_slow_batch
 
 Step = tuple[Handler, Spec, Argv]
 ALWAYS = NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY
@@ -171,6 +171,8 @@ def _run_and_account(c: Client, queued: list[Argv], argv: Argv) -> bytes:
         for spec in done:
             spec.calls += 1
             spec.usec += untimed_ns / (1000 * len(done))
+        if untimed_ns > c.server.config.slowlog_log_slower_than * 1000:
+            note_slow_batch(c, queued[1:], untimed_ns // 1000)
         stats.timed_ns = timed_ns  # EXEC's own time contains it
 
 
@@ -193,7 +195,7 @@ def _run(c: Client, steps: Iterator[Step], exec_argv: Argv, done: list[Spec]) ->
     finally:
         c.executing = nested
         if len(effects) > mark:
-            _bracket(effects, mark, multi_argv, exec_argv)
+            _bracket(c, mark, multi_argv, exec_argv)
     if c.reply_mode == "skip" and not c.muted:  # asked for inside: it means the command after EXEC
         c.muted = True
         c.table = c.server.table_of(c)
@@ -223,9 +225,11 @@ def _replies(c: Client, steps: Iterator[Step], done: list[Spec]) -> tuple[list[b
     return replies, closing
 
 
-def _bracket(effects: Effects, mark: int, multi_argv: Argv, exec_argv: Argv) -> None:
+def _bracket(c: Client, mark: int, multi_argv: Argv, exec_argv: Argv) -> None:
     """Put MULTI and EXEC around the effects from `mark` on, if any of them is logged."""
+    effects = c.effects
     logged = [effect[0] for effect in effects[mark:] if effect[3] is not None]
     if logged:
         effects.insert(mark, (logged[0], None, None, multi_argv))
         effects.append((logged[-1], None, None, exec_argv))
+        c.server.changes_since_save -= 2  # these will be counted as the others are

@@ -321,3 +321,18 @@ def test_who_is_killed_while_paused_does_nothing_afterwards(alice: Peer, bob: Pe
     bob.send("SET", "k", 1)
     alice.feed(b"CLIENT KILL ID 2\r\nCLIENT UNPAUSE\r\n")
     assert carol.send("EXISTS", "k") == b":0\r\n"
+
+
+@pytest.mark.parametrize("end", ["time", "push", "unblock"])
+def test_reply_skip_swallows_one_reply_also_of_a_command_that_waits(
+    end: str, engine: Workbench, alice: Peer, bob: Peer
+) -> None:
+    assert alice.feed(b"CLIENT REPLY SKIP\r\nBLPOP l 1\r\nPING a\r\nPING b\r\n") == b""
+    if end == "time":
+        engine.pass_time(1100)
+    elif end == "push":
+        bob.send("RPUSH", "l", "x")
+    else:
+        bob.send("CLIENT", "UNBLOCK", alice.client.id, "ERROR")
+    engine.resume_clients()
+    assert alice.take() == b"$1\r\na\r\n$1\r\nb\r\n"

@@ -113,6 +113,40 @@ def test_commandstats_count_calls_failures_and_refusals(engine: Workbench, alice
     assert sorted(found) == ["cmdstat_client|id", "cmdstat_client|kill", "cmdstat_incr", "cmdstat_set"]
 
 
+def test_commands_that_waited_are_counted_once(engine: Workbench, alice: Peer, bob: Peer) -> None:
+    alice.send("SET", "text", "x")
+    for words, wake in [
+        (["BLPOP", "no", "0.05"], lambda: engine.pass_time(100)),
+        (["BLPOP", "no", "0"], lambda: bob.send("CLIENT", "UNBLOCK", alice.client.id)),
+        (["BLPOP", "no", "0"], lambda: bob.send("CLIENT", "UNBLOCK", alice.client.id, "ERROR")),
+        (["BLPOP", "l", "0"], lambda: bob.send("RPUSH", "l", "a")),
+        (["BLMOVE", "l", "to", "LEFT", "LEFT", "0"], lambda: bob.send("RPUSH", "l", "a")),
+        (["BLMOVE", "l", "text", "LEFT", "LEFT", "0"], lambda: bob.send("RPUSH", "l", "a")),
+    ]:
+        assert alice.send(*words) == b""
+        assert f"cmd={words[0].lower()} ".encode() in bob.send("CLIENT", "LIST", "ID", alice.client.id)
+        wake()
+        assert alice.take() != b""
+    found = fields(bob, "commandstats")
+    assert found["cmdstat_blpop"].startswith("calls=4,")
+    assert found["cmdstat_blpop"].endswith(",rejected_calls=0,failed_calls=1")
+    assert found["cmdstat_blmove"].startswith("calls=2,")
+    assert found["cmdstat_blmove"].endswith(",rejected_calls=0,failed_calls=1")
+
+
+def test_refused_commands_are_not_among_those_processed(engine: Workbench, alice: Peer) -> None:
+    alice.feed(b"PING\r\nNOSUCH\r\nGET\r\nEXISTS\r\nCLIENT NOSUCH\r\nCLIENT ID x\r\n")
+    assert fields(alice, "stats")["total_commands_processed"] == "1"
+    assert alice.client.commands_done == 2
+
+
+def test_the_brackets_of_a_transaction_are_no_changes(alice: Peer, bob: Peer) -> None:
+    alice.feed(b"MULTI\r\nSET a 1\r\nSET b 1\r\nEXEC\r\n")
+    bob.send("BLPOP", "l", "0")
+    alice.feed(b"MULTI\r\nSET c 1\r\nEXEC\r\n")
+    assert fields(alice, "persistence")["rdb_changes_since_last_save"] == "3"
+
+
 def test_errorstats_count_by_prefix(alice: Peer) -> None:
     alice.feed(b"LPUSH l a\r\nGET l\r\nGET l\r\nNOSUCH\r\n")
     assert fields(alice, "errorstats") == {"errorstat_ERR": "count=1", "errorstat_WRONGTYPE": "count=2"}

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 
+import hiredis
 import pytest
 
+from respq import engine as engine_module
+from respq import tables
+from respq.commands import transactions
+from respq.state import Client
 from tests.conftest import Peer, Workbench
 
 OK = b"+OK\r\n"
@@ -86,6 +91,82 @@ def test_exec_is_not_logged_but_what_it_executes(slow: Peer) -> None:
     log = slow.send("SLOWLOG", "GET", -1)
     assert b"inside" in log
     assert b"EXEC" not in log
+
+
+def logged(peer: Peer) -> list[tuple[int, list[str]]]:
+    """Microseconds and words of the entries, the oldest first."""
+    reader = hiredis.Reader(encoding="utf-8")
+    reader.feed(peer.send("SLOWLOG", "GET", -1))
+    return [(entry[2], entry[3]) for entry in reversed(reader.gets())]
+
+
+def test_with_a_low_threshold_every_command_is_logged_once(slow: Peer) -> None:
+    slow.feed(b"SLOWLOG RESET\r\nRPUSH l a\r\nSET a 1\r\nLMOVE l l LEFT LEFT\r\nGET a\r\nDEL a\r\n")
+    slow.send("RPUSH", "l", *range(100))
+    names = [words[0] for _, words in logged(slow)]
+    assert names == ["SLOWLOG", "RPUSH", "SET", "LMOVE", "GET", "DEL", "RPUSH"]
+
+
+def test_a_blocked_command_is_logged_when_its_wait_ends() -> None:
+    bench = Workbench(**{"slowlog-log-slower-than": "0"})
+    waits, other = bench.peer(), bench.peer()
+    waits.send("SLOWLOG", "RESET")
+    waits.send("BLPOP", "no", "0.05")
+    assert [words[0] for _, words in logged(other)] == ["SLOWLOG"]
+    bench.pass_time(60)
+    waits.send("BLPOP", "l", "0")
+    other.send("RPUSH", "l", "a")
+    assert [words for _, words in logged(other)][2:] == [
+        ["BLPOP", "no", "0.05"], ["RPUSH", "l", "a"], ["BLPOP", "l", "0"],
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def sluggish(monkeypatch: pytest.MonkeyPatch) -> Peer:
+    """A client of a server on which every LPOP takes 20 ms by the stopwatch."""
+    elapsed_ns = 0
+
+    def lpop(c: Client, argv: list[bytes]) -> bytes:
+        nonlocal elapsed_ns
+        elapsed_ns += 20_000_000
+        return declared(c, argv)
+
+    for module in (engine_module, tables, transactions):
+        monkeypatch.setattr(module, "stopwatch_ns", lambda: elapsed_ns)
+    bench = Workbench()
+    declared = bench.server.specs["LPOP"].handler
+    assert declared is not None
+    bench.server.specs["LPOP"].handler = lpop
+    bench.tables.rebuild()
+    return bench.peer()
+
+
+def test_a_slow_fast_command_alone_is_logged(sluggish: Peer) -> None:
+    sluggish.send("LPOP", "l")
+    assert logged(sluggish) == [(20_000, ["LPOP", "l"])]
+
+
+def test_the_largest_of_a_slow_batch_stands_for_it(sluggish: Peer) -> None:
+    sluggish.send("RPUSH", "l", *[b"x" * 50] * 10)
+    sluggish.feed(b"PING\r\nSET key a-little-longer\r\nKEYS *\r\nLPOP l 5\r\nNOSUCH\r\n")
+    assert logged(sluggish) == [(20_000, ["LPOP", "l", "5", "... (and 2 more, timed together)"])]
+
+
+def test_one_of_many_alike_may_be_the_slow_one(sluggish: Peer) -> None:
+    sluggish.feed(b"LPOP a\r\nLPOP some-list\r\nLPOP b\r\n")
+    assert logged(sluggish) == [(60_000, ["LPOP", "some-list", "... (and 2 more, timed together)"])]
+
+
+def test_what_is_slow_in_a_transaction_is_logged(sluggish: Peer) -> None:
+    sluggish.feed(b"MULTI\r\nLPOP l 5\r\nGET l\r\nEXEC\r\n")
+    sluggish.feed(b"MULTI\r\n")
+    sluggish.feed(b"LPOP l 5\r\nGET l\r\nEXEC\r\n")
+    assert [words[0] for _, words in logged(sluggish)] == ["LPOP", "LPOP"]
+
+
+def test_commands_behind_one_that_waits_are_not_taken_for_the_slow_one(sluggish: Peer) -> None:
+    sluggish.feed(b"LPOP l\r\nBLPOP l 1\r\nSET a-much-longer-key value\r\n")
+    assert logged(Peer(sluggish.engine)) == [(20_000, ["LPOP", "l"])]
 
 
 # -- DEBUG -----------------------------------------------------------------------------------------

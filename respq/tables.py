@@ -497,4 +497,3 @@ def _muted(spec: Spec, handler: Handler) -> Handler:
 def _if_heard(c: Client, reply: bytes) -> bytes:
     """The reply to CLIENT REPLY itself, which may just have ended the silence."""
     return b"" if c.muted else reply
-

@@ -169,44 +169,19 @@ def _line(client: Client) -> bytes:
     multi_bytes = sum(len(word) for argv in queued for word in argv) if queued else 0
     unread_bytes = client.reader.pending + len(client.held)
     now_ms = client.server.clock.now_ms
-    fields: list[tuple[str, object]] = [
-        ("id", client.id),
-        ("addr", transport.address()),
-        ("laddr", transport.local_address()),
-        ("fd", transport.descriptor()),
-        ("name", client.name.decode()),
-        ("age", (now_ms - client.created_ms) // 1000),
-        ("idle", (now_ms - client.active_ms) // 1000),
-        ("flags", _flags(client)),
-        ("db", client.db.index),
-        ("sub", 0),
-        ("psub", 0),
-        ("ssub", 0),
-        ("multi", -1 if queued is None else len(queued) - 1),
-        ("watch", len(client.watched)),
-        ("qbuf", unread_bytes),
-        ("qbuf-free", 0),
-        ("argv-mem", 0),
-        ("multi-mem", multi_bytes),
-        ("rbs", 0),
-        ("rbp", 0),
-        ("obl", 0),
-        ("oll", 1 if unsent_bytes else 0),
-        ("omem", unsent_bytes),
-        ("tot-mem", unread_bytes + multi_bytes + unsent_bytes),
-        ("events", "rw" if unsent_bytes else "r"),
-        ("cmd", _last_command(client)),
-        ("user", "default"),
-        ("redir", -1),
-        ("resp", client.enc.version),
-        ("lib-name", client.lib_name.decode()),
-        ("lib-ver", client.lib_version.decode()),
-        ("io-thread", 0),
-        ("tot-net-in", client.bytes_in),
-        ("tot-net-out", client.bytes_out),
-        ("tot-cmds", client.commands_done),
-    ]
-    return " ".join([f"{name}={value}" for name, value in fields]).encode() + b"\n"
+    return (
+        f"id={client.id} addr={transport.address()} laddr={transport.local_address()} "
+        f"fd={transport.descriptor()} name={shown(client.name).decode()} "
+        f"age={(now_ms - client.created_ms) // 1000} idle={(now_ms - client.active_ms) // 1000} "
+        f"flags={_flags(client)} db={client.db.index} sub=0 psub=0 ssub=0 "
+        f"multi={-1 if queued is None else len(queued) - 1} watch={len(client.watched)} "
+        f"qbuf={unread_bytes} qbuf-free=0 argv-mem=0 multi-mem={multi_bytes} rbs=0 rbp=0 obl=0 "
+        f"oll={1 if unsent_bytes else 0} omem={unsent_bytes} "
+        f"tot-mem={unread_bytes + multi_bytes + unsent_bytes} events={'rw' if unsent_bytes else 'r'} "
+        f"cmd={_last_command(client)} user=default redir=-1 resp={client.enc.version} "
+        f"lib-name={shown(client.lib_name).decode()} lib-ver={shown(client.lib_version).decode()} "
+        f"io-thread=0 tot-net-in={client.bytes_in} tot-net-out={client.bytes_out} tot-cmds={client.commands_done}\n"
+    ).encode()
 
 
 def _flags(client: Client) -> str:

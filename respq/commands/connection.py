@@ -88,7 +88,7 @@ def _hello_options(argv: Argv) -> tuple[tuple[bytes, bytes] | None, bytes | None
 
 def checked_name(name: bytes, what: bytes = b"Client names") -> bytes:
     """The word, if it can stand in a line of CLIENT LIST."""
-    if any(not 0x21 <= byte <= 0x7E for byte in name):
+    if any(not 0x21 <= byte <= 0x7E for byte in shown(name)):
         raise CommandError(b"%b cannot contain spaces, newlines or special characters." % what)
     return name
 

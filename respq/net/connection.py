@@ -20,6 +20,8 @@ class Connection:
     """A transport (`state.Transport`) over a non-blocking stream socket."""
 
     __slots__ = (
+        "_address",
+        "_local_address",
         "client",
         "fd",
         "held",
@@ -38,6 +40,7 @@ class Connection:
     def __init__(self, sock: socket.socket, peer: Address) -> None:
         self.sock = sock
         self.peer = peer  # remembered: a socket that was reset does not tell any more
+        self._address = self._local_address = ""  # as shown, once somebody has asked
         self.fd = sock.fileno()
         self.recv = sock.recv
         self.send = sock.send
@@ -59,11 +62,13 @@ class Connection:
 
     def address(self) -> str:
         """The peer as CLIENT LIST shows it."""
-        return self._shown(self.peer)
+        self._address = self._address or self._shown(self.peer)
+        return self._address
 
     def local_address(self) -> str:
         """Our end as CLIENT LIST shows it."""
-        return self._shown(self.sock.getsockname())
+        self._local_address = self._local_address or self._shown(self.sock.getsockname())
+        return self._local_address
 
     def _shown(self, address: Address) -> str:
         if self.sock.family == socket.AF_UNIX:

@@ -37,3 +37,9 @@ def test_a_word_is_shown_up_to_a_nul_byte(words: list[bytes], text: bytes, alice
 
 def test_a_type_of_client_is_read_up_to_a_nul_byte(alice: Peer) -> None:
     assert alice.send("CLIENT", "LIST", "TYPE", b"normal\0x").startswith(b"$")
+
+
+def test_a_name_is_shown_up_to_a_nul_byte(alice: Peer) -> None:
+    assert alice.send("CLIENT", "SETNAME", b"a\0 b") == b"+OK\r\n"
+    assert alice.send("CLIENT", "GETNAME") == b"$4\r\na\0 b\r\n"
+    assert b" name=a age=" in alice.send("CLIENT", "INFO")

@@ -340,7 +340,6 @@ class Inert:
     acl_pubsub_default = choice("resetchannels", "allchannels resetchannels")
     acllog_max_len = number(128, 0, INT64_MAX)
     busy_reply_threshold = number(5000, 0, INT64_MAX, aliases=("lua-time-limit",))
-    latency_tracking = flag(True)
     latency_tracking_info_percentiles = value(Words(_percentiles), "50 99 99.9")
     tracking_table_max_keys = size(1000000, INT64_MAX)
 
@@ -457,6 +456,7 @@ class Fixed:
     )
     locale_collate = text("", "respq compares bytes")
     latency_monitor_threshold = number(0, 0, INT64_MAX, "respq does not monitor latency")
+    latency_tracking = flag(False, "respq keeps no percentiles of latencies")
     notify_keyspace_events = value(EventClasses(), "", "respq does not publish key-space events")
     aclfile = text("", "respq has no ACL file", immutable=True)
     enable_module_command = choice("no", _PROTECTED, "respq loads no modules", immutable=True)

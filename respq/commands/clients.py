@@ -180,7 +180,8 @@ def _line(client: Client) -> bytes:
         f"tot-mem={unread_bytes + multi_bytes + unsent_bytes} events={'rw' if unsent_bytes else 'r'} "
         f"cmd={_last_command(client)} user=default redir=-1 resp={client.enc.version} "
         f"lib-name={shown(client.lib_name).decode()} lib-ver={shown(client.lib_version).decode()} "
-        f"io-thread=0 tot-net-in={client.bytes_in} tot-net-out={client.bytes_out} tot-cmds={client.commands_done}\n"
+        f"io-thread=0 tot-net-in={client.bytes_in} tot-net-out={client.bytes_out} "
+        f"tot-cmds={client.commands_done}\n"
     ).encode()
 
 

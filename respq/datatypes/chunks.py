@@ -18,7 +18,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, repeat
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -32,6 +32,10 @@ _LONGEST_INTEGER: Final = 20  # characters of -2**63
 _TEXT_BYTES: Final = [
     n + (1 if n < 64 else 2) + (1 if n + (1 if n < 64 else 2) < 128 else 2) for n in range(4096)
 ]
+
+# Bytes of an integer entry by the bits of its magnitude; 0 if it has too many.
+_INTEGER_BYTES: Final = [3] * 13 + [4] * 3 + [5] * 8 + [6] * 8 + [10] * 32 + [0] * 4
+_ZERO: Final = ord("0")
 
 
 def entry_bytes(element: bytes) -> int:
@@ -50,19 +54,13 @@ def entry_bytes(element: bytes) -> int:
 
 def _integer_bytes(element: bytes) -> int:
     """Bytes of the binary entry for `element`, 0 if it has to be stored as text."""
-    if (
-        not element[-1:].isdigit()
-        or not element.removeprefix(b"-").isdigit()
-        or b"%d" % (value := int(element)) != element
-    ):
+    digits = element[1:] if element[:1] == b"-" else element
+    if not digits.isdigit() or (digits[0] == _ZERO and element != b"0"):
         return 0
+    value = int(element)
     if 0 <= value < 128:
         return 2
-    magnitude = value if value >= 0 else ~value
-    for bits, size in ((12, 3), (15, 4), (23, 5), (31, 6), (63, 10)):
-        if magnitude < 1 << bits:
-            return size
-    return 0
+    return _INTEGER_BYTES[(value if value >= 0 else ~value).bit_length()]
 
 
 def entries_bytes(elements: Collection[bytes]) -> list[int]:
@@ -231,9 +229,49 @@ class Packed:
             return self.elements()
         return [self.element(index) for index in range(start, stop)]
 
-    def may_hold(self, element: bytes) -> bool:
-        """False if `element` is certainly not here. Far cheaper than taking the chunk apart."""
-        return element in self.data
+    def offsets(self, element: bytes) -> list[int]:
+        """Where `element` stands, ascending. Mostly without taking the chunk apart.
+
+        With one length for all, the last byte of each element makes a column, which is searched
+        first: 2 ns per element, whatever they have in common otherwise.
+        """
+        if self.count == 1:
+            return [0] if element == self.data else []
+        if self.ends is not None:
+            return offsets_in(self.elements(), element) if element in self.data else []
+        stride = self.stride
+        if len(element) != stride:
+            return []
+        if stride:
+            column, last = self.data[stride - 1 :: stride], element[-1:]
+            candidates = column.count(last)
+            if candidates * 4 <= self.count:
+                found, offset = [], -1
+                for _ in range(candidates):
+                    offset = column.index(last, offset + 1)
+                    if self.data.startswith(element, offset * stride):
+                        found.append(offset)
+                return found
+        return offsets_in(self.elements(), element)
+
+    def spliced(self, start: int, stop: int, element: bytes, size: int) -> Packed:
+        """A chunk with `element` in the place of those from `start` to `stop` (exclusive)."""
+        if self.ends is None and len(element) == self.stride:
+            head, tail = start * self.stride, stop * self.stride
+            ends = None
+        else:
+            old = self.ends or array("I", accumulate(repeat(self.stride, self.count)))
+            head, tail = (old[start - 1] if start else 0), (old[stop - 1] if stop else 0)
+            grown = len(element) - (tail - head)
+            longest = len(self.data) + grown
+            ends = array("H" if longest < 1 << 16 else "I", old[:start].tolist())
+            ends.append(head + len(element))
+            ends.extend([end + grown for end in old[stop:]] if grown else old[stop:].tolist())
+        twin = Packed.__new__(Packed)
+        twin.data = self.data[:head] + element + self.data[tail:]
+        twin.count = self.count + 1 - (stop - start)
+        twin.size, twin.stride, twin.ends = size, self.stride, ends
+        return twin
 
     def memory_bytes(self) -> int:
         """About what the chunk takes, its place in the chain included."""
@@ -250,3 +288,10 @@ class Packed:
         else:
             assert self.ends[-1] == len(self.data)
         assert self.size in (len(self.data), HEADER_BYTES + sum(entries_bytes(elements)))
+
+
+def offsets_in(elements: Sequence[bytes], element: bytes) -> list[int]:
+    """Where `element` stands in `elements`, ascending."""
+    if element not in elements:
+        return []
+    return [offset for offset, candidate in enumerate(elements) if candidate == element]

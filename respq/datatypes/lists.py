@@ -11,13 +11,17 @@ one node left. Nodes are worked out late: what was pushed onto one end, one elem
 falls into the same nodes whenever it is cut. So each end holds at least one node, its inner edge is
 the edge of a node, and it is cut only when it spills, or when the other end has run dry.
 
-A list is in one of three states:
+A list is in one of four states, told apart by `_low`:
 
-    listpack     head is tail, _low < 0    `_slack` bytes may come before it must be measured;
-                                           pops cost nothing
-    single node  head is tail, _low > 0    a quicklist of one node; rare; its `_size` is exact
-    chain        head is not tail, _low 0  a quicklist of several nodes; pushes and pops do no
-                                           arithmetic at all
+    _LISTPACK  head is tail      `_slack` bytes may come before it must be measured; pops cost nothing
+    _COUNTED   head is tail      a listpack near its limit, which would be measured too often: its
+                                 `_size` is exact
+    _SINGLE    head is tail      a quicklist of one node; rare; its `_size` is exact
+    _CHAIN     head is not tail  a quicklist of several nodes; pushes and pops do no arithmetic at all
+
+Where the nodes of a chain end is not quite exact after one case: a node that had become larger than
+Redis would fill it (by LSET, or as a listpack), came to stand at an end, was popped from and pushed
+onto again. To know better, every push would have to look at the whole node.
 
 Rejected: one deque (twice Redis's memory), packing the ends too (a queue would pack and unpack each
 message), the size kept at each push and pop (60 ns of 150). The transitions are those observed on
@@ -41,6 +45,7 @@ from respq.datatypes.chunks import (
     entry_bytes,
     fill_of,
     listpack_bytes,
+    offsets_in,
 )
 from respq.datatypes.nodes import Nodes, without
 from respq.datatypes.value import Limits, Value
@@ -48,7 +53,12 @@ from respq.datatypes.value import Limits, Value
 _SPILL: Final = 256  # elements of an end before it is packed
 _INTEGER_BYTES: Final = 10  # at most, that an integer takes less in a listpack than as text
 _REBUILD_ITEMS: Final = 64
-_ALWAYS: Final = 1 << 62
+_COUNTED_SHARE: Final = 4  # a listpack with room for less than this part of its size is counted
+# States. A pop that leaves no more than this in its deque calls for attention.
+_LISTPACK: Final = -1
+_CHAIN: Final = 0
+_SINGLE: Final = 1 << 61
+_COUNTED: Final = 1 << 62
 _NO_NODES: Final = Nodes(fill_of(0))  # shared by all lists that are one deque; never changed
 
 
@@ -59,10 +69,10 @@ class ListValue(Value):
         "_fill",  # quicklist: how much one of its nodes takes, fixed when it becomes one
         "_head",
         "_head_known",  # chain: elements and bytes of the head's inner node when it got there
-        "_low",  # a pop that leaves no more than this in its deque calls for attention
+        "_low",  # the state
         "_middle",
-        "_size",  # single node: its bytes
-        "_slack",  # listpack: bytes that may come before the limit can be reached
+        "_size",  # counted listpack, single node: its bytes
+        "_slack",  # listpack: bytes that may come before the limit can be reached; else negative
         "_spill",  # chain: an end with more elements than this is packed
         "_tail",
         "_tail_known",
@@ -80,7 +90,7 @@ class ListValue(Value):
         self.count = 0
         self._head = self._tail = deque[bytes]()
         self._middle = _NO_NODES
-        self._low = -1
+        self._low = _LISTPACK
         self._slack = self._first_slack
 
     @classmethod
@@ -108,7 +118,7 @@ class ListValue(Value):
             if self._slack < 0:
                 self._grow(elements, True, apart)
         elif len(head) > self._spill:
-            self._spill_end(True, len(elements))
+            self._spill_end(True)
         return count
 
     def push_right(self, elements: Sequence[bytes], apart: bool = False) -> int:
@@ -125,7 +135,7 @@ class ListValue(Value):
             if self._slack < 0:
                 self._grow(elements, False, apart)
         elif len(tail) > self._spill:
-            self._spill_end(False, len(elements))
+            self._spill_end(False)
         return count
 
     def pop_left(self) -> bytes:
@@ -153,7 +163,7 @@ class ListValue(Value):
         taken: list[bytes] = []
         while (left := count - len(taken)) >= len(head := self._head):
             taken += head
-            self._drop_end(True)
+            self._drop_end(True, left - len(head), taken)
         popleft = head.popleft
         taken += [popleft() for _ in repeat(None, left)]
         self._dropped(taken, left)
@@ -166,7 +176,7 @@ class ListValue(Value):
         taken: list[bytes] = []
         while (left := count - len(taken)) >= len(tail := self._tail):
             taken += reversed(tail)
-            self._drop_end(False)
+            self._drop_end(False, left - len(tail), taken)
         pop = tail.pop
         taken += [pop() for _ in repeat(None, left)]
         self._dropped(taken, left)
@@ -179,7 +189,7 @@ class ListValue(Value):
         self.count -= 1
         if self._low > 0:
             self._size -= entry_bytes(element)
-        elif not end and self._low == 0:
+        elif not end and self._low == _CHAIN:
             self._refill(from_left)
         if to_left:
             self.push_left((element,))
@@ -226,25 +236,26 @@ class ListValue(Value):
         return self._middle.element(index - len(self._head))
 
     def range(self, start: int, stop: int) -> list[bytes]:
-        """The elements from `start` to `stop`, both inclusive and not negative.
+        """The elements from `start` to `stop`, both inclusive and not negative."""
+        return list(chain.from_iterable(self.runs(start, stop)))
+
+    def runs(self, start: int, stop: int) -> Iterator[Sequence[bytes]]:
+        """The same in pieces, each not longer than a chunk or an end, so that few exist at a time.
 
         Reads only the chunks concerned, and finds them from the nearer end.
         """
         stop = min(stop + 1, self.count)
         if start >= stop:
-            return []
-        if start == 0 and stop == self.count:
-            return list(self)
+            return
         head, tail = self._head, self._tail
-        if stop <= len(head):
-            return list(islice(head, start, stop))
-        inner, outer = len(head), self.count - len(tail)  # where the middle starts and ends
-        found = list(islice(head, start, None)) if start < inner else []
+        inner = len(head)  # where the middle starts
+        outer = inner + self._middle.count  # where it ends
+        if start < inner:
+            yield list(islice(head, start, stop))
         if start < outer and stop > inner:
-            found += self._middle.read(max(start, inner) - inner, min(stop, outer) - inner)
-        if stop > outer:
-            found += islice(tail, max(start - outer, 0), stop - outer)
-        return found
+            yield from self._middle.runs(max(start, inner) - inner, min(stop, outer) - inner)
+        if stop > outer and head is not tail:
+            yield list(islice(tail, max(start - outer, 0), stop - outer))
 
     def positions(self, element: bytes, rank: int = 1, count: int = 1, maxlen: int = 0) -> list[int]:
         """Indexes of matches, as LPOS finds them.
@@ -271,51 +282,47 @@ class ListValue(Value):
 
     def set(self, index: int, element: bytes) -> None:
         """Replace the element at `index` (negative from the tail). IndexError outside."""
-        listpack = self._stays_listpack(element)
+        self._admit_to_listpack(element)
         if index < 0:
             index += self.count
         if not 0 <= index < self.count:
             raise IndexError(index)
-        if listpack:
-            self._head[index] = element
-            return
-        self._fold()
-        self._middle.replace(index, element)
-        self._unfold()
+        if not self._replace_in_node(index, element):
+            self._fold()
+            self._middle.replace(index, element)
+            self._unfold()
         self._shrink()
 
     def insert(self, before: bool, pivot: bytes, element: bytes) -> bool:
         """Insert `element` before or after the first `pivot` from the head; False if there is none."""
-        listpack = self._stays_listpack(element)
+        self._admit_to_listpack(element)
         index = next(self._matches(pivot, False), -1)
         if index < 0:
             return False
-        if listpack:
-            self._head.insert(index if before else index + 1, element)
-            self.count += 1
-            return True
-        self._fold()
-        self._middle.insert(index, before, element)
+        if not self._insert_into_node(index, not before, element):
+            self._fold()
+            self._middle.insert(index, before, element)
+            self._unfold()
         self.count += 1
-        self._unfold()
         return True
 
     def remove(self, count: int, element: bytes) -> int:
         """Remove the first `count` matches, the last -`count`, or all if 0. Returns how many."""
         backward, limit = count < 0, abs(count) or self.count
-        if self._low < 0:
-            kept, removed = without(self._head, element, limit, backward)
-            if removed:
-                self._head.clear()
-                self._head.extend(kept)
-                self.count -= removed
-            return removed
-        if next(self._matches(element, backward), None) is None:
-            return 0
-        self._fold()
-        removed = self._middle.remove(element, limit, backward)
-        self.count -= removed
-        self._unfold()
+        if self._low == _CHAIN:  # before anything is searched: this moves elements
+            if element in self._head:
+                self._settle(True)
+            if element in self._tail:
+                self._settle(False)
+        removed = self._remove_from_end(not backward, element, limit, backward)
+        if self._low == _CHAIN:
+            dropped = self._middle.remove(element, limit - removed, backward)
+            self.count -= dropped
+            removed += dropped
+            removed += self._remove_from_end(backward, element, limit - removed, backward)
+            for left in (True, False):
+                if not (self._head if left else self._tail) and self._low == _CHAIN:
+                    self._refill(left)
         self._shrink()
         return removed
 
@@ -323,7 +330,7 @@ class ListValue(Value):
 
     def encoding(self, limits: Limits) -> bytes:
         """The state that pushes and pops have led to; `limits` counts for those to come."""
-        return b"listpack" if self._low < 0 else b"quicklist"
+        return b"quicklist" if _CHAIN <= self._low <= _SINGLE else b"listpack"
 
     def memory_bytes(self) -> int:
         """An estimate. Counts the ends, which are short, when asked instead of at each push."""
@@ -357,14 +364,15 @@ class ListValue(Value):
         if self._head is self._tail:
             assert self.count == len(self._head)
             assert not self._middle.count
-            assert self._low != 0
+            assert self._low != _CHAIN
             size = listpack_bytes(self._head)
             if self._low > 0:
-                assert self._size == (len(self._head[0]) if self._plain() else size)
+                plain = self._low == _SINGLE and self._plain()
+                assert self._size == (len(self._head[0]) if plain else size)
             elif self._slack >= 0:
                 assert not fill_of(self.max_listpack_size).exceeded(size - ENTRY_BYTES, 0)
             return
-        assert self._low == 0
+        assert self._low == _CHAIN
         assert self.count == len(self._head) + self._middle.count + len(self._tail)
         assert self._head, "the head of a chain is never empty"
         assert self._tail, "the tail of a chain is never empty"
@@ -373,14 +381,19 @@ class ListValue(Value):
 
     def _become_listpack(self, size: int) -> None:
         """`size`: bytes of what it holds, as a listpack."""
-        self._low = -1
-        self._slack = fill_of(self.max_listpack_size).slack(size, self.count)
+        fill = fill_of(self.max_listpack_size)
+        self._slack = fill.slack(size, self.count)
         self._middle = _NO_NODES
+        self._low = _LISTPACK
+        if self._slack * _COUNTED_SHARE < size:
+            self._become_single(size, _COUNTED)
 
-    def _become_single(self, size: int) -> None:
-        self._low = _ALWAYS
+    def _become_single(self, size: int, state: int = _SINGLE) -> None:
+        self._low = state
         self._slack = -1
         self._size = size
+        if state == _COUNTED:
+            self._fill = fill_of(self.max_listpack_size)
         self._spill = _SPILL
         self._head_known = self._tail_known = (0, 0)
 
@@ -396,6 +409,10 @@ class ListValue(Value):
         if self._low <= 0:
             return
         fill = fill_of(self.max_listpack_size)
+        if self._low == _COUNTED:
+            if self._size <= fill.size // 2 and self.count <= fill.entries // 2:
+                self._become_listpack(self._size)
+            return
         if self._size > fill.half_size or self.count > fill.half_entries:
             return
         if not self.count:
@@ -412,57 +429,68 @@ class ListValue(Value):
     def _grow(self, elements: Sequence[bytes], left: bool, apart: bool) -> None:
         """`elements` have been pushed and the single deque may have become too much for one node."""
         old = self.count - len(elements)
-        if self._low > 0:
+        if self._low == _SINGLE:
             self._grow_single(elements, left, old)
             return
-        size = listpack_bytes(self._head)
-        fill = fill_of(self.max_listpack_size)
-        if size + len(elements) * _INTEGER_BYTES > fill.size or self.count > fill.entries:
-            sizes = entries_bytes(elements)
-            self._fill = fill
-            known = self._outgrown(elements, sizes, old, size - sum(sizes), apart)
-            if known is not None:
-                self._split(left, known)
-                return
-        self._slack = fill.slack(size, self.count)
+        sizes = entries_bytes(elements)
+        size = self._size if self._low == _COUNTED else listpack_bytes(self._head) - sum(sizes)
+        fits = self._fitting(elements, sizes, old, size, apart)
+        size += sum(sizes[:fits])
+        if fits == len(elements):
+            self._become_listpack(size)
+            return
+        self._fill = fill_of(self.max_listpack_size)
+        self._become_single(size)
+        self._grow_single(elements[fits:], left, old + fits)
 
     def _grow_single(self, elements: Sequence[bytes], left: bool, old: int) -> None:
         """The same for a single node, which had `old` elements."""
         fill, size = self._fill, self._size
         plain = old == 1 and len(self._head[-1 if left else 0]) > fill.size
-        for count, element in enumerate(elements, old):
-            if plain or not count or fill.refuses(size, count, element):
-                self._split(left, (count, size))
+        for place, element in enumerate(elements):
+            if plain or not old + place or fill.refuses(size, old + place, element):
+                self._size = size
+                self._split(elements[place:], left)
                 return
             size += entry_bytes(element)
         self._size = size
 
-    def _outgrown(
+    def _fitting(
         self, elements: Sequence[bytes], sizes: list[int], count: int, size: int, apart: bool
-    ) -> tuple[int, int] | None:
-        """Elements and bytes of the listpack at the push that makes it a quicklist; None if none does.
+    ) -> int:
+        """How many of the elements a listpack takes before one makes it a quicklist.
 
         Redis compares before it pushes, and counts the text of the elements without their headers.
         """
-        fill = self._fill
+        fill = fill_of(self.max_listpack_size)
         if not apart:
             raw = sum(map(len, elements))
-            return (count, size) if fill.exceeded(size + raw, count + len(elements)) else None
-        for element, entry in zip(elements, sizes, strict=True):
-            if fill.exceeded(size + len(element), count + 1):
-                return count, size
-            size += entry
-            count += 1
-        return None
+            return 0 if fill.exceeded(size + raw, count + len(elements)) else len(elements)
+        for place, element in enumerate(elements):
+            if fill.exceeded(size + len(element), count + place + 1):
+                return place
+            size += sizes[place]
+        return len(elements)
 
-    def _split(self, left: bool, known: tuple[int, int]) -> None:
-        """Cut the single deque: a node of `known` extent and what was pushed to one side of it."""
-        elements = list(self._head)
+    def _split(self, elements: Sequence[bytes], left: bool) -> None:
+        """Give an end of their own to `elements`, pushed last and refused by the single node."""
+        node = self._head
+        if len(node) == len(elements):  # a node without elements is none
+            self._lay(list(elements), cut(elements, self._fill), left)
+            return
+        pop = node.popleft if left else node.pop
+        for _ in repeat(None, len(elements)):
+            pop()
+        known = len(node), self._size
+        self._middle = Nodes(self._fill)
         if left:
-            elements.reverse()
-        if known[0] == 1 and len(elements[0]) > self._fill.size:
-            known = (0, 0)
-        self._lay(elements, cut(elements, self._fill, known), left)
+            self._head = deque(reversed(elements))
+            self._become_chain((0, 0), known)
+        else:
+            self._tail = deque(elements)
+            self._become_chain(known, (0, 0))
+        if len(elements) > _SPILL:
+            self._spill_end(left)
 
     def _lay(self, elements: list[bytes], nodes: list[Node], left: bool) -> None:
         """Make these nodes the whole list; `left`: they are listed from right to left."""
@@ -482,58 +510,41 @@ class ListValue(Value):
         self._become_chain((len(first), size), (len(last), last_size))
 
     def _become_chain(self, head_known: tuple[int, int], tail_known: tuple[int, int]) -> None:
-        self._low = self._slack = self._size = 0
+        self._low = _CHAIN
+        self._slack = self._size = 0
         self._head_known, self._tail_known = head_known, tail_known
-        self._set_spill(max(len(self._head), len(self._tail)))
+        self._spill = max(_SPILL, 2 * len(self._head), 2 * len(self._tail))
 
     # -- spilling and refilling --------------------------------------------------------------------
 
-    def _spill_end(self, left: bool, pushed: int) -> None:
-        """Pack all nodes of the head but the first, or all of the tail but the last."""
+    def _spill_end(self, left: bool) -> None:
+        """Pack all nodes of the head but the first, or all of the tail but the last.
+
+        The ends may then grow to twice what was found to make a node, or is one still: each element
+        is looked at a bounded number of times, whatever the sizes.
+        """
         elements = list(self._head)[::-1] if left else list(self._tail)
-        known = self._head_known if left else self._tail_known
-        if self._overfull(known):
-            known = self._still_known(elements, known, len(elements) - pushed)
-        elif len(elements) <= _SPILL:
-            return  # it is the other end that is overfull
-        nodes = cut(elements, self._fill, known)
-        if len(nodes) > 1:
-            add = self._middle.add_left if left else self._middle.add_right
-            for node in nodes[:-1]:
-                add(Packed(node.run(elements, left), node.size))
-            known, outer = (0, 0), deque(nodes[-1].run(elements, left))
-            if left:
-                self._head = outer
-            else:
-                self._tail = outer
+        nodes = cut(elements, self._fill, self._head_known if left else self._tail_known)
+        add = self._middle.add_left if left else self._middle.add_right
+        for node in nodes[:-1]:
+            add(Packed(node.run(elements, left), node.size))
+        last = nodes[-1]
+        known = last.end - last.start, last.size
         if left:
             self._head_known = known
         else:
             self._tail_known = known
-        self._set_spill(nodes[0].end)
-
-    def _set_spill(self, elements: int) -> None:
-        """Let the ends grow to two nodes of so many elements. Watch each push if one is overfull."""
-        watched = self._overfull(self._head_known) or self._overfull(self._tail_known)
-        self._spill = 0 if watched else max(_SPILL, 2 * elements)
-
-    def _overfull(self, known: tuple[int, int]) -> bool:
-        """Say whether a node has become too big, as LSET can make it.
-
-        What is pushed to it after a pop falls elsewhere than what was popped, so its extent has to
-        be known at each push.
-        """
-        return known[0] > 1 and known[1] > self._fill.size
-
-    def _still_known(self, elements: list[bytes], known: tuple[int, int], count: int) -> tuple[int, int]:
-        """What pops have left of a node whose end held `count` elements before a push."""
-        if count >= known[0]:
-            return known
-        return count, listpack_bytes(elements[:count])
+        if len(nodes) > 1:
+            outer = deque(last.run(elements, left))
+            if left:
+                self._head = outer
+            else:
+                self._tail = outer
+        self._spill = max(_SPILL, 2 * nodes[0].end, 2 * known[0])
 
     def _lowered(self, element: bytes, left: bool) -> None:
         """`element` was popped and its end is low: dry, or a single node, which is watched."""
-        if self._low == 0:
+        if self._low == _CHAIN:
             self._refill(left)
         else:
             self._size -= entry_bytes(element)
@@ -551,30 +562,35 @@ class ListValue(Value):
         else:
             self._tail.extend(chunk.elements())
             self._tail_known = (chunk.count, chunk.size)
-        if chunk.size > self._fill.size:
-            self._set_spill(chunk.count)
 
     def _share_out(self, left: bool) -> None:
         """All that is left is in the end opposite to the dry one: share out its nodes."""
-        if left:
-            elements, known = list(self._tail), self._tail_known
-        else:
-            elements, known = list(self._head)[::-1], self._head_known
-        if elements:
-            self._lay(elements, cut(elements, self._fill, known), not left)
-        else:
+        end, known = (self._tail, self._tail_known) if left else (self._head, self._head_known)
+        if not end:
             self._clear()
+        else:
+            elements = list(end) if left else list(end)[::-1]
+            self._lay(elements, cut(elements, self._fill, known), not left)
 
     def _take_all(self) -> list[bytes]:
-        taken = list(self)
+        taken = self.range(0, self.count - 1)
         self._clear()
         return taken
 
-    def _drop_end(self, left: bool) -> None:
-        """Take away all that the head or the tail of a chain holds, but not the last elements of the list."""
+    def _drop_end(self, left: bool, count: int, taken: list[bytes]) -> None:
+        """Drop one end of a chain, which has been read, and move up to `count` elements behind it to `taken`.
+
+        Those come from chunks that go whole. Never the last elements of the list.
+        """
         end = self._head if left else self._tail
         self.count -= len(end)
         end.clear()
+        before = len(taken)
+        chunks = self._middle.chunks
+        while chunks and chunks[0 if left else -1].count <= count + before - len(taken):
+            elements = self._middle.take(left).elements()
+            taken += elements if left else reversed(elements)
+        self.count -= len(taken) - before
         self._refill(left)
         self._shrink()
 
@@ -604,7 +620,7 @@ class ListValue(Value):
 
     # -- walking the middle ------------------------------------------------------------------------
 
-    def _runs(self, backward: bool) -> Iterator[tuple[int, Iterable[bytes] | Packed]]:
+    def _stretches(self, backward: bool) -> Iterator[tuple[int, Iterable[bytes] | Packed]]:
         """Stretches of the list, each with the index of its first element (its last, if `backward`)."""
         if self._head is self._tail:
             yield (self.count - 1, reversed(self._head)) if backward else (0, self._head)
@@ -620,17 +636,101 @@ class ListValue(Value):
 
     def _matches(self, element: bytes, backward: bool) -> Iterator[int]:
         """Indexes of `element`, from one end to the other."""
-        step = -1 if backward else 1
-        for start, run in self._runs(backward):
+        for start, run in self._stretches(backward):
             if isinstance(run, Packed):
-                if not run.may_hold(element):
-                    continue
-                elements: Iterable[bytes] = reversed(run.elements()) if backward else run.elements()
+                offsets = run.offsets(element)
+                if backward:
+                    offsets = [run.count - 1 - offset for offset in reversed(offsets)]
             else:
-                elements = run
-            for offset, candidate in enumerate(elements):
-                if candidate == element:
-                    yield start + step * offset
+                offsets = offsets_in(list(run), element)
+            for offset in offsets:
+                yield start - offset if backward else start + offset
+
+    # -- edits of one node -------------------------------------------------------------------------
+
+    def _settle(self, left: bool) -> None:
+        """Make one end of a chain exactly one node, whose extent is known exactly until the next pop."""
+        self._spill_end(left)
+
+    def _end_of(self, index: int) -> bool | None:
+        """The end whose one node holds the element at `index`: True for the head, None for the middle."""
+        if index < len(self._head):
+            if self._low == _CHAIN:
+                self._settle(True)
+            if index < len(self._head):
+                return True
+        elif index >= len(self._head) + self._middle.count:
+            self._settle(False)
+            if index >= len(self._head) + self._middle.count:
+                return False
+        # Settling may have moved it from an end to the middle.
+        return True if index < len(self._head) else None
+
+    def _extent(self, left: bool) -> tuple[int, int]:
+        """Elements and bytes of the node that is one end, or the whole list."""
+        if self._low != _CHAIN:
+            return self.count, self._size if self._low > 0 else 0
+        return self._head_known if left else self._tail_known
+
+    def _resized(self, left: bool, count: int, size: int) -> None:
+        """The node that is one end, or the whole list, has become so many elements and bytes more."""
+        if self._low > 0:
+            self._size += size
+        elif self._low == _CHAIN and left:
+            self._head_known = self._head_known[0] + count, self._head_known[1] + size
+        elif self._low == _CHAIN:
+            self._tail_known = self._tail_known[0] + count, self._tail_known[1] + size
+
+    def _replace_in_node(self, index: int, element: bytes) -> bool:
+        """Replace the element at `index` if that concerns no other node."""
+        left = self._end_of(index)
+        if left is None:
+            return self._middle.replace_in_node(index - len(self._head), element)
+        end = self._head if left else self._tail
+        if not left:
+            index -= self.count - len(end)
+        if self._is_quicklist() and (
+            len(element) > self._fill.size or (len(end) == 1 and len(end[0]) > self._fill.size)
+        ):
+            return False
+        self._resized(left, 0, entry_bytes(element) - entry_bytes(end[index]))
+        end[index] = element
+        return True
+
+    def _insert_into_node(self, index: int, behind: bool, element: bytes) -> bool:
+        """Insert before or behind the element at `index` if its node has room for that."""
+        left = self._end_of(index)
+        if left is None:
+            return self._middle.insert_into_node(index - len(self._head), behind, element)
+        end = self._head if left else self._tail
+        if not left:
+            index -= self.count - len(end)
+        if self._is_quicklist():
+            count, size = self._extent(left)
+            alone = count == 1 and len(end[0]) > self._fill.size
+            if alone or self._fill.refuses(size, count, element):
+                return False
+        end.insert(index + behind, element)
+        self._resized(left, 1, entry_bytes(element))
+        return True
+
+    def _remove_from_end(self, left: bool, element: bytes, limit: int, backward: bool) -> int:
+        """Remove up to `limit` matches from an end of one node. Returns how many."""
+        end = self._head if left else self._tail
+        if not limit or element not in end:
+            return 0
+        kept, removed = without(end, element, limit, backward)
+        end.clear()
+        end.extend(kept)
+        self.count -= removed
+        alone = self._is_quicklist() and len(element) > self._fill.size
+        self._resized(
+            left, -removed, HEADER_BYTES - len(element) if alone else -removed * entry_bytes(element)
+        )
+        return removed
+
+    def _is_quicklist(self) -> bool:
+        return _CHAIN <= self._low <= _SINGLE
 
     # -- edits of a quicklist: the ends go to the middle, which is edited, and are taken out again -
 
@@ -662,21 +762,23 @@ class ListValue(Value):
         self._tail = deque(last.elements())
         self._become_chain((first.count, first.size), (last.count, last.size))
 
-    def _stays_listpack(self, element: bytes) -> bool:
-        """Say whether the list is a listpack with room for `element`; else make it a quicklist."""
-        if self._low >= 0:
-            return False
+    def _admit_to_listpack(self, element: bytes) -> None:
+        """Make a listpack a quicklist if it may have no room for `element`."""
+        if self._is_quicklist():
+            return
         self._slack -= len(element) + ENTRY_BYTES
         if self._slack >= 0:
-            return True
-        size = listpack_bytes(self._head)
-        self._fill = fill_of(self.max_listpack_size)
-        if self._fill.exceeded(size + len(element), self.count + 1):
+            return
+        size = self._size if self._low == _COUNTED else listpack_bytes(self._head)
+        fill = fill_of(self.max_listpack_size)
+        if fill.exceeded(size + len(element), self.count + 1):
+            self._fill = fill
             self._become_single(size)
-            return False
+            return
         self._become_listpack(size)
         self._slack -= len(element) + ENTRY_BYTES
-        return True
+        if self._slack < 0 and self._low == _LISTPACK:
+            self._become_single(size, _COUNTED)
 
 
 ListValue.set_max_listpack_size(ListValue.max_listpack_size)

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 
-from respq.datatypes.chunks import HEADER_BYTES, Fill, Packed, listpack_bytes
+from respq.datatypes.chunks import HEADER_BYTES, Fill, Packed, entry_bytes, listpack_bytes
 
 
 class Nodes:
@@ -73,8 +74,7 @@ class Nodes:
     # -- reading -----------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[bytes]:
-        for chunk in self.chunks:
-            yield from chunk.elements()
+        return chain.from_iterable(chunk.elements() for chunk in self.chunks)
 
     def __reversed__(self) -> Iterator[bytes]:
         for chunk in reversed(self.chunks):
@@ -105,17 +105,37 @@ class Nodes:
         place, offset = self.place(index)
         return self.chunks[place].element(offset)
 
-    def read(self, start: int, stop: int) -> list[bytes]:
-        """The elements from `start` to `stop`, exclusive."""
-        found: list[bytes] = []
+    def runs(self, start: int, stop: int) -> Iterator[Sequence[bytes]]:
+        """The elements from `start` to `stop`, exclusive, chunk by chunk."""
         place, offset = self.place(start)
-        while (wanted := stop - start - len(found)) > 0:
-            chunk = self.chunks[place]
-            found += chunk.slice(offset, min(chunk.count, offset + wanted))
-            place, offset = place + 1, 0
-        return found
+        left = stop - start
+        for chunk in islice(self.chunks, place, None):
+            run = chunk.slice(offset, min(chunk.count, offset + left))
+            yield run
+            left -= len(run)
+            if not left:
+                return
+            offset = 0
 
     # -- edits -------------------------------------------------------------------------------------
+
+    def replace_in_node(self, index: int, element: bytes) -> bool:
+        """Replace one element if no other node is concerned; else change nothing and return False."""
+        place, offset = self.place(index)
+        chunk = self.chunks[place]
+        if self._alone(chunk) or len(element) > self.fill.size:
+            return False
+        size = chunk.size + entry_bytes(element) - entry_bytes(chunk.element(offset))
+        self._put(place, chunk.spliced(offset, offset + 1, element, size))
+        return True
+
+    def insert_into_node(self, index: int, behind: bool, element: bytes) -> bool:
+        """Insert next to the element at `index` if its node has room; else return False."""
+        place, offset = self.place(index)
+        if not self._admits(place, element):
+            return False
+        self._insert_into(place, offset + behind, element)
+        return True
 
     def replace(self, index: int, element: bytes) -> None:
         """Replace one element, in its node or, if it is too long for one, by a node of its own."""
@@ -152,21 +172,28 @@ class Nodes:
 
     def remove(self, element: bytes, limit: int, backward: bool) -> int:
         """Remove up to `limit` matches, from the left or from the right. Returns how many."""
+        changed: list[tuple[int, list[bytes], int]] = []  # place, what stays, how many go
+        last = len(self.chunks) - 1
         removed = 0
-        kept = Nodes(self.fill)
-        keep = kept.add_left if backward else kept.add_right
-        for chunk in reversed(self.chunks) if backward else self.chunks:
-            if removed == limit or not chunk.may_hold(element):
-                keep(chunk)
-                continue
-            rest, dropped = without(chunk.elements(), element, limit - removed, backward)
-            removed += dropped
-            if not dropped:
-                keep(chunk)
-            elif rest:
-                keep(self._pack(rest))
-        self.chunks, self.count, self.memory_bytes = kept.chunks, kept.count, kept.memory_bytes
+        for place, chunk in enumerate(reversed(self.chunks) if backward else self.chunks):
+            if removed == limit:
+                break
+            if chunk.offsets(element):
+                rest, dropped = without(chunk.elements(), element, limit - removed, backward)
+                removed += dropped
+                changed.append((last - place if backward else place, rest, dropped))
+        for place, rest, dropped in changed if backward else reversed(changed):
+            if rest:
+                self._put(place, Packed(rest, self.chunks[place].size - dropped * entry_bytes(element)))
+            else:
+                self._splice(place, 1)
+        self.count -= sum(dropped for _, rest, dropped in changed if rest)
         return removed
+
+    def _put(self, place: int, chunk: Packed) -> None:
+        """Put another chunk in the place of one; who does that accounts for `count`."""
+        self.memory_bytes += chunk.memory_bytes() - self.chunks[place].memory_bytes()
+        self.chunks[place] = chunk
 
     def _pack(self, elements: Sequence[bytes]) -> Packed:
         """One node of these elements."""
@@ -196,9 +223,9 @@ class Nodes:
         self.chunks.rotate(place)
 
     def _insert_into(self, place: int, offset: int, element: bytes) -> None:
-        elements = list(self.chunks[place].elements())
-        elements.insert(offset, element)
-        self._splice(place, 1, elements)
+        chunk = self.chunks[place]
+        self._put(place, chunk.spliced(offset, offset, element, chunk.size + entry_bytes(element)))
+        self.count += 1
 
     def _split(self, place: int, offset: int, before: bool, element: bytes) -> None:
         """Split a full node at `offset` to insert `element` there."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import settings
@@ -381,3 +382,87 @@ def test_an_emptied_list_can_be_used_again() -> None:
     value.push_left([b"a", b"b"])
     assert list(value) == [b"b", b"a"]
     value.check()
+
+
+def calls_of(work: Callable[[], object]) -> int:
+    """Python and C calls made by `work`: a measure of effort that no busy machine distorts."""
+    calls = 0
+
+    def count(frame: object, event: str, arg: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def edited(index: int) -> ListValue:
+    """A list one node of which LSET and LINSERT made larger than Redis fills nodes."""
+    value = ListValue()
+    for n in range(1000):
+        value.push_right([b"%064d" % n])
+    for _ in range(30):
+        value.set(index, b"y" * 300)
+        value.insert(True, b"%064d" % 500, b"z" * 300)
+    return value
+
+
+@pytest.mark.parametrize("left", [False, True])
+@pytest.mark.parametrize(
+    "element",
+    [
+        lambda n: b"1",
+        lambda n: b"x",
+        lambda n: b"",
+        lambda n: b"%d" % n,
+        lambda n: b"x" * 100,
+        lambda n: b"%d" % n * (n % 40),
+        lambda n: b"x" * 5000 if n % 1000 == 0 else b"x",
+    ],
+)
+@pytest.mark.parametrize("prepared", [ListValue, lambda: edited(0), lambda: edited(-1)])
+def test_the_work_of_a_push_does_not_depend_on_the_length(
+    prepared: Callable[[], ListValue], element: Callable[[int], bytes], left: bool
+) -> None:
+    value = prepared()
+    push = value.push_left if left else value.push_right
+    elements = [(element(n),) for n in range(20_000)]
+
+    def fill() -> None:
+        for one in elements:
+            push(one)
+
+    assert calls_of(fill) < 30 * len(elements)
+    value.check()
+
+
+@pytest.mark.parametrize("element", [b"1", b"x", b"x" * 30, b"x" * 100])
+@pytest.mark.parametrize("filled", [0.5, 0.9, 0.99, 1])
+def test_the_work_of_a_queue_does_not_depend_on_its_depth(element: bytes, filled: float) -> None:
+    value, depth = ListValue(), int(filled * 8180 / entry_bytes(element))
+    for _ in range(depth):
+        value.push_right([element])
+
+    def run() -> None:
+        for _ in range(5000):
+            value.push_right([element])
+            value.pop_left()
+
+    assert calls_of(run) < 30 * 10_000
+    value.check()
+
+
+@pytest.mark.parametrize("element", [b"", b"a", b"aa", b"ba"])
+def test_a_match_is_a_whole_element_and_not_a_stretch_of_bytes(element: bytes) -> None:
+    for others in ([b"ab"] * 9000, [b"a", b"ab", b"aba"] * 3000):
+        value = ListValue()
+        value.push_right(others)
+        assert value.positions(element, count=0) == [i for i, each in enumerate(others) if each == element]
+        value.set(4500, element)
+        assert 4500 in value.positions(element, count=0)
+        assert value.remove(1, element) == 1
+        value.check()

@@ -17,6 +17,7 @@ class Rubble:
 
     def __init__(self) -> None:
         self._pile: list[list[Any] | dict[Any, Any]] = []
+        self.freed = 0  # items, since somebody reset it
 
     def __len__(self) -> int:
         """Items that are known to be left."""
@@ -36,7 +37,9 @@ class Rubble:
                 del structure[-limit:]
             else:
                 self._shrink(structure, limit)
-            limit -= before - len(structure)
+            freed = before - len(structure)
+            self.freed += freed
+            limit -= freed
             if not structure:
                 self._pile = [rest for rest in self._pile if rest]
 

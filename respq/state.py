@@ -14,6 +14,7 @@ from enum import auto
 from random import Random
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
+from respq import process
 from respq.deadlines import Deadlines
 from respq.errors import CommandError
 from respq.keyspace import Database, Effects
@@ -306,8 +307,8 @@ class Statistics:
         self.unexpected_errors = 0  # replies to a bug of ours
         self.input_bytes = 0
         self.output_bytes = 0
-        self.reads = 0  # read(2) calls that gave something
-        self.writes = 0
+        self.reads = 0  # sockets that were ready
+        self.writes = 0  # offers of output to a socket
         self.keyspace_hits = 0
         self.keyspace_misses = 0
         self.expired_keys = 0  # of databases that were flushed since; see Server.expired_keys
@@ -318,11 +319,13 @@ class Statistics:
         self.loop_us = 0
         self.longest_tick_us = 0
         self.timed_ns = 0  # spent in commands that are timed one by one, since the engine looked
-        self.samples: deque[tuple[int, int, int, int]] = deque(maxlen=SAMPLES)
+        self.samples: deque[tuple[int, ...]] = deque(maxlen=SAMPLES)
 
     def sample(self, now_ms: int, commands: int) -> None:
         """Remember the counters of this moment: INFO's rates are differences between samples."""
-        self.samples.append((now_ms, commands, self.input_bytes, self.output_bytes))
+        self.samples.append(
+            (now_ms, commands, self.input_bytes, self.output_bytes, self.loop_cycles, self.loop_us)
+        )
 
 
 class SlowEntry:
@@ -370,6 +373,7 @@ class Server:
         self.stats = Statistics()
         self.run_id = f"{rng.getrandbits(160):040x}"
         self.started_ms = clock.now_ms
+        self.startup_bytes = process.resident_bytes()  # memory, before there is data
         self.active_expiry = True  # DEBUG SET-ACTIVE-EXPIRE
 
         self.watchers: dict[tuple[Database, bytes], dict[Client, None]] = {}

@@ -59,6 +59,7 @@ def config_rewrite(c: Client, argv: Argv) -> bytes:
 def config_resetstat(c: Client, argv: Argv) -> bytes:
     """Start counting anew what INFO shows."""
     c.server.stats = Statistics()
+    c.server.rubble.freed = 0
     for spec in c.server.specs.values():
         spec.reset_statistics()
     for db in c.server.databases:

@@ -5,7 +5,12 @@ no such thing, and is 0 where it has it and there is none. Nothing here costs mo
 clients: numbers per key would.
 
 Memory is that of the process, because CPython's allocator does not say how much of it is in use;
-`used_memory` and `used_memory_rss` are therefore the same.
+`used_memory` and `used_memory_rss` are therefore the same. What the process had before there were data,
+and what clients have waiting to be read or sent, is overhead; the rest is called the data set.
+
+Latencystats is empty, as it is in Redis while `latency-tracking` is off: percentiles need a histogram
+per command and a stopwatch on every call. The number of reads is that of sockets found ready, which
+counts some that were ready for something else.
 """
 
 from __future__ import annotations
@@ -97,6 +102,8 @@ def _clients(server: Server) -> Fields:
     yield "connected_clients", len(clients)
     yield "cluster_connections", 0
     yield "maxclients", server.config.maxclients
+    yield "client_recent_max_input_buffer", max(map(_input_bytes, clients), default=0)
+    yield "client_recent_max_output_buffer", max(map(_output_bytes, clients), default=0)
     yield "blocked_clients", sum(client.parked is not None for client in clients)
     yield "tracking_clients", 0
     yield "pubsub_clients", 0
@@ -110,8 +117,24 @@ def _clients(server: Server) -> Fields:
     yield "total_blocking_keys_on_nokey", 0
 
 
+def _input_bytes(client: Client) -> int:
+    """What the client has sent that is not executed yet, but for complete arguments of a command."""
+    return client.reader.unread + len(client.held)
+
+
+def _output_bytes(client: Client) -> int:
+    return client.transport.output_bytes()
+
+
 def _memory(server: Server) -> Fields:
-    rss, peak, machine = process.resident_bytes(), process.peak_bytes(), process.machine_bytes()
+    rss, machine = process.resident_bytes(), process.machine_bytes()
+    peak = max(rss, process.peak_bytes())  # the system brings that up to date now and then only
+    clients = server.clients.values()
+    buffers = sum(map(_input_bytes, clients)) + sum(map(_output_bytes, clients))
+    log_buffer = 0 if server.aof is None else server.aof.writer.buffered
+    overhead = min(rss, server.startup_bytes + buffers + log_buffer)
+    dataset = rss - overhead
+    net = max(1, rss - server.startup_bytes)
     yield "used_memory", rss
     yield "used_memory_human", human_bytes(rss)
     yield "used_memory_rss", rss
@@ -119,6 +142,10 @@ def _memory(server: Server) -> Fields:
     yield "used_memory_peak", peak
     yield "used_memory_peak_human", human_bytes(peak)
     yield "used_memory_peak_perc", f"{100 * rss / peak:.2f}%"
+    yield "used_memory_overhead", overhead
+    yield "used_memory_startup", server.startup_bytes
+    yield "used_memory_dataset", dataset
+    yield "used_memory_dataset_perc", f"{min(100.0, 100 * dataset / net):.2f}%"
     yield "total_system_memory", machine
     yield "total_system_memory_human", human_bytes(machine)
     yield "maxmemory", 0
@@ -126,9 +153,14 @@ def _memory(server: Server) -> Fields:
     yield "maxmemory_policy", "noeviction"
     yield "mem_fragmentation_ratio", "1.00"
     yield "mem_fragmentation_bytes", 0
+    yield "mem_replication_backlog", 0
+    yield "mem_clients_slaves", 0
+    yield "mem_clients_normal", buffers
+    yield "mem_aof_buffer", log_buffer
     yield "mem_allocator", platform.python_implementation().lower()
     yield "active_defrag_running", 0
     yield "lazyfree_pending_objects", len(server.rubble)
+    yield "lazyfreed_objects", server.rubble.freed
 
 
 def _persistence(server: Server) -> Fields:
@@ -170,7 +202,7 @@ def _loading(server: Server) -> Fields:
 
 def _stats(server: Server) -> Fields:
     stats = server.stats
-    commands_per_s, input_per_s, output_per_s = _rates(server)
+    commands_per_s, input_per_s, output_per_s, cycles_per_s, loop_us_per_s = _rates(server)
     yield "total_connections_received", stats.connections_received
     yield "total_commands_processed", server.commands_executed
     yield "instantaneous_ops_per_sec", int(commands_per_s)
@@ -210,6 +242,8 @@ def _stats(server: Server) -> Fields:
     yield "eventloop_duration_sum", stats.loop_us
     yield "eventloop_duration_cmd_sum", int(sum(spec.usec for spec in server.specs.values()))
     yield "eventloop_duration_max", stats.longest_tick_us
+    yield "instantaneous_eventloop_cycles_per_sec", int(cycles_per_s)
+    yield "instantaneous_eventloop_duration_usec", int(loop_us_per_s / cycles_per_s) if cycles_per_s else 0
     yield "acl_access_denied_auth", 0
     yield "acl_access_denied_cmd", 0
     yield "acl_access_denied_key", 0
@@ -217,13 +251,13 @@ def _stats(server: Server) -> Fields:
 
 
 def _rates(server: Server) -> tuple[float, ...]:
-    """Commands, bytes in and bytes out per second, over the last samples."""
+    """Per second, over the last samples: commands, bytes in and out, cycles of the loop and their time."""
     samples = server.stats.samples
     if len(samples) < 2 or samples[-1][0] <= samples[0][0]:
-        return 0.0, 0.0, 0.0
+        return 0.0, 0.0, 0.0, 0.0, 0.0
     first, last = samples[0], samples[-1]
     seconds = (last[0] - first[0]) / 1000
-    return tuple(max(0, last[at] - first[at]) / seconds for at in (1, 2, 3))
+    return tuple(max(0, last[at] - first[at]) / seconds for at in range(1, len(last)))
 
 
 def _replication(server: Server) -> Fields:
@@ -275,7 +309,7 @@ def _errorstats(server: Server) -> Fields:
 
 
 def _latencystats(server: Server) -> Fields:
-    yield from ()  # percentiles are not kept
+    yield from ()
 
 
 def _cluster(server: Server) -> Fields:

@@ -148,6 +148,7 @@ class Loop:
         receive = self.engine.receive
         if self.server.waiters and len(events) > 1:
             self._drop_hung_up(events)
+        self.server.stats.reads += len(events)
         for fd, mask in events:
             connection = connections.get(fd)
             if connection is None:
@@ -251,8 +252,9 @@ class Loop:
             client.bytes_out += sent
             if sent < len(data):
                 self._hold_back(connection, data, sent)
-        outbox.clear()
+        self.server.stats.writes += len(outbox)
         self.server.stats.output_bytes += sent_bytes
+        outbox.clear()
 
     def _hold_back(self, connection: Connection, data: bytes, taken: int = 0) -> None:
         """Queue output for later, within what the client's class may have waiting."""
@@ -275,6 +277,7 @@ class Loop:
         client = connection.client
         client.bytes_out += written
         client.active_ms = self.engine.clock.now_ms
+        self.server.stats.writes += 1
         self.server.stats.output_bytes += written
         if not connection.unsent:
             connection.writable_wanted = False

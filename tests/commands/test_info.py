@@ -6,6 +6,7 @@ import pytest
 
 from respq import __version__
 from respq.commands.info import human_bytes
+from respq.datatypes.strings import StringValue
 from tests.conftest import Peer, Workbench
 
 DEFAULT = [
@@ -158,15 +159,21 @@ def test_rates_come_from_samples(engine: Workbench, alice: Peer) -> None:
     assert fields(alice, "stats")["instantaneous_ops_per_sec"] == "0"
     stats.sample(1000, 0)
     stats.input_bytes += 10_240
+    stats.loop_cycles += 100
+    stats.loop_us += 4000
     stats.sample(3000, 500)
     found = fields(alice, "stats")
+    assert found["instantaneous_eventloop_cycles_per_sec"] == "50"
+    assert found["instantaneous_eventloop_duration_usec"] == "40"
     assert (found["instantaneous_ops_per_sec"], found["instantaneous_input_kbps"]) == ("250", "5.00")
 
 
 def test_numbers_of_the_process_are_there(alice: Peer) -> None:
     found = fields(alice)
     assert int(found["used_memory_rss"]) > 5_000_000
-    assert int(found["used_memory_peak"]) >= int(found["used_memory"]) // 2
+    assert int(found["used_memory_peak"]) >= int(found["used_memory"])
+    assert int(found["used_memory_overhead"]) >= int(found["used_memory_startup"]) > 5_000_000
+    assert int(found["used_memory_overhead"]) + int(found["used_memory_dataset"]) == int(found["used_memory"])
     assert float(found["used_cpu_user"]) > 0
     assert int(found["total_system_memory"]) > int(found["used_memory"])
 
@@ -184,3 +191,21 @@ def test_numbers_of_the_process_are_there(alice: Peer) -> None:
 )
 def test_sizes_for_people(count: int, shown: str) -> None:
     assert human_bytes(count) == shown
+
+
+def test_what_clients_have_not_finished_sending_is_memory_of_theirs(alice: Peer, bob: Peer) -> None:
+    bob.feed(b"*2\r\n$3\r\nGET\r\n$1000\r\n" + b"x" * 500)
+    assert 500 <= int(fields(alice, "clients")["client_recent_max_input_buffer"]) < 1000
+    assert int(fields(alice, "memory")["mem_clients_normal"]) >= 500
+
+
+def test_what_was_freed_after_a_flush_is_counted(engine: Workbench, alice: Peer) -> None:
+    for number in range(10_000):
+        engine.server.databases[0].put(b"%d" % number, StringValue(b"x"))
+    alice.send("FLUSHALL")
+    pending = int(fields(alice, "memory")["lazyfree_pending_objects"])
+    assert pending >= 10_000
+    engine.clear_away(1_000_000)
+    assert int(fields(alice, "memory")["lazyfreed_objects"]) == pending
+    alice.send("CONFIG", "RESETSTAT")
+    assert fields(alice, "memory")["lazyfreed_objects"] == "0"

@@ -102,8 +102,9 @@ def _clients(server: Server) -> Fields:
     yield "connected_clients", len(clients)
     yield "cluster_connections", 0
     yield "maxclients", server.config.maxclients
-    yield "client_recent_max_input_buffer", max(map(_input_bytes, clients), default=0)
-    yield "client_recent_max_output_buffer", max(map(_output_bytes, clients), default=0)
+    unread, unsent = _buffers(server)
+    yield "client_recent_max_input_buffer", max(unread, default=0)
+    yield "client_recent_max_output_buffer", max(unsent, default=0)
     yield "blocked_clients", sum(client.parked is not None for client in clients)
     yield "tracking_clients", 0
     yield "pubsub_clients", 0
@@ -117,20 +118,19 @@ def _clients(server: Server) -> Fields:
     yield "total_blocking_keys_on_nokey", 0
 
 
-def _input_bytes(client: Client) -> int:
-    """What the client has sent that is not executed yet, but for complete arguments of a command."""
-    return client.reader.unread + len(client.held)
-
-
-def _output_bytes(client: Client) -> int:
-    return client.transport.output_bytes()
+def _buffers(server: Server) -> tuple[list[int], list[int]]:
+    """Per client the bytes that came and are no complete argument yet or wait, and those not sent yet."""
+    clients = server.clients.values()
+    return (
+        [client.reader.unread + len(client.held) for client in clients],
+        [client.transport.output_bytes() for client in clients],
+    )
 
 
 def _memory(server: Server) -> Fields:
     rss, machine = process.resident_bytes(), process.machine_bytes()
     peak = max(rss, process.peak_bytes())  # the system brings that up to date now and then only
-    clients = server.clients.values()
-    buffers = sum(map(_input_bytes, clients)) + sum(map(_output_bytes, clients))
+    buffers = sum(map(sum, _buffers(server)))
     log_buffer = 0 if server.aof is None else server.aof.writer.buffered
     overhead = min(rss, server.startup_bytes + buffers + log_buffer)
     dataset = rss - overhead

@@ -17,7 +17,11 @@ A list is in one of four states, told apart by `_low`:
     _COUNTED   head is tail      a listpack near its limit, which would be measured too often: its
                                  `_size` is exact
     _SINGLE    head is tail      a quicklist of one node; rare; its `_size` is exact
-    _CHAIN     head is not tail  a quicklist of several nodes; pushes and pops do no arithmetic at all
+    _CHAIN     head is not tail  a quicklist of several nodes; pushes and pops do no arithmetic at all.
+                                 From there to _SINGLE: the same, but pops that reach into the known
+                                 inner nodes of the ends keep these extents exact, until an end is
+                                 packed or taken from the middle. After edits, and while a queue
+                                 swings between one node and two
 
 Where the nodes of a chain end is not quite exact after one case: a node that had become larger than
 Redis would fill it (by LSET, or as a listpack), came to stand at an end, was popped from and pushed
@@ -145,6 +149,7 @@ class ListValue(Value):
         self.count -= 1
         if len(head) <= self._low:
             self._lowered(element, True)
+            self._shrink()
         return element
 
     def pop_right(self) -> bytes:
@@ -154,6 +159,7 @@ class ListValue(Value):
         self.count -= 1
         if len(tail) <= self._low:
             self._lowered(element, False)
+            self._shrink()
         return element
 
     def take_left(self, count: int) -> list[bytes]:
@@ -187,10 +193,8 @@ class ListValue(Value):
         end = self._head if from_left else self._tail
         element = end.popleft() if from_left else end.pop()
         self.count -= 1
-        if self._low > 0:
-            self._size -= entry_bytes(element)
-        elif not end and self._low == _CHAIN:
-            self._refill(from_left)
+        if len(end) <= self._low:
+            self._lowered(element, from_left)
         if to_left:
             self.push_left((element,))
         else:
@@ -309,19 +313,19 @@ class ListValue(Value):
     def remove(self, count: int, element: bytes) -> int:
         """Remove the first `count` matches, the last -`count`, or all if 0. Returns how many."""
         backward, limit = count < 0, abs(count) or self.count
-        if self._low == _CHAIN:  # before anything is searched: this moves elements
+        if self._head is not self._tail:  # before anything is searched: this moves elements
             if element in self._head:
                 self._settle(True)
             if element in self._tail:
                 self._settle(False)
         removed = self._remove_from_end(not backward, element, limit, backward)
-        if self._low == _CHAIN:
+        if self._head is not self._tail:
             dropped = self._middle.remove(element, limit - removed, backward)
             self.count -= dropped
             removed += dropped
             removed += self._remove_from_end(backward, element, limit - removed, backward)
             for left in (True, False):
-                if not (self._head if left else self._tail) and self._low == _CHAIN:
+                if not (self._head if left else self._tail) and self._head is not self._tail:
                     self._refill(left)
         self._shrink()
         return removed
@@ -364,7 +368,7 @@ class ListValue(Value):
         if self._head is self._tail:
             assert self.count == len(self._head)
             assert not self._middle.count
-            assert self._low != _CHAIN
+            assert not _CHAIN <= self._low < _SINGLE
             size = listpack_bytes(self._head)
             if self._low > 0:
                 plain = self._low == _SINGLE and self._plain()
@@ -372,10 +376,21 @@ class ListValue(Value):
             elif self._slack >= 0:
                 assert not fill_of(self.max_listpack_size).exceeded(size - ENTRY_BYTES, 0)
             return
-        assert self._low == _CHAIN
+        assert _CHAIN <= self._low < _SINGLE
+        if self._low > 0:
+            self._check_known(list(self._head)[::-1], self._head_known)
+            self._check_known(list(self._tail), self._tail_known)
         assert self.count == len(self._head) + self._middle.count + len(self._tail)
         assert self._head, "the head of a chain is never empty"
         assert self._tail, "the tail of a chain is never empty"
+
+    def _check_known(self, elements: list[bytes], known: tuple[int, int]) -> None:
+        """Assert that an end, listed from within, starts with a node of this extent."""
+        count, size = known
+        if count:
+            assert len(elements) >= count
+            plain = count == 1 and len(elements[0]) > self._fill.size
+            assert size == (len(elements[0]) if plain else listpack_bytes(elements[:count]))
 
     # -- states ------------------------------------------------------------------------------------
 
@@ -406,7 +421,7 @@ class ListValue(Value):
 
         Redis asks after whatever removes or replaces elements.
         """
-        if self._low <= 0:
+        if self._low < _SINGLE:
             return
         fill = fill_of(self.max_listpack_size)
         if self._low == _COUNTED:
@@ -510,7 +525,7 @@ class ListValue(Value):
         self._become_chain((len(first), size), (len(last), last_size))
 
     def _become_chain(self, head_known: tuple[int, int], tail_known: tuple[int, int]) -> None:
-        self._low = _CHAIN
+        self._low = max(head_known[0], tail_known[0]) - 1
         self._slack = self._size = 0
         self._head_known, self._tail_known = head_known, tail_known
         self._spill = max(_SPILL, 2 * len(self._head), 2 * len(self._tail))
@@ -523,6 +538,7 @@ class ListValue(Value):
         The ends may then grow to twice what was found to make a node, or is one still: each element
         is looked at a bounded number of times, whatever the sizes.
         """
+        self._low = _CHAIN
         elements = list(self._head)[::-1] if left else list(self._tail)
         nodes = cut(elements, self._fill, self._head_known if left else self._tail_known)
         add = self._middle.add_left if left else self._middle.add_right
@@ -543,18 +559,21 @@ class ListValue(Value):
         self._spill = max(_SPILL, 2 * nodes[0].end, 2 * known[0])
 
     def _lowered(self, element: bytes, left: bool) -> None:
-        """`element` was popped and its end is low: dry, or a single node, which is watched."""
-        if self._low == _CHAIN:
-            self._refill(left)
-        else:
+        """`element` was popped, and its end is low: dry, or its extent is kept exact."""
+        end, known = (self._head, self._head_known) if left else (self._tail, self._tail_known)
+        if self._head is self._tail:
             self._size -= entry_bytes(element)
-        self._shrink()
+        elif not end:
+            self._refill(left)
+        elif len(end) < known[0]:
+            self._resized(left, -1, -entry_bytes(element))
 
     def _refill(self, left: bool) -> None:
         """One end of a chain has run dry: give it the next node."""
         if not self._middle.count:
             self._share_out(left)
             return
+        self._low = _CHAIN
         chunk = self._middle.take(left)
         if left:
             self._head.extend(chunk.elements())
@@ -568,6 +587,9 @@ class ListValue(Value):
         end, known = (self._tail, self._tail_known) if left else (self._head, self._head_known)
         if not end:
             self._clear()
+        elif self._low > 0 and len(end) == known[0]:
+            self._head = self._tail = end
+            self._become_single(known[1])
         else:
             elements = list(end) if left else list(end)[::-1]
             self._lay(elements, cut(elements, self._fill, known), not left)
@@ -597,7 +619,9 @@ class ListValue(Value):
     def _dropped(self, taken: list[bytes], count: int) -> None:
         """The last `count` of `taken` have been popped from an end that held more than those."""
         self.count -= count
-        if self._low > 0 and count:
+        if self._head is not self._tail:
+            self._low = _CHAIN
+        elif self._low > 0 and count:
             self._size -= sum(entries_bytes(taken[-count:]))
             self._shrink()
 
@@ -611,7 +635,9 @@ class ListValue(Value):
             count -= dropped
             self.count -= dropped
             self._refill(left)
-        if self._low > 0:
+        if self._head is not self._tail:
+            self._low = _CHAIN
+        elif self._low > 0:
             self._size -= sum(entries_bytes(list(islice(end if left else reversed(end), count))))
         pop = end.popleft if left else end.pop
         for _ in repeat(None, count):
@@ -649,13 +675,21 @@ class ListValue(Value):
     # -- edits of one node -------------------------------------------------------------------------
 
     def _settle(self, left: bool) -> None:
-        """Make one end of a chain exactly one node, whose extent is known exactly until the next pop."""
-        self._spill_end(left)
+        """Make one end of a chain exactly one node, and keep the extents of both ends exact for a while.
+
+        So the next edit finds it settled, unless something has been pushed.
+        """
+        if self._low <= 0:
+            self._spill_end(not left)
+            self._spill_end(left)
+        elif len(self._head if left else self._tail) != (self._head_known if left else self._tail_known)[0]:
+            self._spill_end(left)
+        self._low = max(self._head_known[0], self._tail_known[0]) - 1
 
     def _end_of(self, index: int) -> bool | None:
         """The end whose one node holds the element at `index`: True for the head, None for the middle."""
         if index < len(self._head):
-            if self._low == _CHAIN:
+            if self._head is not self._tail:
                 self._settle(True)
             if index < len(self._head):
                 return True
@@ -668,18 +702,25 @@ class ListValue(Value):
 
     def _extent(self, left: bool) -> tuple[int, int]:
         """Elements and bytes of the node that is one end, or the whole list."""
-        if self._low != _CHAIN:
+        if self._head is self._tail:
             return self.count, self._size if self._low > 0 else 0
         return self._head_known if left else self._tail_known
 
     def _resized(self, left: bool, count: int, size: int) -> None:
         """The node that is one end, or the whole list, has become so many elements and bytes more."""
-        if self._low > 0:
+        if self._low >= _SINGLE:
             self._size += size
-        elif self._low == _CHAIN and left:
-            self._head_known = self._head_known[0] + count, self._head_known[1] + size
-        elif self._low == _CHAIN:
-            self._tail_known = self._tail_known[0] + count, self._tail_known[1] + size
+            return
+        if self._low == _LISTPACK:
+            return
+        known = self._extent(left)
+        known = known[0] + count, known[1] + size
+        if left:
+            self._head_known = known
+        else:
+            self._tail_known = known
+        if count > 0:
+            self._low = max(self._low, known[0] - 1)
 
     def _replace_in_node(self, index: int, element: bytes) -> bool:
         """Replace the element at `index` if that concerns no other node."""

@@ -50,6 +50,7 @@ _RANK_ZERO = (
 )
 
 
+_STRETCH = 1000  # elements of a long reply that are encoded together, while they are in the cache
 _HEADS = [b"$%d\r\n" % length for length in range(1024)]
 
 
@@ -71,7 +72,11 @@ def _bulks(elements: Sequence[bytes]) -> bytes:
 
 def _array_of(elements: Sequence[bytes]) -> bytes:
     """An array of bulk strings."""
-    return b"*%d\r\n%b" % (len(elements), _bulks(elements))
+    length = len(elements)
+    if length <= _STRETCH:
+        return b"*%d\r\n%b" % (length, _bulks(elements))
+    replies = [_bulks(elements[start : start + _STRETCH]) for start in range(0, length, _STRETCH)]
+    return b"".join([b"*%d\r\n" % length, *replies])
 
 
 # -- push ------------------------------------------------------------------------------------------
@@ -505,8 +510,8 @@ def lrange(c: Client, argv: Argv) -> bytes:
     if items is None:
         return EMPTY_ARRAY
     start, stop = _bounds(items.count, start, stop)
-    runs = [_bulks(run) for run in items.runs(start, stop)]
-    return b"*%d\r\n%b" % (max(0, stop - start + 1), b"".join(runs))
+    replies = [_bulks(run) for run in items.runs(start, stop)]
+    return b"".join([b"*%d\r\n" % max(0, stop - start + 1), *replies])
 
 
 @command(

@@ -54,20 +54,23 @@ def entry_bytes(element: bytes) -> int:
 
 def _integer_bytes(element: bytes) -> int:
     """Bytes of the binary entry for `element`, 0 if it has to be stored as text."""
-    digits = element[1:] if element[:1] == b"-" else element
-    if not digits.isdigit() or (digits[0] == _ZERO and element != b"0"):
-        return 0
-    value = int(element)
-    if 0 <= value < 128:
-        return 2
-    return _INTEGER_BYTES[(value if value >= 0 else ~value).bit_length()]
+    if element.isdigit():
+        if element[0] == _ZERO:
+            return 2 if len(element) == 1 else 0
+        value = int(element)
+        return 2 if value < 128 else _INTEGER_BYTES[value.bit_length()]
+    if element[:1] == b"-" and (digits := element[1:]).isdigit() and digits[0] != _ZERO:
+        return _INTEGER_BYTES[(~int(element)).bit_length()]
+    return 0
 
 
 def entries_bytes(elements: Collection[bytes]) -> list[int]:
     """`entry_bytes` of each element."""
     text = _TEXT_BYTES
     return [
-        text[n] if _LONGEST_INTEGER < (n := len(element)) < 4096 else entry_bytes(element)
+        (text[n] if n > _LONGEST_INTEGER else _integer_bytes(element) or text[n])
+        if (n := len(element)) < 4096
+        else entry_bytes(element)
         for element in elements
     ]
 

@@ -143,7 +143,9 @@ class Config(Live, Inert, Fixed):
         for name in names:
             directive = BY_ANY_NAME.get(name.lower())
             if directive is None:
-                raise ConfigError(f"Unknown option or number of arguments for CONFIG SET - '{name.partition(chr(0))[0]}'")
+                raise ConfigError(
+                    f"Unknown option or number of arguments for CONFIG SET - '{name.partition(chr(0))[0]}'"
+                )
             if not at_start:
                 self._check_mutable(name, directive, local)
             if any(name.lower() == other for other, _ in chosen):

@@ -446,3 +446,21 @@ def test_a_stored_list_keeps_its_invariants(engine: Workbench, alice: Peer) -> N
     value.check()
     alice.client.db.check()
     assert ask(alice, "OBJECT ENCODING l") == b"$9\r\nquicklist\r\n"
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        [b"%05d" % n for n in range(5000)],
+        [b"x" * (n % 70) for n in range(5000)],
+        [b"x" * (n * 7 % 1500) for n in range(3000)],
+        [b""] * 3000,
+    ],
+)
+def test_long_replies_hold_every_element(alice: Peer, elements: list[bytes]) -> None:
+    items = [b"$%d\r\n%b\r\n" % (len(element), element) for element in elements]
+    alice.send("RPUSH", "l", *elements)
+    assert alice.send("LRANGE", "l", "0", "-1") == b"*%d\r\n" % len(items) + b"".join(items)
+    assert alice.send("LRANGE", "l", "700", "2699") == b"*2000\r\n" + b"".join(items[700:2700])
+    assert alice.send("LPOP", "l", "1200") == b"*1200\r\n" + b"".join(items[:1200])
+    assert alice.send("RPOP", "l", "9999") == b"*%d\r\n" % (len(items) - 1200) + b"".join(items[:1199:-1])

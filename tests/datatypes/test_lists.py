@@ -456,6 +456,39 @@ def test_the_work_of_a_queue_does_not_depend_on_its_depth(element: bytes, filled
     value.check()
 
 
+@pytest.mark.parametrize("element", [b"1", b"x", b"x" * 30, b"x" * 100])
+def test_a_list_that_swings_between_one_node_and_two_is_not_cut_each_time(element: bytes) -> None:
+    value, nodes = ListValue(), 8180 // entry_bytes(element)
+    for _ in range(nodes):
+        value.push_left([element])
+
+    def swing() -> None:
+        for _ in range(2000):
+            value.push_right([element] * 3)
+            for _ in range(3):
+                value.pop_right()
+            value.pop_left()
+            value.push_left([element])
+
+    assert calls_of(swing) < 30 * 16_000
+    value.check()
+
+
+@pytest.mark.parametrize("index", [0, 5000, -1])
+def test_replacing_one_element_again_and_again_rewrites_no_more_than_its_node(index: int) -> None:
+    value = ListValue()
+    for n in range(10_000):
+        value.push_right([b"%d" % n])
+    value.set(index, b"first")
+
+    def edit() -> None:
+        for n in range(200):
+            value.set(index, b"x" * (n % 9))
+
+    assert calls_of(edit) < 60 * 200
+    value.check()
+
+
 @pytest.mark.parametrize("element", [b"", b"a", b"aa", b"ba"])
 def test_a_match_is_a_whole_element_and_not_a_stretch_of_bytes(element: bytes) -> None:
     for others in ([b"ab"] * 9000, [b"a", b"ab", b"aba"] * 3000):

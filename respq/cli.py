@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import fill
+from typing import NoReturn
 
 import click
 
@@ -19,6 +21,8 @@ from respq import __version__
 from respq.config import Config, ConfigError
 from respq.config.directives import DIRECTIVES, Directive, Fixed, Inert, Live
 from respq.log import Log, complain
+
+LISTENING = b"\0"  # the last that a server in the background tells its parent
 
 
 @click.group()
@@ -98,8 +102,7 @@ def _serve(config: Config) -> int:
     from respq.lockfile import DirectoryLock, LockedError  # not on Windows
 
     _enter_directory(config)
-    if config.daemonize:
-        _go_into_background()
+    let_go = _go_into_background() if config.daemonize else _stay
     log = Log(config)
     log.capture()
     try:
@@ -107,20 +110,25 @@ def _serve(config: Config) -> int:
     except LockedError as error:
         log.fail(str(error))
         return 1
-    _greet(config, log)
-    written = _write_pid(config, log)
     try:
-        return _run(config, log)
+        return _run(config, log, let_go)
+    except Exception as error:  # noqa: BLE001  # a bug of ours
+        log.fail_unexpectedly(error)
+        return 1
     finally:
-        if written is not None:
-            written.unlink(missing_ok=True)
         lock.release()
 
 
-def _run(config: Config, log: Log) -> int:
+def _run(config: Config, log: Log, let_go: Callable[[], None]) -> int:
     from respq.net.server import run
 
-    return run(config, log)
+    _greet(config, log)
+    written = _write_pid(config, log)
+    try:
+        return run(config, log, let_go)
+    finally:
+        if written is not None:
+            written.unlink(missing_ok=True)
 
 
 def _enter_directory(config: Config) -> None:
@@ -136,15 +144,43 @@ def _enter_directory(config: Config) -> None:
         raise ConfigError(f"cannot use the directory {directory}: {error.strerror}") from None
 
 
-def _go_into_background() -> None:
-    """Leave the terminal: the caller gets its prompt back, and the server has no standard streams."""
-    if os.fork():
-        os._exit(0)
+def _stay() -> None:
+    """In the foreground there is nobody to be let go."""
+
+
+def _go_into_background() -> Callable[[], None]:
+    """Leave the terminal, and return what gives the caller its prompt back: once the server listens.
+
+    Until then its standard error is a pipe to the parent, which passes on what it says. If it ends before
+    it says that it listens, so does the parent, with the same exit status.
+    """
+    heard, said = os.pipe()
+    if child := os.fork():
+        os.close(said)
+        _await(child, heard)
+    os.close(heard)
     os.setsid()
     null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(null, descriptor)
-    os.close(null)
+    for descriptor, target in ((null, 0), (null, 1), (said, 2)):
+        os.dup2(descriptor, target)
+    os.close(said)
+
+    def let_go() -> None:
+        os.write(2, LISTENING)
+        os.dup2(null, 2)
+        os.close(null)
+
+    return let_go
+
+
+def _await(child: int, heard: int) -> NoReturn:
+    """Repeat what a server says while it starts; exit when it listens, or as it did."""
+    with os.fdopen(heard, "rb") as pipe:
+        words = pipe.read()
+    os.write(2, words.removesuffix(LISTENING))
+    if words.endswith(LISTENING):
+        os._exit(0)
+    os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) or 1)
 
 
 def _greet(config: Config, log: Log) -> None:
@@ -173,19 +209,26 @@ def _write_pid(config: Config, log: Log) -> Path | None:
 
 
 @main.command()
-@click.option("--url", default="redis://localhost:6379", show_default=True, metavar="URL",
-              help="redis://[user:password@]host:port or unix://[user:password@]/path")  # fmt: skip
+@click.option("--url", metavar="URL",
+              help="redis://[user:password@]host:port or unix://[user:password@]/path;"
+                   " by default the port RESPQ_PORT, or 6379, of this machine")  # fmt: skip
 @click.option("--timeout", default=2.0, show_default=True, metavar="SECONDS", help="How long to wait.")
-def ping(url: str, timeout: float) -> None:
-    """Ask a server whether it serves: exit status 0 and PONG, or 1 and the reason.
+@click.option("--ready", is_flag=True, help="Fail while the server is loading its data, too.")
+def ping(url: str | None, timeout: float, ready: bool) -> None:
+    """Ask a server whether it is alive: exit status 0 and PONG, or 1 and the reason.
+
+    A server that is loading its data is alive: exit status 0 and LOADING. It needs to be waited for, not to
+    be restarted, which would make it begin again. With --ready it is not good enough.
 
     A password that URL does not have is taken from the environment variable RESPQ_PASSWORD.
     """
     from redis import Redis
     from redis.backoff import NoBackoff
-    from redis.exceptions import RedisError
+    from redis.exceptions import BusyLoadingError, RedisError
     from redis.retry import Retry
 
+    url = url or f"redis://localhost:{os.environ.get('RESPQ_PORT') or 6379}"
+    answer = "PONG"
     try:
         client = Redis.from_url(
             url,
@@ -197,6 +240,8 @@ def ping(url: str, timeout: float) -> None:
         )
         client.ping()
     except (RedisError, OSError, ValueError) as error:
-        complain(f"{url}: {error}")
-        sys.exit(1)
-    click.echo("PONG")
+        if ready or not isinstance(error, BusyLoadingError):
+            complain(f"{url}: {error}")
+            sys.exit(1)
+        answer = "LOADING"
+    click.echo(answer)

@@ -41,13 +41,18 @@ Effects = list[Effect]
 class Database:
     """One of the numbered keyspaces. `effects` is shared by all; `expired` counts deletions by expiry."""
 
-    __slots__ = ("clock", "deadlines", "effects", "expired", "expiring", "index", "keys", "values")
+    __slots__ = (
+        "clock", "deadlines", "effects", "expired", "expiring", "index", "keep_expired", "keys", "values",
+    )  # fmt: skip
 
     def __init__(self, index: int, clock: Clock, effects: Effects) -> None:
         self.index = index
         self.clock = clock
         self.effects = effects
         self.expired = 0
+        self.keep_expired = (
+            False  # nothing is written (CLIENT PAUSE): readers find nothing, and delete nothing
+        )
         self.values: dict[bytes, Value] = {}
         self.keys: list[bytes] = []
         self.deadlines: Deadlines[bytes] = Deadlines(EXPIRY_RESOLUTION_SHIFT)
@@ -144,7 +149,9 @@ class Database:
     # -- expiry ------------------------------------------------------------------------------------
 
     def expire(self, key: bytes) -> None:
-        """Delete a key whose time has come, and say so to the log and to whoever watches."""
+        """Delete a key whose time has come, unless it is kept; say so to the log and to whoever watches."""
+        if self.keep_expired:
+            return
         self.remove(key)
         self.expired += 1
         self.effects.append((self, key, "expired", [b"DEL", key]))

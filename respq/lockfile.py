@@ -37,10 +37,14 @@ class DirectoryLock:
         except OSError as error:
             raise LockedError(f"cannot use the directory {directory}: {error.strerror}") from None
         self._lock(directory)
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, b"%d\n" % os.getpid(), 0)
+        except OSError as error:  # a full disk: the log could not be written either
+            os.close(self._descriptor)
+            raise LockedError(f"cannot write {path}: {error.strerror}") from None
         self._identity = _identity(os.fstat(self._descriptor))
         _held.add(self._identity)
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, b"%d\n" % os.getpid(), 0)
 
     def _lock(self, directory: str) -> None:
         try:

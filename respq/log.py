@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import os
+import traceback
 from pathlib import Path
 
 from respq.clock import Clock
@@ -59,6 +60,11 @@ class Log:
         if self._path is not None:
             self.warning(line)
         complain(line)
+
+    def fail_unexpectedly(self, error: BaseException) -> None:
+        """As `fail`, for a bug: where it happened goes to the log, whoever started the server gets a line."""
+        self.warning("".join(traceback.format_exception(error)).rstrip("\n"))
+        self.fail(f"stopped by an unexpected error: {type(error).__name__}: {error}")
 
     def reopen(self) -> None:
         """Go on in a new file if the old one has been moved away; without a file nothing happens."""

@@ -39,6 +39,7 @@ class Persistence:
         self.caught_up = True  # the last flush wrote everything
         self._synced = 0
         self._rewrite_at_ms = 0  # when a rewrite that is wanted begins; 0: none is
+        self._rewrite_began_ms = self._rewritten_bytes = 0  # of the one that goes on
         self.server.rewrite_log = self._schedule_rewrite
         self.config.on_change("appendfsync", self._change_policy)
         self.config.on_change("appendonly", self._switch)
@@ -86,6 +87,15 @@ class Persistence:
         if aof is not None:
             aof.close(self.engine.clock.now_ms)
 
+    def rescue(self) -> None:
+        """Write and sync what can be, because the server stops by a bug; it is not to be hidden by others."""
+        if self.engine.broken:
+            return  # half a change may be in it
+        try:
+            self.close()
+        except Exception as error:  # noqa: BLE001
+            self.engine.log("warning", f"The end of the append-only file could not be written: {error}")
+
     def _new_log(self) -> AppendOnlyFile:
         config = self.config
         directory = Path(config.dir) / config.appenddirname
@@ -119,13 +129,13 @@ class Persistence:
         aof = self.server.aof
         if aof is None:
             return
-        if aof.rewriting and aof.poll(now_ms) is False and not aof.is_whole:
-            self._rewrite_at_ms = now_ms + RETRY_MS  # nothing is kept until one has succeeded
+        if aof.rewriting:
+            self._look_after_rewrite(aof, now_ms)
         config = self.config
         due = aof.wants_rewrite(now_ms, config.auto_aof_rewrite_percentage, config.auto_aof_rewrite_min_size)
         if due or 0 < self._rewrite_at_ms <= now_ms:
             self._rewrite_at_ms = 0
-            self._begin_rewrite(aof, now_ms)
+            self._begin_rewrite(aof, now_ms, "for it has grown" if due else "as asked for")
 
     # -- rewriting ---------------------------------------------------------------------------------
 
@@ -138,15 +148,34 @@ class Persistence:
             raise CommandError("Background append only file rewriting already in progress")
         self._rewrite_at_ms = self.engine.clock.now_ms
 
-    def _begin_rewrite(self, aof: AppendOnlyFile, now_ms: int) -> None:
+    def _begin_rewrite(self, aof: AppendOnlyFile, now_ms: int, why: str) -> None:
+        self._note_rewrite(now_ms, aof.current_bytes)
         try:
             aof.begin_rewrite(self._dataset, now_ms)
+            self.engine.log("notice", f"Rewriting the append-only file of {aof.current_bytes} bytes, {why}")
         except SyncError:
             raise
         except AofError as error:
             self.engine.log("warning", f"The append-only file was not rewritten: {error}")
             if not aof.is_whole:
                 self._rewrite_at_ms = now_ms + RETRY_MS
+
+    def _note_rewrite(self, now_ms: int, size: int) -> None:
+        """Remember what the line at its end compares with."""
+        self._rewrite_began_ms, self._rewritten_bytes = now_ms, size
+
+    def _look_after_rewrite(self, aof: AppendOnlyFile, now_ms: int) -> None:
+        ended = aof.poll(now_ms)
+        if ended is None:
+            return
+        seconds = (now_ms - self._rewrite_began_ms) / 1000
+        if ended:
+            sizes = f"{self._rewritten_bytes} bytes before, {aof.current_bytes} now"
+            self.engine.log("notice", f"Rewrote the append-only file in {seconds:.1f} s: {sizes}")
+            return
+        self.engine.log("warning", f"Gave the rewrite of the append-only file up after {seconds:.1f} s")
+        if not aof.is_whole:
+            self._rewrite_at_ms = now_ms + RETRY_MS  # nothing is kept until one has succeeded
 
     def _dataset(self) -> Iterator[tuple[int, Argv]]:
         return dataset_commands((db.index, db.values.items()) for db in self.server.databases if len(db))
@@ -171,7 +200,9 @@ class Persistence:
         aof = self._new_log()
         try:
             aof.open()
+            self._note_rewrite(self.engine.clock.now_ms, 0)
             aof.begin_rewrite(self._dataset, self.engine.clock.now_ms)
+            self.engine.log("notice", "Beginning an append-only file with the present data")
         except AofError as error:
             aof.writer.abandon()
             self.engine.log("warning", str(error))

@@ -272,6 +272,11 @@ class Client:
         self.out.append(reply)
         self.server.outbox[self] = None
 
+    def label(self) -> str:
+        """Which client it is, for lines of the log."""
+        name = f" name={self.name.decode('latin-1')}" if self.name else ""
+        return f"{self.transport.address()} (id={self.id}{name})"
+
     def end_skip(self) -> None:
         """One command went by without its reply: if it was for CLIENT REPLY SKIP, answer again."""
         if self.reply_mode == "skip":
@@ -402,7 +407,7 @@ class Server:
         self.set_gate: Callable[[str, Gate | None], None] = _unset  # put up, or take away, what may refuse
         self.drain: Callable[[], None] = _unset  # act on the effects so far
         self.rewrite_log: Callable[[], None] = _unset  # BGREWRITEAOF
-        self.shut_down: Callable[[], None] = _unset  # leave the event loop
+        self.shut_down: Callable[[str], None] = _unset  # leave the event loop; the log gets the reason
 
     @property
     def commands_executed(self) -> int:
@@ -447,10 +452,16 @@ class Server:
         self.paused_until_ms = 0
         self.pause_all = False
         self.set_gate("pause", None)
+        self.keep_expired(False)
         self.retry(UNPAUSED)
         self.ready |= {
             where: None for where in self.waiters if isinstance(where, tuple)
         }  # what came meanwhile
+
+    def keep_expired(self, kept: bool) -> None:
+        """Let nobody delete what has expired, or let it go again. O(databases)."""
+        for db in self.databases:
+            db.keep_expired = kept
 
     def resume(self, client: Client, reply: bytes) -> None:
         """End a client's wait with `reply`; what it sent meanwhile is executed later in this tick."""

@@ -345,6 +345,7 @@ def client_pause(c: Client, argv: Argv) -> bytes:
     server.paused_until_ms = max(server.paused_until_ms, until_ms)
     server.pause_all = server.pause_all or mode == b"ALL"
     server.set_gate("pause", _pause_gate(server))
+    server.keep_expired(True)
     return OK
 
 
@@ -353,6 +354,8 @@ def _pause_gate(server: Server) -> Callable[[Client, Argv, Spec], None]:
 
     def gate(c: Client, argv: Argv, spec: Spec) -> None:
         if server.pause_all or flags_of(c, spec) & changes:
+            if c.executing:  # behind CLIENT PAUSE in one transaction: it is done, and needs room for its keys
+                server.keep_expired(False)
             c.park(argv, [UNPAUSED], 0, b"")
 
     return gate

@@ -152,7 +152,7 @@ def shutdown(c: Client, argv: Argv) -> bytes:
         raise syntax_error()
     if b"ABORT" in chosen:
         raise CommandError("No shutdown in progress.")
-    c.server.shut_down()
+    c.server.shut_down(f"SHUTDOWN from {c.label()}")
     raise Closing
 
 

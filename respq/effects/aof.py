@@ -74,7 +74,7 @@ class AppendOnlyFile:
 
         `execute` gets batches: whole transactions, MULTI and EXEC included, and a SELECT at the start of
         each file. It raises `CommandFailedError` for what cannot be executed. `progress` gets the bytes
-        read and the total, after each MiB.
+        read and the total, after each piece.
         """
         with self._explained("cannot read the log"):
             paths = [self._set.path(file) for file in self._set.manifest.files]
@@ -205,7 +205,6 @@ class AppendOnlyFile:
         if ended:
             self._measure()
             self.base_bytes = self.current_bytes
-            log.info("rewrote the log: %d bytes", self.current_bytes)
         return ended
 
     def cancel_rewrite(self) -> None:

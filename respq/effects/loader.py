@@ -1,6 +1,6 @@
 """Reading the log: the base and the increments, as batches of commands, in bounded memory.
 
-A file is read a MiB at a time and each piece is handed over as one batch, together with the end of the
+A file is read 64 KiB at a time and each piece is handed over as one batch, together with the end of the
 piece before. Only a command larger than that, or a transaction, is held in memory as a whole: commands
 between MULTI and EXEC are handed over when EXEC has been seen, because a transaction is done whole or not
 at all. Every file starts in database 0, which a SELECT in front of it says.
@@ -32,7 +32,7 @@ from respq.protocol import Argv
 Execute = Callable[[list[Argv]], None]
 Progress = Callable[[int, int], None]  # bytes read so far, and in total
 
-_READ_BYTES = 1 << 20
+_READ_BYTES = 1 << 16  # less than 5 ms of work, after which clients are told that they have to wait
 _BELIEVE_BYTES = 1 << 20  # of a command that have to be there before its declared length is believed
 _RDB_SIGNATURES = (b"REDIS", b"VALKEY")
 _RDB_ADVICE = "let its server rewrite the log with aof-use-rdb-preamble no"

@@ -19,20 +19,29 @@ class ListenError(Exception):
 
 def open_listeners(config: Config) -> list[socket.socket]:
     """Bind everything that the configuration names. Raises ListenError, and then leaves nothing open."""
-    listeners: list[socket.socket] = []
+    listeners = open_tcp(config)
     try:
-        if config.port:
-            for address in config.bind or ["*", "::*"]:
-                _bind_tcp(listeners, address, config)
-            if not listeners:
-                raise ListenError(f"no address to bind to could be used for port {config.port}")
         if config.unixsocket:
             listeners.append(_bind_unix(config.unixsocket, config.unixsocketperm, config.tcp_backlog))
     except ListenError:
         close_listeners(listeners, config)
         raise
+    if not listeners and config.port:
+        raise ListenError(f"no address to bind to could be used for port {config.port}, and no unixsocket")
     if not listeners:
         raise ListenError("port 0 and no unixsocket: there is nothing to listen on")
+    return listeners
+
+
+def open_tcp(config: Config) -> list[socket.socket]:
+    """Bind `port` on the addresses of `bind` that there are; none is no error. Raises ListenError."""
+    listeners: list[socket.socket] = []
+    try:
+        for address in config.bind if config.port else ():
+            _bind_tcp(listeners, address, config)
+    except ListenError:
+        close_listeners(listeners, config)
+        raise
     return listeners
 
 

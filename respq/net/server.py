@@ -25,6 +25,7 @@ from respq.engine import Engine
 from respq.net.connection import Address, Connection
 from respq.net.listeners import ListenError, close_listeners, open_listeners
 from respq.net.poller import READ, WRITE, new_poller
+from respq.net.settings import apply_changes, clients_possible
 from respq.persistence import Persistence
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ READ_BYTES = (
 )  # per ready client and tick: bounds how long one client's pipeline keeps the others waiting
 ACCEPTS_PER_TICK = 1000
 SLICE_US = 250  # of deleting what expired or was flushed; then clients are served, for 1 ms at least
-RESERVED_DESCRIPTORS = 32
+UNCOUNTED_BYTES = 1 << 14  # of output; to the limits of Redis the buffer that each client has does not count
+REFUSALS_NOTED_MS = 1000  # between lines about clients turned away
 
 
 class StoppedError(Exception):
@@ -64,16 +66,17 @@ class Loop:
         self.held: list[Connection] = []  # their output waits for the log
         self.next_cron_ms = self.next_slice_ms = 0
         self._wakeup: tuple[socket.socket, ...] = ()  # ours and that of signals and threads
+        self._refused = 0  # clients turned away since that was last logged
+        self._refusals_noted_ms = 0
         self.persistence = Persistence(engine)
         self.server.shut_down = self.stop
+        apply_changes(self)
 
     # -- life --------------------------------------------------------------------------------------
 
     def open(self) -> None:
         """Listen. Raises ListenError."""
-        self.listeners = open_listeners(self.config)
-        for listener in self.listeners:
-            self._on_ready(listener, lambda listener=listener: self._accept(listener))  # type: ignore[misc]
+        self.add_listeners(open_listeners(self.config))
 
     def load(self) -> None:
         """Load the data, answering clients now and then meanwhile. Raises AofError, and StoppedError."""
@@ -83,6 +86,21 @@ class Loop:
         self.tick(0)
         if not self.running:
             raise StoppedError
+
+    def add_listeners(self, listeners: list[socket.socket]) -> None:
+        """Let in who connects to them."""
+        self.listeners += listeners
+        for listener in listeners:
+            self._on_ready(listener, lambda listener=listener: self._accept(listener))  # type: ignore[misc]
+
+    def remove_listeners(self, listeners: list[socket.socket]) -> None:
+        """Close them, after letting in who has connected already."""
+        for listener in listeners:
+            self._accept(listener)
+            self.listeners.remove(listener)
+            del self.others[listener.fileno()]
+            self.poller.unregister(listener.fileno())
+            listener.close()
 
     def addresses(self) -> str:
         """Where it listens, for people."""
@@ -107,8 +125,9 @@ class Loop:
         except OSError:
             pass  # it is awake, or at its end
 
-    def stop(self) -> None:
+    def stop(self, reason: str) -> None:
         """Leave the loop at the end of this tick."""
+        self.log.warning(f"Shutting down: {reason}")
         self.running = False
 
     def run(self) -> None:
@@ -135,8 +154,7 @@ class Loop:
                 self.log.reopen()
                 self.log.notice("Log file reopened")
             elif number in {signal.SIGTERM, signal.SIGINT}:
-                self.log.warning(f"Received {signal.Signals(number).name}, shutting down")
-                self.stop()
+                self.stop(f"received {signal.Signals(number).name}")
 
     # -- one tick ----------------------------------------------------------------------------------
 
@@ -231,6 +249,7 @@ class Loop:
         outbox = self.server.outbox
         sent_bytes = 0
         most = self.config.client_output_buffer_limit["normal"][0]
+        most += UNCOUNTED_BYTES if most else 0
         for client in outbox:
             out = client.out
             if not out:
@@ -290,7 +309,7 @@ class Loop:
     def _check_output_limit(self, connection: Connection) -> None:
         """Close a client that lets more pile up than `client-output-buffer-limit` allows."""
         hard, soft, seconds = self.config.client_output_buffer_limit["normal"]
-        waiting, now_ms = connection.unsent_bytes, self.engine.clock.now_ms
+        waiting, now_ms = connection.unsent_bytes - UNCOUNTED_BYTES, self.engine.clock.now_ms
         exceeded = bool(hard) and waiting >= hard
         if soft and waiting >= soft:
             connection.soft_since_ms = connection.soft_since_ms or now_ms
@@ -300,7 +319,8 @@ class Loop:
         if exceeded and not connection.client.closing:
             self.server.stats.output_limit_closed += 1
             self.log.warning(
-                f"Client {connection.address()} closed: {waiting} bytes of output waiting exceed the limit"
+                f"Client {connection.client.label()} closed: {connection.unsent_bytes} bytes of output "
+                "waiting exceed client-output-buffer-limit"
             )
             self.server.close(connection.client, at_once=True)
 
@@ -358,9 +378,18 @@ class Loop:
         refusal = self._refusal(peer)
         if refusal:
             self.server.stats.rejected_connections += 1
+            self._refused += 1
             _send_and_close(sock, refusal)
         else:
             self._admit(sock, peer)
+
+    def _note_refusals(self, now_ms: int) -> None:
+        """Tell the log who was turned away, in a line per second at most."""
+        if self._refused and now_ms - self._refusals_noted_ms >= REFUSALS_NOTED_MS:
+            full = len(self.connections) >= self.config.maxclients
+            reason = f"maxclients is {self.config.maxclients}" if full else "protected-mode"
+            self.log.warning(f"Turned {self._refused} clients away: {reason}")
+            self._refused, self._refusals_noted_ms = 0, now_ms
 
     def _stop_accepting(self, error: OSError) -> None:
         """Out of descriptors: let clients wait until the next timer, instead of trying again at once."""
@@ -425,6 +454,7 @@ class Loop:
         self.server.stats.sample(now_ms, self.server.commands_executed)
         self.persistence.cron(now_ms)
         self._look_after_clients(now_ms)
+        self._note_refusals(now_ms)
         if not self.accepting:
             self._go_on_accepting()
         _collect_garbage()
@@ -453,15 +483,17 @@ class Loop:
             if client.queued is not None:
                 self.engine.limit_query(client)
             if timeout_ms and client.parked is None and now_ms - client.active_ms > timeout_ms:
+                self.log.verbose(f"Client {client.label()} closed: idle for longer than timeout")
                 self.server.close(client)
 
 
-def run(config: Config, log: Log) -> int:
-    """Serve until a signal or SHUTDOWN; return the exit status."""
+def run(config: Config, log: Log, listening: Callable[[], None] = lambda: None) -> int:
+    """Serve until a signal or SHUTDOWN; return the exit status. Calls `listening` once the ports are ours."""
     _fit_descriptors(config, log)
     loop = Loop(config, log, Engine(config, log=log.write))
     try:
         loop.open()
+        listening()
         loop.catch_signals()
         gc.disable()
         loop.load()
@@ -474,6 +506,10 @@ def run(config: Config, log: Log) -> int:
         return 1
     except StoppedError:
         log.notice("The data had not been loaded yet")
+    except Exception as error:  # noqa: BLE001  # a bug of ours
+        loop.persistence.rescue()
+        log.fail_unexpectedly(error)
+        return 1
     finally:
         loop.close()
     log.notice("Stopped")
@@ -527,22 +563,11 @@ def _send_and_close(sock: socket.socket, data: bytes) -> None:
 
 
 def _fit_descriptors(config: Config, log: Log) -> None:
-    """Raise the limit of open files for `maxclients`, or lower `maxclients` to what the limit allows."""
-    import resource  # noqa: PLC0415  # Unix only
-
-    needed = config.maxclients + RESERVED_DESCRIPTORS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= needed:
-        return
-    wanted = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
-    except (OSError, ValueError):
-        wanted = soft
-    allowed = max(soft, wanted) - RESERVED_DESCRIPTORS
-    if allowed < config.maxclients:
-        log.warning(f"maxclients lowered from {config.maxclients} to {max(1, allowed)}: ulimit -n is {hard}")
-        config.maxclients = max(1, allowed)
+    """Lower `maxclients` to what the limit of open files allows."""
+    possible = clients_possible(config.maxclients)
+    if possible < config.maxclients:
+        log.warning(f"maxclients lowered from {config.maxclients} to {possible} for the limit of open files")
+        config.maxclients = possible
 
 
 def _collect_garbage() -> None:

@@ -112,9 +112,10 @@ def test_swapdb_brings_waiters_what_they_wait_for(alice: Peer, bob: Peer) -> Non
 @pytest.mark.parametrize("options", [[], ["NOSAVE"], ["save", "now", "FORCE"]])
 def test_shutdown_ends_the_loop_without_a_reply(options: list[str], engine: Workbench, alice: Peer) -> None:
     calls: list[str] = []
-    engine.server.shut_down = lambda: calls.append("down")
+    engine.server.shut_down = calls.append
+    assert alice.send("CLIENT", "SETNAME", "boss") == b"+OK\r\n"
     assert alice.send("SHUTDOWN", *options) == b""
-    assert calls == ["down"]
+    assert calls == [f"SHUTDOWN from 127.0.0.1:0 (id={alice.client.id} name=boss)"]
 
 
 # -- MONITOR ---------------------------------------------------------------------------------------

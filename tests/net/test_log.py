@@ -224,7 +224,7 @@ def test_signals_are_heard_by_the_loop(serve: Serve) -> None:
     assert net.loop.running
     os.kill(os.getpid(), signal.SIGTERM)
     net.until(lambda: not net.loop.running)
-    assert net.logged("Received SIGTERM, shutting down")
+    assert net.logged("Shutting down: received SIGTERM")
 
 
 def test_waitaof_is_answered_when_the_log_is_synced(serve: Serve) -> None:

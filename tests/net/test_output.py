@@ -108,7 +108,7 @@ def test_more_than_the_hard_limit_ends_the_connection_at_once(serve: Serve) -> N
     wire.write(encode("GET", "key") * 2)
     assert wire.rest() == b""  # as redis-server: although the socket might have taken it
     assert net.server.stats.output_limit_closed == 1
-    assert net.logged(f"Client {wire.address()} closed")
+    assert net.logged(f"Client {wire.address()} (id=1) closed")
     assert other.ask("PING") == b"+PONG"
 
 

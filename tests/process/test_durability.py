@@ -394,7 +394,7 @@ def test_while_the_log_is_loaded_clients_are_told_so(start: Start, tmp_path: Pat
     try:
         refusals: list[str] = []
         loaded: list[int] = []
-        while not refusals or (server.client.info("persistence")["loading"] and len(refusals) < 1000):
+        while not refusals or (server.client.info("persistence")["loading"] and len(refusals) < 20):
             info = server.client.info("persistence")
             assert info["loading"] == 1
             loaded.append(info["loading_loaded_bytes"])

@@ -50,9 +50,7 @@ class Database:
         self.clock = clock
         self.effects = effects
         self.expired = 0
-        self.keep_expired = (
-            False  # nothing is written (CLIENT PAUSE): readers find nothing, and delete nothing
-        )
+        self.keep_expired = False  # CLIENT PAUSE: readers find nothing, and delete nothing
         self.values: dict[bytes, Value] = {}
         self.keys: list[bytes] = []
         self.deadlines: Deadlines[bytes] = Deadlines(EXPIRY_RESOLUTION_SHIFT)

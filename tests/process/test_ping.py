@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,27 @@ def test_what_does_not_answer_is_named_in_one_line(run: Run, url: str) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"respq: {url}: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_server_that_is_loading_is_alive_but_not_ready(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer_loading, args=(server, 2), daemon=True).start()
+        port = str(server.getsockname()[1])
+        done = run("ping", "--url", f"redis://127.0.0.1:{port}")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "LOADING\n", "")
+        assert run("ping", "--url", f"redis://127.0.0.1:{port}", "--ready").returncode == 1
+
+
+def answer_loading(server: socket.socket, clients: int) -> None:
+    for _ in range(clients):
+        client = server.accept()[0]
+        with client:
+            while request := client.recv(4096):
+                client.sendall(b"-LOADING Redis is loading the dataset in memory\r\n" * request.count(b"*"))
+
+
+def test_the_port_comes_from_the_environment(start: Start, run: Run) -> None:
+    assert run("ping", RESPQ_PORT=str(start().port)).stdout == "PONG\n"
 
 
 def test_a_server_that_says_nothing_is_given_up(run: Run) -> None:

@@ -9,6 +9,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from redis import Redis
 
 from respq.cli import main
 from tests.ports import free_port
-from tests.process.servers import Run, Start, until
+from tests.process.servers import PATIENCE_S, Run, Start, environment, until
 
 RESET_ON_CLOSE = b"\1\0\0\0\0\0\0\0"  # struct linger: on, 0 seconds
 
@@ -109,6 +110,13 @@ def test_daemonize_gives_the_prompt_back(run: Run, tmp_path: Path) -> None:
     until(lambda: not (tmp_path / "pid").exists(), "the end of the server")
 
 
+def test_daemonize_says_what_keeps_it_from_starting(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run("serve", "--port", str(port), "--daemonize", "yes")
+    assert f"127.0.0.1 port {port}: Address already in use" in refusal(done)
+
+
 # -- what keeps it from starting -------------------------------------------------------------------
 
 
@@ -187,6 +195,49 @@ def test_a_second_server_on_the_same_directory_does_not_touch_a_byte(start: Star
     )
     assert data() == before
     assert server.client.lrange("jobs", 0, -1) == ["a", "b"]
+
+
+FULL_DISK = """
+import errno, os, sys
+def full(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+os.pwrite = full
+from respq.cli import main
+main(["serve", "--port", "0", "--unixsocket", "s"])
+"""
+BUG = """
+from respq.net.server import Loop
+def fail(*_):
+    raise ZeroDivisionError("no such luck")
+Loop._cron = fail
+from respq.cli import main
+main(["serve", "--port", "0", "--unixsocket", "s"{more}])
+"""
+
+
+def run_program(program: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program], cwd=directory, env=environment(), capture_output=True, text=True,
+        timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    line = refusal(run_program(FULL_DISK, tmp_path))
+    assert line == f"cannot write {tmp_path}/respq-data/respq.lock: No space left on device"
+
+
+@pytest.mark.parametrize("more", ["", ', "--logfile", "log"', ', "--logfile", "log", "--daemonize", "yes"'])
+def test_a_bug_ends_it_with_a_line_and_its_traceback_in_the_log(tmp_path: Path, more: str) -> None:
+    done = run_program(BUG.replace("{more}", more), tmp_path)
+    log = tmp_path / "log"
+    if "daemonize" in more:
+        assert (done.returncode, done.stderr) == (0, "")  # it did listen
+        until(lambda: "stopped by" in log.read_text(), "the end of the server")
+    else:
+        assert refusal(done) == "stopped by an unexpected error: ZeroDivisionError: no such luck"
+    logged = log.read_text() if more else done.stdout
+    assert " warning Traceback (most recent call last)" in logged
 
 
 # -- ending ----------------------------------------------------------------------------------------

@@ -13,9 +13,8 @@ VOLUME /data
 EXPOSE 6379
 
 # Another port: `docker run -e RESPQ_PORT=7000`, rather than --port, so that the health check knows it as well.
-ENV RESPQ_PORT=6379
-
+#
 # All interfaces: without a password protected mode refuses whoever does not come from this
 # container. Words after the image's name are more directives: `docker run respq --appendfsync always`.
-ENTRYPOINT ["sh", "-c", "exec respq serve --port \"$RESPQ_PORT\" --bind '*' '-::*' --dir /data ${RESPQ_PASSWORD:+--requirepass \"$RESPQ_PASSWORD\"} \"$@\"", "respq"]
+ENTRYPOINT ["sh", "-c", "exec respq serve --port \"${RESPQ_PORT:-6379}\" --bind '*' '-::*' --dir /data ${RESPQ_PASSWORD:+--requirepass \"$RESPQ_PASSWORD\"} \"$@\"", "respq"]
 HEALTHCHECK --interval=10s --timeout=3s --start-period=2m CMD ["respq", "ping"]

@@ -10,16 +10,35 @@ from __future__ import annotations
 import resource
 import socket
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from respq.config import ConfigError
 from respq.net.listeners import ListenError, open_tcp
 
 if TYPE_CHECKING:
     from respq.config import Config
-    from respq.net.server import Loop
+    from respq.log import Log
+    from respq.state import Server
 
 RESERVED_DESCRIPTORS = 32
+
+
+class Loop(Protocol):
+    """What is asked of the event loop."""
+
+    config: Config
+    log: Log
+    server: Server
+    listeners: list[socket.socket]
+
+    def add_listeners(self, listeners: list[socket.socket]) -> None:
+        """Accept on more sockets."""
+
+    def remove_listeners(self, listeners: list[socket.socket]) -> None:
+        """Close sockets."""
+
+    def addresses(self) -> str:
+        """Where it listens, for people."""
 
 
 def apply_changes(loop: Loop) -> None:

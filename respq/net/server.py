@@ -45,6 +45,9 @@ class StoppedError(Exception):
     """The server was told to stop while it was loading; there is nothing to be saved."""
 
 
+STRANGER_BYTES = 1024  # of output that may wait for a client that has not authenticated, as in Redis 8.2
+
+
 class BrokenEngineError(Exception):
     """A bug was met half-way through a change: nothing of this tick may be acknowledged or logged."""
 
@@ -309,6 +312,8 @@ class Loop:
     def _check_output_limit(self, connection: Connection) -> None:
         """Close a client that lets more pile up than `client-output-buffer-limit` allows."""
         hard, soft, seconds = self.config.client_output_buffer_limit["normal"]
+        if not connection.client.authenticated:
+            hard = STRANGER_BYTES
         waiting, now_ms = connection.unsent_bytes - UNCOUNTED_BYTES, self.engine.clock.now_ms
         exceeded = bool(hard) and waiting >= hard
         if soft and waiting >= soft:

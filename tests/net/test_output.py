@@ -146,3 +146,14 @@ def test_no_limit_is_the_default(net: Net) -> None:
     wire.ask("SET", "key", b"v" * 5_000_000)
     wire.write(encode("GET", "key") * 10)
     assert len(wire.read(50_000_120)) == 50_000_120
+
+
+def test_a_stranger_that_does_not_read_is_closed(serve: Serve) -> None:
+    net = serve(requirepass="secret")
+    wire = net.connect()
+    for _ in range(5_000):
+        wire.write(b"GET key\r\n" * 200)
+        net.turn()
+        if net.server.stats.output_limit_closed:
+            break
+    assert net.server.stats.output_limit_closed == 1

@@ -214,6 +214,8 @@ class Loop:
         deadline_ms = engine.next_deadline_ms()
         if deadline_ms is not None and deadline_ms <= now_ms:
             engine.on_time()
+        if self.next_cron_ms - now_ms > 1000 // self.config.hz:  # the system's time was put back
+            self.next_cron_ms = self.next_slice_ms = now_ms
         if now_ms >= self.next_slice_ms:
             self._delete_slice(now_ms)
         if now_ms >= self.next_cron_ms:
@@ -243,7 +245,7 @@ class Loop:
             next_ms = deadline_ms
         clock = self.engine.clock
         clock.refresh()
-        return max(0, next_ms - clock.now_ms) / 1000
+        return max(0, min(next_ms - clock.now_ms, 1000 // self.config.hz)) / 1000
 
     # -- sending -----------------------------------------------------------------------------------
 

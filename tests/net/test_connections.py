@@ -310,3 +310,13 @@ def test_closed_is_seen_by_the_reader_of_a_test(net: Net) -> None:
     wire = net.connect()
     wire.send("QUIT")
     assert wire.read(100) == b"+OK\r\n" + CLOSED
+
+
+def test_the_timers_go_on_when_the_time_is_put_back(serve: Serve) -> None:
+    net = serve(clock=ManualClock())
+    net.turn()
+    net.pass_time(-3_600_000)
+    samples = len(net.server.stats.samples)
+    net.pass_time(1_000)
+    assert len(net.server.stats.samples) == samples + 1
+    assert net.loop._timeout() <= 0.1

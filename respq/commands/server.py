@@ -224,11 +224,15 @@ Redis ver. %s
 """
 
 
+PICTURES_WITH_SIZES = (5, 6)  # versions whose pictures take numbers; the others look at no more words
+
+
 @command("LOLWUT", arity=-1, flags=READONLY | FAST, group="server", since="5.0.0",
          syntax="[VERSION version]", complexity="")  # fmt: skip
 def lolwut(c: Client, argv: Argv) -> bytes:
     """Draw a picture, and name the version of Redis that is matched."""
     if len(argv) > 2 and argv[1].upper() == b"VERSION":
-        for word in argv[2:]:
-            parse_int(word)
+        if parse_int(argv[2]) in PICTURES_WITH_SIZES:
+            for word in argv[3:]:
+                parse_int(word)
     return c.enc.verbatim((_PICTURE % REDIS_VERSION.decode()).encode())

@@ -188,3 +188,11 @@ def test_who_leaves_is_shown_nothing(engine: Workbench, watcher: Peer, bob: Peer
     assert engine.server.monitors == {}
     assert bob.client.table is not table
     assert bob.send("PING") == b"+PONG\r\n"
+
+
+def test_lolwut_looks_at_further_words_only_where_the_picture_has_a_size(alice: Peer) -> None:
+    refused = b"-ERR value is not an integer or out of range\r\n"
+    for words in (("VERSION", "x"), ("VERSION", "5", "x"), ("VERSION", "6", "x")):
+        assert alice.send("LOLWUT", *words) == refused
+    for words in (("VERSION", "8", "x"), ("VERSION", "8", "0.001"), ("x",), ("VERSION",)):
+        assert alice.send("LOLWUT", *words).startswith(b"$")

@@ -39,7 +39,7 @@ CONNECTION = Family(
         "CLIENT|INFO": Rule(1, errors=(ARITY,)),
         "CLIENT|LIST": Rule(
             1.5,
-            errors=(ARITY, SYNTAX, "ERR Unknown client type", "ERR Invalid client ID"),
+            errors=(SYNTAX, "ERR Unknown client type", "ERR Invalid client ID"),
             extra=[
                 [b"CLIENT", b"LIST", b"TYPE", b"nope"],
                 [b"CLIENT", b"LIST", b"TYPE"],

@@ -125,9 +125,9 @@ SERVER = Family(
         "MEMORY|HELP": Rule(0.2, errors=(ARITY,)),
         "ROLE": Rule(0.5, errors=(ARITY,)),
         "SLOWLOG|GET": Rule(
-            0.7,
+            1.2,
             {"count": [b"0", b"1", b"-1", b"-2", b"x", b"10"]},
-            errors=("ERR count should be greater than or equal to -1", NOT_INTEGER, SUBCOMMAND),
+            errors=("ERR count should be greater than or equal to -1", SUBCOMMAND),
         ),
         "SLOWLOG|LEN": Rule(0.3, errors=(ARITY,)),
         "SLOWLOG|RESET": Rule(0.3, errors=(ARITY,)),

@@ -231,8 +231,7 @@ PICTURES_WITH_SIZES = (5, 6)  # versions whose pictures take numbers; the others
          syntax="[VERSION version]", complexity="")  # fmt: skip
 def lolwut(c: Client, argv: Argv) -> bytes:
     """Draw a picture, and name the version of Redis that is matched."""
-    if len(argv) > 2 and argv[1].upper() == b"VERSION":
-        if parse_int(argv[2]) in PICTURES_WITH_SIZES:
-            for word in argv[3:]:
-                parse_int(word)
+    sized = len(argv) > 2 and argv[1].upper() == b"VERSION" and parse_int(argv[2]) in PICTURES_WITH_SIZES
+    for word in argv[3:] if sized else ():
+        parse_int(word)
     return c.enc.verbatim((_PICTURE % REDIS_VERSION.decode()).encode())

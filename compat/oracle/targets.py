@@ -73,10 +73,12 @@ class Peer:
         self.received += data
         return bool(data)
 
-    def drain(self) -> None:
-        """Take what has arrived."""
+    def drain(self) -> bool:
+        """Take what has arrived; return whether anything had."""
+        before = len(self.received)
         while not self.closed and select.select([self.socket], [], [], 0)[0]:
             self.receive()
+        return len(self.received) > before
 
     def answer(self) -> Node:
         """The next reply, taken off the received bytes."""
@@ -190,8 +192,8 @@ class ProcessTarget:
         """Let the loop turn until every reply that is due has been written, then take them."""
         for _ in range(3):
             self._until_pong(PING)
-        for peer in peers:
-            peer.drain()
+        while any([peer.drain() for peer in peers]):  # a long reply comes in parts, as it is taken
+            self._until_pong(PING)
 
     def _dump(self, dump: bytes) -> bytes:
         return self._until_pong(dump + PING)

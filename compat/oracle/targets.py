@@ -192,7 +192,7 @@ class ProcessTarget:
         """Let the loop turn until every reply that is due has been written, then take them."""
         for _ in range(3):
             self._until_pong(PING)
-        while any([peer.drain() for peer in peers]):  # a long reply comes in parts, as it is taken
+        while any([peer.drain() for peer in peers]):  # noqa: C419  # all of them: a reply comes in parts
             self._until_pong(PING)
 
     def _dump(self, dump: bytes) -> bytes:

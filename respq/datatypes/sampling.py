@@ -1,0 +1,72 @@
+"""An array beside a dict or set of members: scanned without state, sampled in O(1).
+
+SCAN must return every member that is there from its first call to its last, whatever comes and goes
+meanwhile, and knows nothing but a cursor; HRANDFIELD and its like want any member at the price of one.
+A dict offers neither. So the members also stand in one array, in any order, and the place of each is
+known: what is added goes to the end, what is removed is replaced by the last. The cursor is a place
+that walks downward. A removal moves the last member down, to where the walk still has to pass or into
+a part that it has passed with that very member, so none is missed, at the price of some being
+returned twice.
+
+It costs about 80 bytes a member, so a value makes it only when it is first scanned or sampled, and
+keeps it from then on: a cursor that a client holds is good for this array alone.
+Rejected: walking the dict from a position (every insertion may reorder it), sorting (O(n) a call).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from random import Random
+
+
+class Slots:
+    """The members of a collection, each at a place. The owner reports what it adds and removes."""
+
+    __slots__ = ("_places", "members")
+
+    def __init__(self, members: Iterable[bytes]) -> None:
+        self.members = list(members)
+        self._places = {member: place for place, member in enumerate(self.members)}
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def add(self, member: bytes) -> None:
+        """Enter a member that is not there. O(1)."""
+        self._places[member] = len(self.members)
+        self.members.append(member)
+
+    def remove(self, member: bytes) -> None:
+        """Take out a member that is there. Raises KeyError. O(1)."""
+        place = self._places.pop(member)
+        last = self.members.pop()
+        if place < len(self.members):
+            self.members[place] = last
+            self._places[last] = place
+
+    def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
+        """At most `count` members below `cursor`, and the next cursor. O(count).
+
+        0 starts an iteration and, in the answer, ends it.
+        """
+        end = min(cursor or len(self.members), len(self.members))
+        start = max(0, end - count)
+        return start, self.members[start:end]
+
+    def choice(self, rng: Random) -> bytes:
+        """Any member; each is as likely as the others. O(1)."""
+        return self.members[int(rng.random() * len(self.members))]
+
+    def choices(self, rng: Random, count: int) -> list[bytes]:
+        """So many members, each drawn from all. O(count)."""
+        return rng.choices(self.members, k=count)
+
+    def sample(self, rng: Random, count: int) -> list[bytes]:
+        """So many different members, or all there are, in random order. O(count)."""
+        return rng.sample(self.members, min(count, len(self.members)))
+
+    def check(self, members: Iterable[bytes]) -> None:
+        """Assert that these are the members, each at the place that is known of it."""
+        assert len(self._places) == len(self.members)
+        assert all(self.members[place] == member for member, place in self._places.items())
+        assert self._places.keys() == set(members)

@@ -1,0 +1,86 @@
+"""The array of members beside a collection."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+import pytest
+
+from respq.datatypes.sampling import Slots
+
+
+def members(count: int) -> list[bytes]:
+    return [b"member %d" % number for number in range(count)]
+
+
+def test_it_follows_its_collection() -> None:
+    rng, model = Random(1), set(members(20))
+    slots = Slots(sorted(model))
+    for step in range(3000):
+        if model and rng.random() < 0.5:
+            member = rng.choice(sorted(model))
+            model.remove(member)
+            slots.remove(member)
+        else:
+            member = b"new %d" % step
+            model.add(member)
+            slots.add(member)
+        assert len(slots) == len(model)
+    slots.check(model)
+
+
+def test_what_is_not_there_cannot_be_removed() -> None:
+    slots = Slots(members(3))
+    with pytest.raises(KeyError):
+        slots.remove(b"nobody")
+    slots.check(members(3))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_scan_returns_all_that_stays(seed: int) -> None:
+    """Members come and go between the calls; those that are there all the time are all returned."""
+    rng = Random(seed)
+    stay = set(members(rng.randrange(1, 60)))
+    passing = [b"passing %d" % number for number in range(100)]
+    slots = Slots([*stay, *passing])
+    cursor, seen = 0, set[bytes]()
+    while True:
+        cursor, found = slots.scan(cursor, rng.randrange(1, 9))
+        seen.update(found)
+        if cursor == 0:
+            break
+        for _ in range(rng.randrange(6)):
+            if passing and rng.random() < 0.7:
+                slots.remove(passing.pop(rng.randrange(len(passing))))
+            else:
+                passing.append(b"late %d" % rng.getrandbits(60))
+                slots.add(passing[-1])
+    assert seen >= stay
+
+
+def test_any_cursor_can_be_asked_for() -> None:
+    slots = Slots(members(10))
+    assert slots.scan(0, 100) == (0, members(10))
+    assert slots.scan(0, 4) == (6, members(10)[6:])
+    assert slots.scan(1 << 63, 4) == (6, members(10)[6:])
+    assert slots.scan(3, 4) == (0, members(10)[:3])
+    assert Slots([]).scan(0, 10) == (0, [])
+    assert Slots([]).scan(5, 10) == (0, [])
+
+
+def test_every_member_is_as_likely() -> None:
+    rng, slots = Random(3), Slots(members(10))
+    one = Counter(slots.choice(rng) for _ in range(10_000))
+    many = Counter(slots.choices(rng, 10_000))
+    few = Counter(member for _ in range(5000) for member in slots.sample(rng, 2))
+    for drawn in (one, many, few):
+        assert drawn.keys() == set(members(10))
+        assert all(850 < times < 1150 for times in drawn.values())
+
+
+def test_a_sample_has_no_member_twice() -> None:
+    rng, slots = Random(4), Slots(members(10))
+    assert len(set(slots.sample(rng, 7))) == 7
+    assert sorted(slots.sample(rng, 99)) == members(10)
+    assert len(slots.choices(rng, 99)) == 99

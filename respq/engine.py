@@ -39,6 +39,7 @@ from respq.errors import CommandError, ProtocolError, shown
 from respq.keyspace import Effects
 from respq.protocol import Argv
 from respq.protocol.runs import SHORTEST_RUN, Run
+from respq.slowlog import MANY_WORDS, SINGLY_BELOW_US, note_slow_batch
 from respq.state import (
     ANY_ARITY,
     AheadHandler,
@@ -54,16 +55,8 @@ from respq.state import (
     Transport,
     WaitKey,
 )
-from respq.tables import (
-    MANY_WORDS,
-    NOT_COUNTED,
-    SINGLY_BELOW_US,
-    Tables,
-    flags_of,
-    give_up,
-    note_slow_batch,
-    wrong_arity,
-)
+from respq.tables import NOT_COUNTED, Tables, flags_of, wrong_arity
+from respq.waiting import give_up
 
 if TYPE_CHECKING:
     from respq.config import Config
@@ -341,7 +334,7 @@ class Engine:
     ) -> None:
         """Note that there is something to send; count what was `done`, and share out the time it took.
 
-        What is timed one by one (`tables`) has had its time already.
+        What is timed one by one (`slowlog`) has had its time already.
         """
         server = self.server
         server.outbox[client] = None

@@ -3,9 +3,9 @@
 The path of a command asks no question about modes. A mode is a table: every entry of the plain one,
 wrapped. Wrappers are laid around a handler in the reverse of Redis's order of checks, so that the
 outermost refuses first: authentication, then gates (loading, a log that cannot be written, a
-pause), then MULTI's queue, then MONITOR and the stopwatch. The usual tables are built at the start and
-when the gates change, the others when they are first needed (1 ms for 500 commands); clients hold the
-table itself.
+pause), then MULTI's queue, then MONITOR (`monitor`) and the stopwatch (`slowlog`). The usual tables are
+built at the start and when the gates change, the others when they are first needed (1 ms for 500
+commands); clients hold the table itself.
 
 Cost: none in the plain table. A command that is not FAST carries the stopwatch there (0.25 µs).
 """
@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from operator import itemgetter
 
-from respq.clock import stopwatch_ns
 from respq.errors import CommandError, shown
+from respq.monitor import monitored
 from respq.protocol import Argv
 from respq.protocol.resp import QUEUED
 from respq.protocol.runs import Run
+from respq.slowlog import MANY_WORDS, SINGLY_BELOW_US, is_quick, timed
 from respq.state import (
     RUN_AT_ONCE,
     AheadHandler,
@@ -30,24 +30,16 @@ from respq.state import (
     Flag,
     Gate,
     Handler,
-    Parked,
     Rejected,
     Server,
-    SlowEntry,
     Spec,
     Table,
 )
 
 Wrapper = Callable[[Spec, Handler], Handler]
 
-SINGLY_BELOW_US = 5000  # a slow log that wants shorter ones has every command timed by itself
-MANY_WORDS = 64  # a FAST command with more is timed like one that is not
-QUICK = {"SET", "SETEX", "PSETEX", "GETSET", "LMOVE", "RPOPLPUSH"}  # O(1), though not FAST to Redis
 KEYSPACE = Flag.WRITE | Flag.READONLY | Flag.MAY_REPLICATE
 LOCAL = ("127.", "[::1]", "::1", "/")  # how the address of a client on this machine begins
-REDACTED = b"(redacted)"
-SLOW_LOG_WORDS = 32  # words of a command that the slow log keeps
-SLOW_LOG_BYTES = 128  # bytes of a word
 
 
 class Tables:
@@ -97,7 +89,7 @@ class Tables:
         if self._all_timed():
             wrappers.append(self._timed_if_quick)
         if self.server.monitors:
-            wrappers.append(_monitored)
+            wrappers.append(monitored)
         if queueing:
             wrappers.append(_queueing)
         wrappers += [partial(_gated, gate) for gate in self.gates.values()]
@@ -128,7 +120,7 @@ class Tables:
             alone = self._wrapped(spec, wrappers) if spec.handler is not None else None
             return _dispatcher(spec, subentries, alone), spec.fewest, spec.most, NOT_COUNTED, None
         handler = self._wrapped(spec, wrappers)
-        untimed = _is_quick(spec) and not self._all_timed()
+        untimed = is_quick(spec) and not self._all_timed()
         most = min(spec.most, MANY_WORDS) if untimed else spec.most
         counted = NOT_COUNTED if queueing and spec.name not in RUN_AT_ONCE else spec
         return handler, spec.fewest, most, counted, _ahead(spec) if handler is spec.handler else None
@@ -139,23 +131,18 @@ class Tables:
 
     def _timed_if_quick(self, spec: Spec, handler: Handler) -> Handler:
         """With a stopwatch; the others have one already."""
-        return _timed(self.server, spec, handler) if _is_quick(spec) else handler
+        return timed(self.server, spec, handler) if is_quick(spec) else handler
 
     def _wrapped(self, spec: Spec, wrappers: list[Wrapper]) -> Handler:
         assert spec.handler is not None
-        handler = spec.handler if _is_quick(spec) else _timed(self.server, spec, spec.handler)
+        handler = spec.handler if is_quick(spec) else timed(self.server, spec, spec.handler)
         for wrap in wrappers:
             handler = wrap(spec, handler)
         return handler
 
     def many_words(self, spec: Spec, handler: Handler) -> Handler:
         """A FAST command with very many words takes its time: the same handler with a stopwatch."""
-        return _timed(self.server, spec, handler)
-
-
-def _is_quick(spec: Spec) -> bool:
-    """Whether the share of a batch's time tells enough of this command."""
-    return Flag.FAST in spec.flags or spec.name in QUICK
+        return timed(self.server, spec, handler)
 
 
 def _ahead(spec: Spec) -> AheadHandler | None:
@@ -228,177 +215,6 @@ def _dispatcher(spec: Spec, entries: dict[bytes, Entry], alone: Handler | None) 
         return reply
 
     return dispatch
-
-
-def _timed(server: Server, spec: Spec, handler: Handler) -> Handler:
-    """Count the time that a command takes by itself, and write the slow log."""
-    threshold_ns = server.config.slowlog_log_slower_than * 1000
-
-    def timed(c: Client, argv: Argv) -> bytes:
-        start = stopwatch_ns()
-        waits = False
-        try:
-            return handler(c, argv)
-        except Parked:
-            waits = True
-            raise
-        finally:
-            elapsed_ns = stopwatch_ns() - start
-            spec.usec += elapsed_ns / 1000
-            server.stats.timed_ns += elapsed_ns
-            if (parking := c.parked) is not None:
-                parking.spent_ns += elapsed_ns
-                elapsed_ns = parking.spent_ns
-            if elapsed_ns >= threshold_ns and not waits:
-                note_slow(c, argv, spec, elapsed_ns // 1000)
-
-    return timed
-
-
-def give_up(c: Client, reply: bytes, *, failed: bool = False) -> None:
-    """End the wait of a client that nobody served: that, too, was a call. O(keys)."""
-    parking, server = c.parked, c.server
-    assert parking is not None
-    spec = server.find_spec(parking.argv)
-    if spec is not None:
-        c.last_spec = spec
-        c.commands_done += 1
-        spec.calls += 1
-        spec.failed_calls += failed
-        note_slow(c, parking.argv, spec, parking.spent_ns // 1000)
-    server.resume(c, reply)
-
-
-def note_slow_batch(c: Client, batch: list[Argv], elapsed_us: int) -> None:
-    """Enter a batch into the slow log that took longer than a single command may.
-
-    Which of the commands that are not timed one by one it was, nobody knows. The one with the most bytes,
-    sent or answered, stands for all of them; behind its words is said how many those are.
-    """
-    if c.server.config.slowlog_log_slower_than < SINGLY_BELOW_US:
-        return
-    executed = batch[: len(batch) - len(c.backlog)]
-    answers = c.out if len(c.out) == len(executed) else [b""] * len(executed)  # or joined, or not its own
-    sized = [
-        (len(answer) + sum(map(len, argv)), argv, spec)
-        for argv, answer in zip(executed, answers, strict=True)
-        if (spec := c.server.find_spec(argv)) is not None
-    ]
-    untimed = [each for each in sized if _is_quick(each[2]) and len(each[1]) <= MANY_WORDS] or sized
-    if untimed:
-        _, argv, spec = max(untimed, key=itemgetter(0))
-        note_slow(c, argv, spec, elapsed_us, others=len(untimed) - 1)
-
-
-def note_slow(c: Client, argv: Argv, spec: Spec, elapsed_us: int, others: int = 0) -> None:
-    """Enter a command into the slow log if it, and `others`, took longer than the configuration says."""
-    config = c.server.config
-    threshold_us = config.slowlog_log_slower_than
-    if threshold_us < 0 or elapsed_us < threshold_us or Flag.SKIP_SLOWLOG in spec.flags:
-        return
-    server = c.server
-    entry = SlowEntry(
-        server.next_slow_id,
-        server.clock.now_ms // 1000,
-        elapsed_us,
-        _shortened(redacted(argv)) + ([b"... (and %d more, timed together)" % others] if others else []),
-        c.transport.address(),
-        c.name,
-    )
-    server.next_slow_id += 1
-    server.slow_log.appendleft(entry)
-    while len(server.slow_log) > config.slowlog_max_len:
-        server.slow_log.pop()
-
-
-def _shortened(argv: Argv) -> Argv:
-    words = argv if len(argv) <= SLOW_LOG_WORDS else argv[: SLOW_LOG_WORDS - 1]
-    short = [
-        word
-        if len(word) <= SLOW_LOG_BYTES
-        else b"%b... (%d more bytes)" % (word[:SLOW_LOG_BYTES], len(word) - SLOW_LOG_BYTES)
-        for word in words
-    ]
-    if len(words) < len(argv):
-        short.append(b"... (%d more arguments)" % (len(argv) - len(words)))
-    return short
-
-
-def _monitored(spec: Spec, handler: Handler) -> Handler:
-    """Show the command to the clients in MONITOR once it has been executed, or waits.
-
-    When it is retried, it has been shown. To the client itself the line comes behind the reply.
-    """
-    if Flag.SKIP_MONITOR in spec.flags or Flag.ADMIN in spec.flags:
-        return handler
-
-    def monitored(c: Client, argv: Argv) -> bytes:
-        if c.parked is not None:
-            return handler(c, argv)
-        try:
-            reply = handler(c, argv)
-        except (CommandError, Closing, Parked):
-            show_monitors(c, argv)
-            raise
-        line = show_monitors(c, argv, but=c)
-        return reply + line if c.monitoring else reply
-
-    return monitored
-
-
-def show_monitors(c: Client, argv: Argv, but: Client | None = None) -> bytes:
-    """Send one line about a command to every client in MONITOR, `but` one; return the line."""
-    now_us = c.server.clock.now_us
-    line = b"+%d.%06d [%d %b] %b\r\n" % (
-        now_us // 1_000_000,
-        now_us % 1_000_000,
-        c.db.index,
-        c.transport.address().encode(),
-        b" ".join([quoted(word) for word in redacted(argv)]),
-    )
-    for monitor in c.server.monitors:
-        if monitor is not but:
-            monitor.send(line)
-    return line
-
-
-def redacted(argv: Argv) -> Argv:
-    """The command without its passwords, for MONITOR and the slow log."""
-    name = argv[0].upper()
-    hidden: list[int] = []
-    if name == b"AUTH":
-        hidden = list(range(1, len(argv)))
-    elif name == b"HELLO":
-        at = 2
-        while at < len(argv):
-            option, left = argv[at].upper(), len(argv) - at - 1
-            if option == b"AUTH" and left >= 2:
-                hidden += (at + 1, at + 2)
-                at += 3
-            elif option == b"SETNAME" and left:
-                at += 2
-            else:
-                break
-    elif name == b"CONFIG" and len(argv) > 1 and argv[1].upper() == b"SET":
-        hidden = [at for at in range(3, len(argv), 2) if argv[at - 1].lower() == b"requirepass"]
-    return [REDACTED if at in hidden else word for at, word in enumerate(argv)] if hidden else argv
-
-
-_ESCAPES = {
-    ord("\\"): b"\\\\",
-    ord('"'): b'\\"',
-    10: b"\\n",
-    13: b"\\r",
-    9: b"\\t",
-    7: b"\\a",
-    8: b"\\b",
-}
-_QUOTED = [_ESCAPES.get(n, bytes([n]) if 32 <= n < 127 else b"\\x%02x" % n) for n in range(256)]
-
-
-def quoted(word: bytes) -> bytes:
-    """A word in double quotes, with what cannot be printed escaped."""
-    return b'"%b"' % b"".join([_QUOTED[byte] for byte in word])
 
 
 def _queueing(spec: Spec, handler: Handler) -> Handler:

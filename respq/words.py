@@ -1,4 +1,4 @@
-r"""Splitting a line into words, as people type commands into telnet and directives into a file.
+r"""Lines of words, as people type commands into telnet and directives into a file: splitting and quoting.
 
 Words are separated by white space. A double quote opens a stretch in which `\n \r \t \b \a`, `\xHH` and
 a backslash before any other character mean what they mean in C; in single quotes only `\'` is special. A
@@ -49,3 +49,14 @@ def _blanks_end(line: bytes, position: int) -> int:
 def _unescape(escape: re.Match[bytes]) -> bytes:
     digits, character = escape.groups()
     return bytes((int(digits, 16),)) if digits is not None else _CONTROL.get(character, character)
+
+
+# A letter where there is one; a backslash before what would end the word.
+_QUOTED = [bytes((byte,)) if 32 <= byte < 127 else b"\\x%02x" % byte for byte in range(256)]
+for _letter, _byte in (_CONTROL | {b"\\": b"\\", b'"': b'"'}).items():
+    _QUOTED[_byte[0]] = b"\\" + _letter
+
+
+def quoted(word: bytes) -> bytes:
+    """A word in double quotes, with what cannot be printed escaped. O(n)."""
+    return b'"%b"' % b"".join([_QUOTED[byte] for byte in word])

@@ -18,7 +18,8 @@ from respq.commands.help import help_reply
 from respq.errors import CommandError, shown, syntax_error
 from respq.protocol.resp import OK, ONE, ZERO, integer
 from respq.state import UNPAUSED, Closing, Flag, Server, Spec
-from respq.tables import flags_of, give_up
+from respq.tables import flags_of
+from respq.waiting import give_up
 
 ORDINARY = NOSCRIPT | LOADING | STALE
 PRIVILEGED = ADMIN | ORDINARY

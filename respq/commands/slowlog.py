@@ -1,11 +1,4 @@
-"""SLOWLOG: the commands that took long; `tables.note_slow` writes them down.
-
-Commands that Redis calls slow are timed one by one, and so are all others while `slowlog-log-slower-than`
-is below 5 ms. Above, the quick ones are timed per batch, to which most of them cost less than a stopwatch
-does: a batch, or a transaction, that takes longer than the threshold has one entry, with the time of all
-that was timed together, for the command with the most bytes in and out, and with a last word that tells
-how many others those were. A command that waited is logged when its wait ends, without the wait, as in Redis.
-"""
+"""SLOWLOG: the commands that took long, as `respq.slowlog` wrote them down."""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ from respq.command import (
 )
 from respq.errors import CommandError
 from respq.protocol.resp import OK, QUEUED, array
+from respq.slowlog import note_slow_batch
 from respq.state import Closing, Handler, Rejected, Spec
-from respq.tables import note_slow_batch
 
 Step = tuple[Handler, Spec, Argv]
 ALWAYS = NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY

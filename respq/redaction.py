@@ -1,0 +1,29 @@
+"""Commands without the passwords in them, for whatever shows commands to people."""
+
+from __future__ import annotations
+
+from respq.protocol import Argv
+
+REDACTED = b"(redacted)"
+
+
+def redacted(argv: Argv) -> Argv:
+    """The command without its passwords, for MONITOR and the slow log."""
+    name = argv[0].upper()
+    hidden: list[int] = []
+    if name == b"AUTH":
+        hidden = list(range(1, len(argv)))
+    elif name == b"HELLO":
+        at = 2
+        while at < len(argv):
+            option, left = argv[at].upper(), len(argv) - at - 1
+            if option == b"AUTH" and left >= 2:
+                hidden += (at + 1, at + 2)
+                at += 3
+            elif option == b"SETNAME" and left:
+                at += 2
+            else:
+                break
+    elif name == b"CONFIG" and len(argv) > 1 and argv[1].upper() == b"SET":
+        hidden = [at for at in range(3, len(argv), 2) if argv[at - 1].lower() == b"requirepass"]
+    return [REDACTED if at in hidden else word for at, word in enumerate(argv)] if hidden else argv

@@ -1,0 +1,109 @@
+"""The slow log: how long commands take, and which of them took too long.
+
+Redis times every command; here that costs 0.25 µs, more than most quick ones do themselves. Commands that
+Redis calls slow are timed one by one, and so are all others while `slowlog-log-slower-than` is below 5 ms.
+Above, the quick ones are timed per batch and share its time: a batch, or a transaction, that takes longer
+than the threshold has one entry, with the time of all that was timed together, for the command with the
+most bytes in and out, and with a last word that tells how many others those were. A command that waited is
+logged when its wait ends, without the wait, as in Redis.
+"""
+
+from __future__ import annotations
+
+from operator import itemgetter
+
+from respq.clock import stopwatch_ns
+from respq.protocol import Argv
+from respq.redaction import redacted
+from respq.state import Client, Flag, Handler, Parked, Server, SlowEntry, Spec
+
+SINGLY_BELOW_US = 5000  # a slow log that wants shorter ones has every command timed by itself
+MANY_WORDS = 64  # a FAST command with more is timed like one that is not
+QUICK = {"SET", "SETEX", "PSETEX", "GETSET", "LMOVE", "RPOPLPUSH"}  # O(1), though not FAST to Redis
+SLOW_LOG_WORDS = 32  # words of a command that the slow log keeps
+SLOW_LOG_BYTES = 128  # bytes of a word
+
+
+def is_quick(spec: Spec) -> bool:
+    """Whether the share of a batch's time tells enough of this command."""
+    return Flag.FAST in spec.flags or spec.name in QUICK
+
+
+def timed(server: Server, spec: Spec, handler: Handler) -> Handler:
+    """Count the time that a command takes by itself, and write the slow log."""
+    threshold_ns = server.config.slowlog_log_slower_than * 1000
+
+    def measured(c: Client, argv: Argv) -> bytes:
+        start = stopwatch_ns()
+        waits = False
+        try:
+            return handler(c, argv)
+        except Parked:
+            waits = True
+            raise
+        finally:
+            elapsed_ns = stopwatch_ns() - start
+            spec.usec += elapsed_ns / 1000
+            server.stats.timed_ns += elapsed_ns
+            if (parking := c.parked) is not None:
+                parking.spent_ns += elapsed_ns
+                elapsed_ns = parking.spent_ns
+            if elapsed_ns >= threshold_ns and not waits:
+                note_slow(c, argv, spec, elapsed_ns // 1000)
+
+    return measured
+
+
+def note_slow_batch(c: Client, batch: list[Argv], elapsed_us: int) -> None:
+    """Enter a batch into the slow log that took longer than a single command may.
+
+    Which of the commands that are not timed one by one it was, nobody knows. The one with the most bytes,
+    sent or answered, stands for all of them; behind its words is said how many those are.
+    """
+    if c.server.config.slowlog_log_slower_than < SINGLY_BELOW_US:
+        return
+    executed = batch[: len(batch) - len(c.backlog)]
+    answers = c.out if len(c.out) == len(executed) else [b""] * len(executed)  # or joined, or not its own
+    sized = [
+        (len(answer) + sum(map(len, argv)), argv, spec)
+        for argv, answer in zip(executed, answers, strict=True)
+        if (spec := c.server.find_spec(argv)) is not None
+    ]
+    untimed = [each for each in sized if is_quick(each[2]) and len(each[1]) <= MANY_WORDS] or sized
+    if untimed:
+        _, argv, spec = max(untimed, key=itemgetter(0))
+        note_slow(c, argv, spec, elapsed_us, others=len(untimed) - 1)
+
+
+def note_slow(c: Client, argv: Argv, spec: Spec, elapsed_us: int, others: int = 0) -> None:
+    """Enter a command into the slow log if it, and `others`, took longer than the configuration says."""
+    config = c.server.config
+    threshold_us = config.slowlog_log_slower_than
+    if threshold_us < 0 or elapsed_us < threshold_us or Flag.SKIP_SLOWLOG in spec.flags:
+        return
+    server = c.server
+    entry = SlowEntry(
+        server.next_slow_id,
+        server.clock.now_ms // 1000,
+        elapsed_us,
+        _shortened(redacted(argv)) + ([b"... (and %d more, timed together)" % others] if others else []),
+        c.transport.address(),
+        c.name,
+    )
+    server.next_slow_id += 1
+    server.slow_log.appendleft(entry)
+    while len(server.slow_log) > config.slowlog_max_len:
+        server.slow_log.pop()
+
+
+def _shortened(argv: Argv) -> Argv:
+    words = argv if len(argv) <= SLOW_LOG_WORDS else argv[: SLOW_LOG_WORDS - 1]
+    short = [
+        word
+        if len(word) <= SLOW_LOG_BYTES
+        else b"%b... (%d more bytes)" % (word[:SLOW_LOG_BYTES], len(word) - SLOW_LOG_BYTES)
+        for word in words
+    ]
+    if len(words) < len(argv):
+        short.append(b"... (%d more arguments)" % (len(argv) - len(words)))
+    return short

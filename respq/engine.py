@@ -34,6 +34,7 @@ from respq.clock import Clock, stopwatch_ns
 from respq.commands import SPECS, transactions
 from respq.commands.transactions import at_once
 from respq.datatypes.lists import ListValue
+from respq.datatypes.sets import SetValue
 from respq.effects.loader import CommandFailedError
 from respq.errors import CommandError, ProtocolError, shown
 from respq.keyspace import Effects
@@ -112,6 +113,9 @@ class Engine:
         self._watch_slowness()
         config.on_change("list-max-listpack-size", self._size_lists)
         self._size_lists()
+        for name in ("set-max-intset-entries", "set-max-listpack-entries", "set-max-listpack-value"):
+            config.on_change(name, self._size_sets)
+        self._size_sets()
 
     def _admit(self) -> None:
         """Nobody has to authenticate any more if `requirepass` was taken away."""
@@ -130,6 +134,13 @@ class Engine:
     def _size_lists(self) -> None:
         """Apply `list-max-listpack-size`, which shows in OBJECT ENCODING."""
         ListValue.set_max_listpack_size(self.server.config.list_max_listpack_size)
+
+    def _size_sets(self) -> None:
+        """Apply the `set-max-…` directives, which show in OBJECT ENCODING and in the order of members."""
+        config = self.server.config
+        SetValue.limit(
+            config.set_max_intset_entries, config.set_max_listpack_entries, config.set_max_listpack_value
+        )
 
     # -- connections -------------------------------------------------------------------------------
 

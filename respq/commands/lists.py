@@ -10,8 +10,6 @@ list was emptied.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from respq.command import (
     DENYOOM,
     FAST,
@@ -34,7 +32,7 @@ from respq.commands.arguments import (
 from respq.datatypes.lists import ListValue
 from respq.errors import CommandError, no_such_key, out_of_range, syntax_error
 from respq.keyspace import Database
-from respq.protocol.resp import EMPTY_ARRAY, OK, ZERO, array, bulk, integer
+from respq.protocol.resp import EMPTY_ARRAY, OK, ZERO, array, bulk, bulk_strings, bulks, integer
 from respq.protocol.runs import Run
 
 INSERT = (key(1, "RW insert"),)
@@ -48,35 +46,6 @@ _RANK_ZERO = (
     "RANK can't be zero: use 1 to start from the first match, 2 from the second ... "
     "or use negative to start from the end of the list"
 )
-
-
-_STRETCH = 1000  # elements of a long reply that are encoded together, while they are in the cache
-_HEADS = [b"$%d\r\n" % length for length in range(1024)]
-
-
-def _bulks(elements: Sequence[bytes]) -> bytes:
-    """The elements as bulk strings: 30 ns each if all have one length, else 70; formatted singly 250."""
-    if not elements:
-        return b""
-    lengths = list(map(len, elements))
-    if lengths.count(lengths[0]) == len(lengths):
-        head = b"$%d\r\n" % lengths[0]
-        return b"%b%b\r\n" % (head, (b"\r\n" + head).join(elements))
-    if max(lengths) >= len(_HEADS):
-        return b"".join([b"$%d\r\n%b\r\n" % (len(element), element) for element in elements])
-    parts = [b"\r\n"] * (3 * len(lengths))
-    parts[::3] = map(_HEADS.__getitem__, lengths)
-    parts[1::3] = elements
-    return b"".join(parts)
-
-
-def _array_of(elements: Sequence[bytes]) -> bytes:
-    """An array of bulk strings."""
-    length = len(elements)
-    if length <= _STRETCH:
-        return b"*%d\r\n%b" % (length, _bulks(elements))
-    replies = [_bulks(elements[start : start + _STRETCH]) for start in range(0, length, _STRETCH)]
-    return b"".join([b"*%d\r\n" % length, *replies])
 
 
 # -- push ------------------------------------------------------------------------------------------
@@ -250,7 +219,7 @@ def _pop_count(c: Client, argv: Argv, left: bool) -> bytes:
         return c.enc.null_array
     if count == 0:
         return EMPTY_ARRAY
-    return _array_of(_take(c, argv[1], items, count, left, argv))
+    return bulks(_take(c, argv[1], items, count, left, argv))
 
 
 def _take(
@@ -275,7 +244,7 @@ def _pop_run(c: Client, run: Run, left: bool) -> bytes | None:
     if items is None:
         return c.enc.null * len(run)
     taken = _take(c, name, items, len(run), left, run if items.count >= run.count else run.first(items.count))
-    return _bulks(taken) + c.enc.null * (len(run) - len(taken))
+    return bulk_strings(taken) + c.enc.null * (len(run) - len(taken))
 
 
 def _lpop_run(c: Client, run: Run) -> bytes | None:
@@ -373,7 +342,7 @@ def pop_first(c: Client, names: list[bytes], left: bool, count: int | None) -> b
         if count is not None:
             logged.append(b"%d" % min(count, items.count))
         taken = _take(c, name, items, count or 1, left, logged)
-        return array([bulk(name), bulk(taken[0]) if count is None else _array_of(taken)])
+        return array([bulk(name), bulk(taken[0]) if count is None else bulks(taken)])
     return None
 
 
@@ -510,7 +479,7 @@ def lrange(c: Client, argv: Argv) -> bytes:
     if items is None:
         return EMPTY_ARRAY
     start, stop = _bounds(items.count, start, stop)
-    replies = [_bulks(run) for run in items.runs(start, stop)]
+    replies = [bulk_strings(run) for run in items.runs(start, stop)]
     return b"".join([b"*%d\r\n" % max(0, stop - start + 1), *replies])
 
 

@@ -257,6 +257,11 @@ class Live:
         "elements of a list node, or -1 to -5 for 4 to 64 kB; shows in OBJECT ENCODING",
         aliases=("list-max-ziplist-size",),
     )  # fmt: skip
+    set_max_intset_entries = size(
+        512, INT64_MAX, "members of a set of integers up to which it is an intset; shows in OBJECT ENCODING"
+    )
+    set_max_listpack_entries = size(128, INT64_MAX, "members up to which another set is a listpack")
+    set_max_listpack_value = size(64, INT64_MAX, "bytes of a member that a listpack can hold")
     enable_debug_command = choice(
         "no", _PROTECTED, "who may use DEBUG: nobody, everybody, this machine", immutable=True
     )
@@ -272,9 +277,6 @@ class Inert:
     hash_max_listpack_value = memory(64, unsigned=True, aliases=("hash-max-ziplist-value",))
     hll_sparse_max_bytes = memory(3000, unsigned=True)
     list_compress_depth = number(0, 0, INT_MAX)
-    set_max_intset_entries = size(512, INT64_MAX)
-    set_max_listpack_entries = size(128, INT64_MAX)
-    set_max_listpack_value = size(64, INT64_MAX)
     stream_node_max_bytes = memory(4096, unsigned=True)
     stream_node_max_entries = number(100, 0, INT64_MAX)
     zset_max_listpack_entries = size(128, INT64_MAX, aliases=("zset-max-ziplist-entries",))

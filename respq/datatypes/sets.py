@@ -1,0 +1,158 @@
+"""The set: members in Redis's order as long as there are few of them.
+
+OBJECT ENCODING has three answers, and the first two promise an order that clients can see:
+
+    intset      only canonical 64-bit integers: ascending
+    listpack    few and short: in the order in which they were added
+    hashtable   anything else: no order
+
+A set becomes another kind when a member arrives that does not fit, never when one leaves. The rules
+are those observed on redis-server 8.2.3, with the three `set-max-…` directives.
+
+A small set is a dict, which keeps the order of a listpack by itself; an intset is put in order when
+somebody looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import ClassVar, Final, Self
+
+from respq.datatypes.strings import is_int
+from respq.datatypes.value import Limits, Value
+
+INTSET: Final = b"intset"
+LISTPACK: Final = b"listpack"
+HASHTABLE: Final = b"hashtable"
+
+_REBUILD_ITEMS: Final = 64
+_SAMPLED: Final = 5  # members whose length stands for that of all
+_HEADER_BYTES: Final = 64 + 64  # the value, and an empty dict
+_MEMBER_BYTES: Final = 33 + 42  # of a bytes object, and of its place in the dict
+
+
+class SetValue(Value):
+    """A set of bytes members."""
+
+    __slots__ = ("_form", "_members")
+    kind: ClassVar[bytes] = b"set"
+    max_intset_entries: ClassVar[int] = 512
+    max_listpack_entries: ClassVar[int] = 128
+    max_listpack_value: ClassVar[int] = 64  # bytes
+
+    def __init__(self, form: bytes = INTSET) -> None:
+        self.expires_ms = 0
+        self.slot = -1
+        self._form = form
+        self._members: dict[bytes, None] = {}
+
+    @classmethod
+    def for_members(cls, first: bytes, count: int) -> Self:
+        """An empty set of the kind that Redis creates for `count` members of which this is the first."""
+        if count <= cls.max_intset_entries and is_int(first):
+            return cls(INTSET)
+        return cls(LISTPACK if count <= cls.max_listpack_entries else HASHTABLE)
+
+    @classmethod
+    def limit(cls, max_intset_entries: int, max_listpack_entries: int, max_listpack_value: int) -> None:
+        """Set the thresholds, for what is added from then on."""
+        cls.max_intset_entries = max_intset_entries
+        cls.max_listpack_entries = max_listpack_entries
+        cls.max_listpack_value = max_listpack_value
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __contains__(self, member: bytes) -> bool:
+        return member in self._members
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.members())
+
+    def members(self) -> list[bytes]:
+        """All members, in Redis's order where it has one. O(n)."""
+        if self._form is INTSET:
+            self._sort()
+        return list(self._members)
+
+    # -- changing ----------------------------------------------------------------------------------
+
+    def expect(self, count: int) -> None:
+        """Become a hash table if one command brings more members than a smaller kind may hold."""
+        limit = self.max_intset_entries if self._form is INTSET else self.max_listpack_entries
+        if count > limit:
+            self._form = HASHTABLE
+
+    def add(self, members: Iterable[bytes]) -> int:
+        """Add members, return how many are new. O(members)."""
+        own = self._members
+        before = len(own)
+        if self._form is HASHTABLE:
+            own.update(dict.fromkeys(members))
+        else:
+            for member in members:
+                if member not in own:
+                    if self._form is not HASHTABLE:
+                        self._admit(member)
+                    own[member] = None
+        return len(own) - before
+
+    def remove(self, members: Sequence[bytes]) -> int:
+        """Remove members, return how many there were. O(members)."""
+        own = self._members
+        before = len(own)
+        for member in members:
+            own.pop(member, None)
+        return before - len(own)
+
+    def _admit(self, member: bytes) -> None:
+        """Become the kind that takes one member more, which is new."""
+        count = len(self._members)
+        if self._form is INTSET:
+            if is_int(member):
+                if count >= self.max_intset_entries:
+                    self._form = HASHTABLE
+                return
+            self._sort()
+        if count >= self.max_listpack_entries or len(member) > self.max_listpack_value:
+            self._form = HASHTABLE
+        elif self._form is INTSET:
+            widest = max(map(len, self._members), default=0)
+            self._form = LISTPACK if widest <= self.max_listpack_value else HASHTABLE
+
+    def _sort(self) -> None:
+        """Put an intset in order. O(n) if it is already."""
+        members = sorted(self._members, key=int)
+        self._members.clear()
+        self._members.update(dict.fromkeys(members))
+
+    # -- the whole ---------------------------------------------------------------------------------
+
+    def encoding(self, limits: Limits) -> bytes:
+        """What OBJECT ENCODING answers; decided when members were added."""
+        return self._form
+
+    def memory_bytes(self) -> int:
+        """From the lengths of a few members."""
+        sampled = list(map(len, islice(self._members, _SAMPLED)))
+        each = _MEMBER_BYTES + sum(sampled) // max(1, len(sampled))
+        return _HEADER_BYTES + each * len(self._members)
+
+    def copy(self) -> Self:
+        """The same members, as the same kind."""
+        twin = type(self)(self._form)
+        twin._members = self._members.copy()
+        return twin
+
+    def rebuild(self, key: bytes) -> Iterator[list[bytes]]:
+        """SADDs, in the order that there is."""
+        members = self.members()
+        for start in range(0, len(members), _REBUILD_ITEMS):
+            yield [b"SADD", key, *members[start : start + _REBUILD_ITEMS]]
+
+    def check(self) -> None:
+        """The members fit the kind."""
+        assert self._form in {INTSET, LISTPACK, HASHTABLE}
+        if self._form is INTSET:
+            assert all(map(is_int, self._members))

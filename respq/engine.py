@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING
 from respq.clock import Clock, stopwatch_ns
 from respq.commands import SPECS, transactions
 from respq.commands.transactions import at_once
+from respq.datatypes.hashes import HashValue
 from respq.datatypes.lists import ListValue
 from respq.datatypes.sets import SetValue
 from respq.effects.loader import CommandFailedError
@@ -116,6 +117,9 @@ class Engine:
         for name in ("set-max-intset-entries", "set-max-listpack-entries", "set-max-listpack-value"):
             config.on_change(name, self._size_sets)
         self._size_sets()
+        config.on_change("hash-max-listpack-entries", self._size_hashes)
+        config.on_change("hash-max-listpack-value", self._size_hashes)
+        self._size_hashes()
 
     def _admit(self) -> None:
         """Nobody has to authenticate any more if `requirepass` was taken away."""
@@ -141,6 +145,11 @@ class Engine:
         SetValue.limit(
             config.set_max_intset_entries, config.set_max_listpack_entries, config.set_max_listpack_value
         )
+
+    def _size_hashes(self) -> None:
+        """Apply `hash-max-listpack-entries` and `-value`, which show in OBJECT ENCODING."""
+        HashValue.max_listpack_entries = self.server.config.hash_max_listpack_entries
+        HashValue.max_listpack_value = self.server.config.hash_max_listpack_value
 
     # -- connections -------------------------------------------------------------------------------
 
@@ -618,13 +627,15 @@ class Engine:
             rubble.clear_away(RUBBLE_SLICE)
 
     def expire_keys(self, budget_us: int) -> None:
-        """Delete expired keys that nobody asked for, for at most about `budget_us`."""
+        """Delete expired keys and fields that nobody asked for, for at most about `budget_us`."""
         server = self.server
         if not server.active_expiry or server.loading or server.paused_until_ms:
             return
         start_ns = stopwatch_ns()
         for db in server.databases:
-            while stopwatch_ns() - start_ns < budget_us * 1000 and db.expire_due(EXPIRE_SLICE):
+            while stopwatch_ns() - start_ns < budget_us * 1000 and (
+                db.expire_due(EXPIRE_SLICE) or db.expire_due_fields(EXPIRE_SLICE)
+            ):
                 self._drain()
         server.stats.expire_us += (stopwatch_ns() - start_ns) // 1000
 

@@ -7,20 +7,23 @@ Three structures per database agree with each other at every moment (`check` say
   gap. That gives SCAN its guarantee without any state (see `scan`) and makes RANDOMKEY and sampling
   O(1), where a dict alone would cost 770 µs per `next(iter(d))` after 900,000 deletions at its
   head.
-- `deadlines`, the keys with an expiry, by deadline.
+- `deadlines`, the keys with an expiry, by deadline; and `field_deadlines`, the hashes some of whose
+  fields expire, by a moment that is no later than the first of those (`HashValue.due_ms`).
 
 An expired key is gone for every reader the moment its time comes: `find` deletes it, with the
 effects that the log and the watchers need. The engine's timer deletes those that nobody asks for,
-in slices.
+in slices. So it is with the fields of a hash, except that commands on hashes have to ask: a field that
+nobody names may stay until the timer has come to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Any, TypeVar
 
 from respq.clock import Clock
+from respq.datatypes.hashes import HashValue
 from respq.datatypes.value import Value
 from respq.deadlines import Deadlines
 from respq.errors import wrong_type
@@ -29,6 +32,7 @@ from respq.protocol.runs import Run
 
 V = TypeVar("V", bound=Value)
 EXPIRY_RESOLUTION_SHIFT = 7  # keys that nobody asks for are deleted up to 128 ms late
+FIELDS_AT_ONCE = 1000  # expired fields that a command deletes without having named them: about a millisecond
 
 
 # What a command did: the database; the key, or None if it wakes and dirties nobody; the name of the
@@ -42,19 +46,22 @@ class Database:
     """One of the numbered keyspaces. `effects` is shared by all; `expired` counts deletions by expiry."""
 
     __slots__ = (
-        "clock", "deadlines", "effects", "expired", "expiring", "index", "keep_expired", "keys", "values",
+        "clock", "deadlines", "effects", "expired", "expired_fields", "expiring", "field_deadlines",
+        "fields_expiring", "index", "keep_expired", "keys", "values",
     )  # fmt: skip
 
     def __init__(self, index: int, clock: Clock, effects: Effects) -> None:
         self.index = index
         self.clock = clock
         self.effects = effects
-        self.expired = 0
+        self.expired = self.expired_fields = 0
         self.keep_expired = False  # CLIENT PAUSE: readers find nothing, and delete nothing
         self.values: dict[bytes, Value] = {}
         self.keys: list[bytes] = []
         self.deadlines: Deadlines[bytes] = Deadlines(EXPIRY_RESOLUTION_SHIFT)
         self.expiring = 0  # keys with a deadline
+        self.field_deadlines: Deadlines[bytes] = Deadlines(EXPIRY_RESOLUTION_SHIFT)
+        self.fields_expiring = 0  # keys of hashes in there
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -99,6 +106,9 @@ class Database:
         if value.expires_ms:
             self.deadlines.add(key, value.expires_ms)
             self.expiring += 1
+        if value.__class__ is HashValue and value.due_ms:
+            self.field_deadlines.add(key, value.due_ms)
+            self.fields_expiring += 1
 
     def put(self, key: bytes, value: Value) -> None:
         """Store `value` under `key`, in place of whatever was there, expiry included. O(1)."""
@@ -117,6 +127,9 @@ class Database:
         if value.expires_ms:
             self.deadlines.discard(key, value.expires_ms)
             self.expiring -= 1
+        if value.__class__ is HashValue and value.due_ms:
+            self.field_deadlines.discard(key, value.due_ms)
+            self.fields_expiring -= 1
         return value
 
     def set_expiry(self, key: bytes, value: Value, at_ms: int) -> None:
@@ -132,14 +145,15 @@ class Database:
     def clear(self) -> list[list[Any] | dict[Any, Any]]:
         """Delete everything, without effects; return the structures, to be taken apart (`rubble`). O(1)."""
         structures: list[list[Any] | dict[Any, Any]] = [self.keys, self.values, self.deadlines.clear()]
+        structures.append(self.field_deadlines.clear())
         self.values = {}
         self.keys = []
-        self.expiring = 0
+        self.expiring = self.fields_expiring = 0
         return structures
 
     def swap(self, other: Database) -> None:
         """Exchange contents with `other`; clients stay with the number that they selected."""
-        for name in ("values", "keys", "deadlines", "expiring"):
+        for name in ("values", "keys", "deadlines", "expiring", "field_deadlines", "fields_expiring"):
             mine, theirs = getattr(self, name), getattr(other, name)
             setattr(self, name, theirs)
             setattr(other, name, mine)
@@ -160,6 +174,75 @@ class Database:
         for key in due:
             self.expire(key)
         return len(due)
+
+    # -- expiry of fields --------------------------------------------------------------------------
+
+    def note_deadlines(self, key: bytes, value: HashValue) -> None:
+        """Fields of the hash under `key` have been given deadlines: see to them in time. O(log n)."""
+        due_ms = value.next_deadline()
+        if not value.due_ms or due_ms < value.due_ms:
+            self._let_fall_due(key, value, due_ms)
+
+    def _let_fall_due(self, key: bytes, value: HashValue, due_ms: int) -> None:
+        """Look at the hash when `due_ms` has come; 0: not again."""
+        if value.due_ms:
+            self.field_deadlines.discard(key, value.due_ms)
+            self.fields_expiring -= 1
+        value.due_ms = due_ms
+        if due_ms:
+            self.field_deadlines.add(key, due_ms)
+            self.fields_expiring += 1
+
+    def expire_fields(self, key: bytes, value: HashValue, fields: Sequence[bytes]) -> HashValue | None:
+        """Delete those of `fields` that have expired; return the hash, or None if that was all of it.
+
+        Where what has expired is kept, the hash returned is a copy without it. O(fields), or O(n).
+        """
+        if self.keep_expired:
+            return self._without_expired(value)
+        return self._delete_fields(key, value, value.take_due_of(fields, self.clock.now_ms))
+
+    def without_expired_fields(self, key: bytes, value: HashValue) -> HashValue | None:
+        """The hash without any field that has expired; None if there are no others.
+
+        Some are deleted. What is returned is a copy if more have expired, or if they are kept. O(1), or O(n).
+        """
+        if not self.keep_expired:
+            due = value.take_due(self.clock.now_ms, FIELDS_AT_ONCE)
+            if self._delete_fields(key, value, due) is None:
+                return None
+        return self._without_expired(value)
+
+    def _without_expired(self, value: HashValue) -> HashValue | None:
+        now_ms = self.clock.now_ms
+        if not 0 < value.next_deadline() < now_ms:
+            return value
+        value = value.without_due(now_ms)
+        return value if value.fields else None
+
+    def _delete_fields(self, key: bytes, value: HashValue, due: Sequence[bytes]) -> HashValue | None:
+        """`due` have been taken out of the hash: say so; delete the key if they were all."""
+        event: str | None = "hexpired"
+        for field in due:
+            self.effects.append((self, key, event, [b"HDEL", key, field]))
+            event = None
+        self.expired_fields += len(due)
+        if value.fields:
+            return value
+        self.remove(key)
+        self.effects.append((self, key, "del", None))
+        return None
+
+    def expire_due_fields(self, limit: int) -> int:
+        """Delete at most `limit` fields whose time has come, of one hash; return how many, or 1. O(limit)."""
+        for key in self.field_deadlines.due(self.clock.now_ms, 1):
+            value = self.values[key]
+            assert isinstance(value, HashValue)
+            due = value.take_due(self.clock.now_ms, limit)
+            if self._delete_fields(key, value, due) is not None:
+                self._let_fall_due(key, value, value.next_deadline())
+            return max(1, len(due))
+        return 0
 
     # -- looking around ----------------------------------------------------------------------------
 
@@ -198,3 +281,7 @@ class Database:
         for slot, key in enumerate(self.keys):
             assert self.values[key].slot == slot
         assert self.expiring == sum(1 for value in self.values.values() if value.expires_ms)
+        hashes = [value for value in self.values.values() if isinstance(value, HashValue)]
+        assert self.fields_expiring == sum(1 for value in hashes if value.due_ms)
+        for value in hashes:
+            assert 0 < value.due_ms <= value.next_deadline() or not value.next_deadline()

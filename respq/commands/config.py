@@ -63,7 +63,7 @@ def config_resetstat(c: Client, argv: Argv) -> bytes:
     for spec in c.server.specs.values():
         spec.reset_statistics()
     for db in c.server.databases:
-        db.expired = 0
+        db.expired = db.expired_fields = 0
     return OK
 
 

@@ -218,6 +218,7 @@ def _stats(server: Server) -> Fields:
     yield "sync_full", 0
     yield "sync_partial_ok", 0
     yield "sync_partial_err", 0
+    yield "expired_subkeys", sum(db.expired_fields for db in server.databases)
     yield "expired_keys", stats.expired_keys + sum(db.expired for db in server.databases)
     yield "expire_cycle_cpu_milliseconds", stats.expire_us // 1000
     yield "evicted_keys", 0
@@ -320,7 +321,8 @@ def _keyspace(server: Server) -> Fields:
     for db in server.databases:
         if len(db):
             ttl_ms = _average_ttl_ms(db)
-            yield f"db{db.index}", f"keys={len(db)},expires={db.expiring},avg_ttl={ttl_ms},subexpiry=0"
+            counts = f"keys={len(db)},expires={db.expiring},avg_ttl={ttl_ms},subexpiry={db.fields_expiring}"
+            yield f"db{db.index}", counts
 
 
 def _average_ttl_ms(db: Database) -> int:

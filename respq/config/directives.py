@@ -262,6 +262,14 @@ class Live:
     )
     set_max_listpack_entries = size(128, INT64_MAX, "members up to which another set is a listpack")
     set_max_listpack_value = size(64, INT64_MAX, "bytes of a member that a listpack can hold")
+    hash_max_listpack_entries = size(
+        512, INT64_MAX, "fields of a listpack; shows in OBJECT ENCODING, and in the order of replies",
+        aliases=("hash-max-ziplist-entries",),
+    )  # fmt: skip
+    hash_max_listpack_value = memory(
+        64, "bytes of a field or value in a listpack; shows likewise",
+        unsigned=True, aliases=("hash-max-ziplist-value",),
+    )  # fmt: skip
     enable_debug_command = choice(
         "no", _PROTECTED, "who may use DEBUG: nobody, everybody, this machine", immutable=True
     )
@@ -273,8 +281,6 @@ class Inert:
 
     # Encodings, and the cost of deleting and of expiring
     activerehashing = flag(True)
-    hash_max_listpack_entries = size(512, INT64_MAX, aliases=("hash-max-ziplist-entries",))
-    hash_max_listpack_value = memory(64, unsigned=True, aliases=("hash-max-ziplist-value",))
     hll_sparse_max_bytes = memory(3000, unsigned=True)
     list_compress_depth = number(0, 0, INT_MAX)
     stream_node_max_bytes = memory(4096, unsigned=True)

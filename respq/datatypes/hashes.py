@@ -1,0 +1,271 @@
+"""The hash: a dict from field to value, and beside it whatever only some hashes need.
+
+    fields    the dict. Python's keeps the order of insertion, which is Redis's order as long as it would
+              keep a listpack; above that any order is as good as another
+    listpack  whether Redis would still keep a listpack: it never goes back. OBJECT ENCODING says so, HSCAN
+              then returns everything at once, and the order of replies is that of Redis
+    expiry    the deadlines of fields, for hashes that have or had any (`FieldExpiry`)
+    slots     the array that HSCAN and HRANDFIELD need above a listpack, once they have asked (`Slots`)
+    due_ms    under which deadline the keyspace has the hash in its books; its own matter
+
+Whoever reads goes to `fields` directly. A field whose deadline has passed stands there until it is taken
+out (`take_due`, `take_due_of`), so readers of a hash with `expiry` have to ask about it first.
+
+In a listpack, Redis puts fields with a deadline first, the earliest before the others, and of equal ones
+the one that was set last; the others follow, in the order in which they were added or lost theirs. That
+order is worked out when it is asked for (`items`), from the order of insertion into two dicts.
+
+Rejected: values as objects with their deadline (56 bytes each for every hash), the order of a listpack kept
+at each change (a dict made anew each time), a bucket of deadlines per moment (`Deadlines`; 300 bytes a
+field if each has a moment of its own, against 100 for a heap).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from heapq import heapify, heappop, heappush
+from itertools import islice
+from typing import ClassVar, Final, Self
+
+from respq.datatypes.value import Limits, Value
+
+_REBUILD_FIELDS: Final = 32  # of one command, with their values 64 items
+_HEADER_BYTES: Final = 144  # of the objects that a hash is, when empty
+_FIELD_BYTES: Final = 33 + 33 + 42  # of two bytes objects without their content, and of a place in the dict
+_DEADLINE_BYTES: Final = 170  # of a place in the dict, an int, and a tuple in the heap
+_STALE: Final = 64  # entries of a heap that may always be stale
+
+
+class FieldExpiry:
+    """The deadlines of some fields, in Unix ms. A field has passed when the present is behind its deadline.
+
+    `at` may be read freely: in the order in which the deadlines were set. Beside it stands a heap, of
+    which an entry counts only if `at` says the same; it is made anew when most entries do not.
+    """
+
+    __slots__ = ("_heap", "at")
+
+    def __init__(self) -> None:
+        self.at: dict[bytes, int] = {}
+        self._heap: list[tuple[int, bytes]] = []
+
+    def set(self, field: bytes, at_ms: int) -> None:
+        """Give `field` a deadline, in place of any that it has. O(log n), amortised."""
+        self.at.pop(field, None)  # to stand last
+        self.at[field] = at_ms
+        if len(self._heap) > 2 * len(self.at) + _STALE:
+            self._heap = [(at_ms, field) for field, at_ms in self.at.items()]
+            heapify(self._heap)
+        else:
+            heappush(self._heap, (at_ms, field))
+
+    def next_ms(self) -> int:
+        """The earliest deadline, or 0 if there is none. O(log n), amortised."""
+        heap, at = self._heap, self.at
+        while heap and at.get(heap[0][1]) != heap[0][0]:
+            heappop(heap)
+        return heap[0][0] if heap else 0
+
+    def due(self, now_ms: int, limit: int) -> list[bytes]:
+        """At most `limit` fields whose deadline has passed, earliest first; they lose it. O(limit log n)."""
+        found: list[bytes] = []
+        while len(found) < limit and 0 < self.next_ms() < now_ms:
+            field = heappop(self._heap)[1]
+            del self.at[field]
+            found.append(field)
+        return found
+
+    def ordered(self) -> list[bytes]:
+        """The fields, earliest deadline first, of equal ones the one set last. O(n log n)."""
+        fields = list(reversed(self.at))
+        fields.sort(key=self.at.__getitem__)  # stable
+        return fields
+
+    def copy(self) -> FieldExpiry:
+        """An independent copy."""
+        twin = FieldExpiry()
+        twin.at, twin._heap = self.at.copy(), self._heap.copy()
+        return twin
+
+    def check(self) -> None:
+        """Every deadline is in the heap, which is one, and not too much else is."""
+        assert {(at_ms, field) for field, at_ms in self.at.items()} <= set(self._heap)
+        assert all(self._heap[(place - 1) // 2] <= self._heap[place] for place in range(1, len(self._heap)))
+
+
+class HashValue(Value):
+    """A hash. `fields` may be read freely, and is changed by the methods alone."""
+
+    __slots__ = ("due_ms", "expiry", "fields", "listpack")
+    kind: ClassVar[bytes] = b"hash"
+    max_listpack_entries: ClassVar[int] = 512  # the directives; the engine sets them
+    max_listpack_value: ClassVar[int] = 64  # bytes
+
+    def __init__(self) -> None:
+        self.expires_ms = 0
+        self.slot = -1
+        self.fields: dict[bytes, bytes] = {}
+        self.listpack = True
+        self.expiry: FieldExpiry | None = None
+        self.due_ms = 0
+
+    def __len__(self) -> int:
+        return len(self.fields)
+
+    # -- changing ----------------------------------------------------------------------------------
+
+    def set(self, field: bytes, data: bytes) -> bool:
+        """Put `data` under `field`, which loses its deadline; return whether it is new. O(1)."""
+        fields = self.fields
+        before = len(fields)
+        fields[field] = data
+        added = len(fields) > before
+        if self.listpack and (
+            len(data) > self.max_listpack_value
+            or len(field) > self.max_listpack_value
+            or len(fields) > self.max_listpack_entries
+        ):
+            self.listpack = False
+        if self.expiry is not None and not added:
+            self.persist(field)
+        return added
+
+    def set_all(self, words: Sequence[bytes]) -> int:
+        """As `set`, for fields and values in turn; return how many fields are new. O(n)."""
+        fields = self.fields
+        before = len(fields)
+        if self.expiry is not None:
+            for field in words[::2]:
+                self.persist(field)
+        fields.update(zip(words[::2], words[1::2], strict=True))
+        if self.listpack and (
+            max(len(fields), len(words) // 2) > self.max_listpack_entries
+            or max(map(len, words)) > self.max_listpack_value
+        ):
+            self.listpack = False
+        return len(fields) - before
+
+    def replace(self, field: bytes, data: bytes) -> None:
+        """Put `data` under `field`, which keeps its deadline. O(1)."""
+        fields = self.fields
+        fields[field] = data
+        if self.listpack and (
+            len(data) > self.max_listpack_value
+            or len(field) > self.max_listpack_value
+            or len(fields) > self.max_listpack_entries
+        ):
+            self.listpack = False
+
+    def remove(self, fields: Sequence[bytes]) -> int:
+        """Take fields out; return how many there were. O(fields)."""
+        mine, before = self.fields, len(self.fields)
+        for field in fields:
+            mine.pop(field, None)
+        if self.expiry is not None:
+            for field in fields:
+                self.expiry.at.pop(field, None)
+        return before - len(mine)
+
+    # -- expiry of fields --------------------------------------------------------------------------
+
+    def expire(self, field: bytes, at_ms: int) -> None:
+        """Give a field that exists a deadline in Unix ms. O(log n), amortised."""
+        if self.expiry is None:
+            self.expiry = FieldExpiry()
+        self.expiry.set(field, at_ms)
+
+    def persist(self, field: bytes) -> bool:
+        """Take away a field's deadline; return whether it had one. O(1)."""
+        if self.expiry is None or self.expiry.at.pop(field, None) is None:
+            return False
+        self.fields[field] = self.fields.pop(field)  # behind the others without
+        return True
+
+    def deadline_of(self, field: bytes) -> int:
+        """A field's deadline, or 0. O(1)."""
+        return 0 if self.expiry is None else self.expiry.at.get(field, 0)
+
+    def next_deadline(self) -> int:
+        """The earliest deadline of all fields, or 0. O(log n), amortised."""
+        return 0 if self.expiry is None else self.expiry.next_ms()
+
+    def take_due(self, now_ms: int, limit: int) -> list[bytes]:
+        """Take out at most `limit` fields whose deadline has passed; return them. O(limit log n)."""
+        due = [] if self.expiry is None else self.expiry.due(now_ms, limit)
+        self.remove(due)
+        return due
+
+    def take_due_of(self, fields: Sequence[bytes], now_ms: int) -> list[bytes]:
+        """Take out those of `fields` whose deadline has passed; return them. O(fields)."""
+        due = [field for field in fields if 0 < self.deadline_of(field) < now_ms]
+        self.remove(due)
+        return list(dict.fromkeys(due))
+
+    def without_due(self, now_ms: int) -> Self:
+        """A copy, for reading, without the fields whose deadline has passed. O(n)."""
+        twin = self.copy()
+        twin.take_due(now_ms, len(twin.fields))
+        return twin
+
+    # -- the whole ---------------------------------------------------------------------------------
+
+    def names(self) -> list[bytes]:
+        """All fields, in Redis's order while it would keep a listpack. O(n), O(n log n) with deadlines."""
+        if self.expiry is None or not self.expiry.at or not self.listpack:
+            return list(self.fields)
+        at = self.expiry.at
+        return self.expiry.ordered() + [field for field in self.fields if field not in at]
+
+    def items(self) -> Iterable[tuple[bytes, bytes]]:
+        """All fields with their values, as `names`."""
+        if self.expiry is None or not self.expiry.at or not self.listpack:
+            return self.fields.items()
+        fields = self.fields
+        return [(field, fields[field]) for field in self.names()]
+
+    def values(self) -> Iterable[bytes]:
+        """All values, as `names`."""
+        if self.expiry is None or not self.expiry.at or not self.listpack:
+            return self.fields.values()
+        return map(self.fields.__getitem__, self.names())
+
+    def encoding(self, limits: Limits) -> bytes:
+        """What the changes so far have led to; `limits` count for those to come."""
+        if not self.listpack:
+            return b"hashtable"
+        return b"listpack" if self.expiry is None else b"listpackex"
+
+    def memory_bytes(self) -> int:
+        """An estimate, from some of the fields if there are many. O(1)."""
+        count = len(self.fields)
+        some = list(islice(self.fields.items(), 64))
+        content = sum(len(field) + len(data) for field, data in some) * count // max(1, len(some))
+        deadlines = 0 if self.expiry is None else len(self.expiry.at)
+        return _HEADER_BYTES + content + _FIELD_BYTES * count + _DEADLINE_BYTES * deadlines
+
+    def copy(self) -> Self:
+        """An independent copy, with the deadlines of its fields."""
+        twin = type(self)()
+        twin.fields = self.fields.copy()
+        twin.listpack = self.listpack
+        twin.expiry = None if self.expiry is None else self.expiry.copy()
+        return twin
+
+    def rebuild(self, key: bytes) -> Iterator[list[bytes]]:
+        """HMSET commands, as Redis writes them, and one HPEXPIREAT for each deadline."""
+        pairs = iter(self.items())
+        while batch := list(islice(pairs, _REBUILD_FIELDS)):
+            yield [b"HMSET", key, *(word for pair in batch for word in pair)]
+        if self.expiry is not None:
+            for field, at_ms in self.expiry.at.items():
+                yield [b"HPEXPIREAT", key, b"%d" % at_ms, b"FIELDS", b"1", field]
+
+    def check(self) -> None:
+        """Assert the invariants."""
+        if self.listpack:
+            assert all(len(word) <= self.max_listpack_value for pair in self.fields.items() for word in pair)
+            assert len(self.fields) <= self.max_listpack_entries
+        if self.expiry is not None:
+            self.expiry.check()
+            assert self.expiry.at.keys() <= self.fields.keys()
+        assert sorted(self.names()) == sorted(self.fields)

@@ -168,6 +168,7 @@ class Engine:
         server = self.server
         server.clients.pop(client.id, None)
         server.stop_waiting(client)
+        server.unsubscribe(client)
         server.unwatch(client)
         server.outbox.pop(client, None)
         client.closing = True
@@ -276,7 +277,7 @@ class Engine:
         server = self.server
         self.clock.refresh()
         start_ns = stopwatch_ns()
-        eager = bool(server.waiters)  # somebody waits: drain after every command
+        eager = server.eager  # not empty: somebody waits, or listens: drain after every command
         done: list[Spec] = []  # what was executed, for the statistics
         reply, count = client.out.append, done.append
         spec = declined = NOT_COUNTED
@@ -295,6 +296,8 @@ class Engine:
                     if taken is not None:
                         done += taken[1]
                         deque(islice(rest, taken[0] - 1), maxlen=0)  # step over what was executed
+                        if eager:
+                            self._drain()
                         continue
                     declined = spec
                 reply(handler(client, argv))
@@ -317,7 +320,7 @@ class Engine:
         self, client: Client, ahead: AheadHandler, commands: list[Argv], at: int
     ) -> tuple[int, list[Spec]] | None:
         """Execute what begins at `commands[at]` as one, unless somebody has to see every step."""
-        if self.server.waiters or self.server.watchers:
+        if self.server.eager or self.server.watchers:
             return None
         try:
             return ahead(client, commands, at)
@@ -329,7 +332,7 @@ class Engine:
         """Execute a whole read that is one run, if its command has a bulk form and takes it."""
         server = self.server
         entry = client.table.get(run.name)
-        if entry is None or entry[4] is None or server.waiters or server.watchers:
+        if entry is None or entry[4] is None or server.eager or server.watchers:
             return False
         _, fewest, most, spec, _ = entry
         if spec.bulk is None or not fewest <= run.words <= most:
@@ -459,7 +462,7 @@ class Engine:
     def _settle(self, batch: list[Argv] | Run, raw: bytes | None) -> None:
         """Drain the effects of a batch, in the client's own bytes where these say what was done."""
         server = self.server
-        if server.watchers or server.waiters:
+        if server.watchers or server.eager:
             self._drain()
             return
         effects, aof = server.effects, server.aof
@@ -503,6 +506,8 @@ class Engine:
                 if where in server.waiters:
                     server.ready[where] = None
         server.effects.clear()
+        if server.deferred:
+            server.send_deferred()
 
     def wake(self, moment: str) -> None:
         """Retry the clients that wait for a moment in the life of the server, such as LOG_SYNCED."""

@@ -22,6 +22,7 @@ from respq.protocol import Argv
 from respq.protocol.reader import Reader
 from respq.protocol.resp import RESP2, Encoder
 from respq.protocol.runs import Run
+from respq.pubsub import PubSub
 from respq.rubble import Rubble
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class Spec:
         self.bulk = bulk
         self.ahead = ahead
         self.subcommands: dict[str, Spec] = {}  # by full name
-        self.queueable = bool(name) and name not in RUN_AT_ONCE and Flag.NO_MULTI not in flags
+        self.queueable = bool(name) and name not in RUN_AT_ONCE | SUBSCRIBING and Flag.NO_MULTI not in flags
         self.reset_statistics()
 
     def fresh(self) -> Spec:
@@ -169,6 +170,9 @@ class Spec:
 
 
 RUN_AT_ONCE = frozenset({"MULTI", "EXEC", "DISCARD", "WATCH", "QUIT", "RESET"})  # inside MULTI
+SUBSCRIBING = frozenset(
+    {"SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"}
+)  # change what the commands behind them mean
 
 
 class Rejected(CommandError):
@@ -191,6 +195,7 @@ class Closing(Exception):  # not an error
 
 # What a parked client waits for: a key, or a moment in the life of the server.
 WaitKey = tuple[Database, bytes] | str
+WAITING, DEFERRED = "waiting", "deferred"  # reasons to drain effects after every command
 LOG_SYNCED = "log synced"  # the append-only file reached the disk
 UNPAUSED = "unpaused"  # CLIENT PAUSE ended
 
@@ -231,7 +236,7 @@ class Client:
         "active_ms", "authenticated", "backlog", "bytes_in", "bytes_out", "closing", "commands_done",
         "created_ms", "db", "dirty", "effects", "enc", "executing", "held", "id", "last_spec", "lib_name",
         "lib_version", "monitoring", "muted", "name", "no_evict", "no_touch", "out", "parked", "queue_failed",
-        "queued", "reader", "reply_mode", "server", "table", "transport", "watched",
+        "queued", "reader", "reply_mode", "server", "subscribed", "table", "transport", "watched",
     )  # fmt: skip
 
     def __init__(self, server: Server, client_id: int, transport: Transport) -> None:
@@ -262,6 +267,7 @@ class Client:
         self.reply_mode = "on"  # CLIENT REPLY: on, off, or skip: off for one command
         self.muted = False  # off or skip
         self.monitoring = False
+        self.subscribed = False  # to a channel or a pattern, see Server.pubsub
         self.no_evict = False
         self.no_touch = False
         self.closing = False  # nothing more is read; closed once the replies are sent
@@ -375,12 +381,15 @@ class Server:
         self.next_client_id = 1
         self.outbox: dict[Client, None] = {}  # clients with something to send
         self.closing: dict[Client, bool] = {}  # to be closed at the end of the tick; True: unsent or not
+        self.pubsub = PubSub(self.outbox, self.defer)
+        self.deferred: list[tuple[Client, bytes]] = []  # pushes for behind the reply that is being made
         self.stats = Statistics()
         self.run_id = f"{rng.getrandbits(160):040x}"
         self.started_ms = clock.now_ms
         self.startup_bytes = process.resident_bytes()  # memory, before there is data
         self.active_expiry = True  # DEBUG SET-ACTIVE-EXPIRE
 
+        self.eager: set[str] = set()  # why effects are drained after every command: WAITING, DEFERRED
         self.watchers: dict[tuple[Database, bytes], dict[Client, None]] = {}
         self.waiters: dict[WaitKey, dict[Client, None]] = {}  # parked clients, oldest first
         self.ready: dict[WaitKey, None] = {}  # keys with waiters that changed, in order
@@ -418,6 +427,7 @@ class Server:
 
     def wait(self, client: Client, parking: Parking) -> None:
         """Put a client at the end of the queues of what it waits for. O(keys)."""
+        self.eager.add(WAITING)
         for key in parking.keys:
             self.waiters.setdefault(key, {})[client] = None
         if parking.deadline_ms:
@@ -435,6 +445,8 @@ class Server:
                 del queue[client]
                 if not queue:
                     del self.waiters[key]
+        if not self.waiters:
+            self.eager.discard(WAITING)
         if parking.deadline_ms:
             self.timeouts.discard(client, parking.deadline_ms)
 
@@ -493,10 +505,42 @@ class Server:
         client.watched.clear()
         client.dirty = False
 
+    # -- subscriptions -----------------------------------------------------------------------------
+
+    def note_subscriptions(self, client: Client) -> None:
+        """Let a client be in the mode that its subscriptions and its protocol call for."""
+        client.subscribed = self.pubsub.subscribed(client)
+        client.table = self.table_of(client)
+
+    def note_protocol(self, client: Client) -> None:
+        """A client that is subscribed chose a version of the protocol. O(subscriptions)."""
+        self.pubsub.changed(client)
+        client.table = self.table_of(client)
+
+    def unsubscribe(self, client: Client) -> None:
+        """End all its subscriptions. O(subscriptions)."""
+        if client.subscribed:
+            self.pubsub.leave(client)
+            self.note_subscriptions(client)
+
+    def defer(self, client: Client, push: bytes) -> None:
+        """Send a push to the client whose command is being executed, behind the reply to that."""
+        self.deferred.append((client, push))
+        self.eager.add(DEFERRED)
+        self.effects.append((client.db, None, None, None))  # so that there is something to be drained
+
+    def send_deferred(self) -> None:
+        """A reply has been made: send the pushes that had to wait for it."""
+        for client, push in self.deferred:
+            client.send(push)
+        self.deferred.clear()
+        self.eager.discard(DEFERRED)
+
     # -- connections -------------------------------------------------------------------------------
 
     def close(self, client: Client, *, at_once: bool = False) -> None:
         """Close the connection at the end of the tick, once its output is sent, or at once."""
+        self.unsubscribe(client)
         self.stop_waiting(client)  # nothing that arrives meanwhile may be lost to it
         client.closing = True
         if at_once:

@@ -2,10 +2,10 @@
 
 The path of a command asks no question about modes. A mode is a table: every entry of the plain one,
 wrapped. Wrappers are laid around a handler in the reverse of Redis's order of checks, so that the
-outermost refuses first: authentication, then gates (loading, a log that cannot be written, a
-pause), then MULTI's queue, then MONITOR (`monitor`) and the stopwatch (`slowlog`). The usual tables are
-built at the start and when the gates change, the others when they are first needed (1 ms for 500
-commands); clients hold the table itself.
+outermost refuses first: authentication, then RESP2's subscriptions, then gates (loading, a log that
+cannot be written, a pause), then MULTI's queue, then MONITOR (`monitor`) and the stopwatch (`slowlog`).
+The usual tables are built at the start and when the gates change, the others when they are first needed
+(1 ms for 500 commands); clients hold the table itself.
 
 Cost: none in the plain table. A command that is not FAST carries the stopwatch there (0.25 µs).
 """
@@ -14,15 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 from respq.errors import CommandError, shown
 from respq.monitor import monitored
 from respq.protocol import Argv
-from respq.protocol.resp import QUEUED
+from respq.protocol.resp import QUEUED, bulks
 from respq.protocol.runs import Run
 from respq.slowlog import MANY_WORDS, SINGLY_BELOW_US, is_quick, timed
 from respq.state import (
     RUN_AT_ONCE,
+    SUBSCRIBING,
     AheadHandler,
     Client,
     Closing,
@@ -42,17 +44,35 @@ KEYSPACE = Flag.WRITE | Flag.READONLY | Flag.MAY_REPLICATE
 LOCAL = ("127.", "[::1]", "::1", "/")  # how the address of a client on this machine begins
 
 
+class Mode(NamedTuple):
+    """What a client's table depends on."""
+
+    authenticated: bool = True
+    queueing: bool = False  # in MULTI
+    muted: bool = False  # CLIENT REPLY
+    monitoring: bool = False
+    listening: bool = False  # subscribed, in RESP2
+
+
 class Tables:
     """Builds and keeps one table per mode. `gates` are the modes of the whole server."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
         self.gates: dict[str, Gate] = {}
-        self._built: dict[tuple[bool, bool, bool, bool], Table] = {}
+        self._built: dict[Mode, Table] = {}
 
     def of(self, client: Client) -> Table:
         """The table for the client's present mode."""
-        return self._table(client.authenticated, client.queued is not None, client.muted, client.monitoring)
+        return self._table(
+            Mode(
+                authenticated=client.authenticated,
+                queueing=client.queued is not None,
+                muted=client.muted,
+                monitoring=client.monitoring,
+                listening=client.subscribed and client.enc.version == 2,
+            )
+        )
 
     def unguarded(self) -> Table:
         """Every command without any mode, for whoever executes the log."""
@@ -70,19 +90,17 @@ class Tables:
         """Something that tables depend on changed: MONITOR, the slow log's threshold, a gate."""
         self._built.clear()
         for queueing in (False, True):  # now, so that no MULTI has to wait for it
-            self._table(authenticated=True, queueing=queueing, muted=False, monitoring=False)
+            self._table(Mode(queueing=queueing))
         for client in self.server.clients.values():
             client.table = self.of(client)
 
-    def _table(self, authenticated: bool, queueing: bool, muted: bool, monitoring: bool) -> Table:
-        key = (authenticated, queueing, muted, monitoring)
-        table = self._built.get(key)
+    def _table(self, mode: Mode) -> Table:
+        table = self._built.get(mode)
         if table is None:
-            wrappers = self._wrappers(authenticated, queueing, muted, monitoring)
-            table = self._built[key] = self._build(wrappers, queueing)
+            table = self._built[mode] = self._build(self._wrappers(mode), mode.queueing)
         return table
 
-    def _wrappers(self, authenticated: bool, queueing: bool, muted: bool, monitoring: bool) -> list[Wrapper]:
+    def _wrappers(self, mode: Mode) -> list[Wrapper]:
         """Innermost first."""
         wrappers: list[Wrapper] = []
         config = self.server.config
@@ -90,16 +108,18 @@ class Tables:
             wrappers.append(self._timed_if_quick)
         if self.server.monitors:
             wrappers.append(monitored)
-        if queueing:
+        if mode.queueing:
             wrappers.append(_queueing)
         wrappers += [partial(_gated, gate) for gate in self.gates.values()]
-        if monitoring:
+        if mode.monitoring:
             wrappers.append(_spectating)
+        if mode.listening:
+            wrappers.append(_listening)
         if config.enable_debug_command != "yes":
             wrappers.append(_debug_refused)
-        if not authenticated:
+        if not mode.authenticated:
             wrappers.append(_locked)
-        if muted:
+        if mode.muted:
             wrappers.append(_muted)
         return wrappers
 
@@ -275,6 +295,30 @@ def _spectating(spec: Spec, handler: Handler) -> Handler:
         raise Rejected("Replica can't interact with the keyspace")
 
     return refuse
+
+
+WHILE_LISTENING = SUBSCRIBING | {"PING", "QUIT", "RESET"}
+
+
+def _listening(spec: Spec, handler: Handler) -> Handler:
+    """Subscribed, in RESP2: a reply could be taken for a message, so there are few, and PING's is like one.
+
+    What a transaction that subscribes does behind that is executed.
+    """
+    if spec.name == "PING":
+        return lambda c, argv: handler(c, argv) and bulks([b"pong", argv[1] if len(argv) > 1 else b""])
+    if spec.name in WHILE_LISTENING:
+        return handler
+
+    def listening(c: Client, argv: Argv) -> bytes:
+        if c.executing:
+            return handler(c, argv)
+        raise Rejected(
+            f"Can't execute '{spec.fullname}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET "
+            "are allowed in this context"
+        )
+
+    return listening
 
 
 def _debug_refused(spec: Spec, handler: Handler) -> Handler:

@@ -31,7 +31,7 @@ LAYERS = (
     {"monitor", "slowlog"},
     {"scripting"},
     {"state"},
-    {"acl", "effects", "redaction"},
+    {"acl", "effects", "pubsub", "redaction"},
     {"keyspace"},
     {"datatypes"},
     {"protocol"},

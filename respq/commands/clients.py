@@ -144,7 +144,7 @@ def client_list(c: Client, argv: Argv) -> bytes:
 
 def type_of(client: Client) -> bytes:
     """What CLIENT LIST's and KILL's TYPE compare."""
-    return b"normal"
+    return b"pubsub" if client.subscribed else b"normal"
 
 
 def _parse_type(word: bytes) -> bytes:
@@ -170,11 +170,14 @@ def _line(client: Client) -> bytes:
     multi_bytes = sum(len(word) for argv in queued for word in argv) if queued else 0
     unread_bytes = client.reader.pending + len(client.held)
     now_ms = client.server.clock.now_ms
+    pubsub = client.server.pubsub
     return (
         f"id={client.id} addr={transport.address()} laddr={transport.local_address()} "
         f"fd={transport.descriptor()} name={shown(client.name).decode()} "
         f"age={(now_ms - client.created_ms) // 1000} idle={(now_ms - client.active_ms) // 1000} "
-        f"flags={_flags(client)} db={client.db.index} sub=0 psub=0 ssub=0 "
+        f"flags={_flags(client)} db={client.db.index} "
+        f"sub={pubsub.channels.count(client)} psub={pubsub.patterns.count(client)} "
+        f"ssub={pubsub.shard_channels.count(client)} "
         f"multi={-1 if queued is None else len(queued) - 1} watch={len(client.watched)} "
         f"qbuf={unread_bytes} qbuf-free=0 argv-mem=0 multi-mem={multi_bytes} rbs=0 rbp=0 obl=0 "
         f"oll={1 if unsent_bytes else 0} omem={unsent_bytes} "
@@ -190,6 +193,7 @@ def _flags(client: Client) -> str:
     """The letters of CLIENT LIST."""
     letters = [
         ("O", client.monitoring),
+        ("P", client.subscribed),
         ("x", client.queued is not None),
         ("b", client.parked is not None),
         ("d", client.dirty),

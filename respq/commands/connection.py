@@ -66,6 +66,8 @@ def hello(c: Client, argv: Argv) -> bytes:
     if name is not None:
         c.name = name
     c.enc = enc
+    if c.subscribed:
+        c.server.note_protocol(c)
     return _greeting(c)
 
 
@@ -138,6 +140,7 @@ def reset(c: Client, argv: Argv) -> bytes:
     """Make the connection as it was when it was opened; who had to authenticate has to again."""
     server = c.server
     server.unwatch(c)
+    server.unsubscribe(c)
     c.db = server.databases[0]
     c.enc = RESP2
     c.name = b""

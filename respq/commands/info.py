@@ -107,7 +107,7 @@ def _clients(server: Server) -> Fields:
     yield "client_recent_max_output_buffer", max(unsent, default=0)
     yield "blocked_clients", sum(client.parked is not None for client in clients)
     yield "tracking_clients", 0
-    yield "pubsub_clients", 0
+    yield "pubsub_clients", sum(client.subscribed for client in clients)
     yield "watching_clients", sum(bool(client.watched) for client in clients)
     yield (
         "clients_in_timeout_table",
@@ -225,9 +225,9 @@ def _stats(server: Server) -> Fields:
     yield "evicted_clients", 0
     yield "keyspace_hits", stats.keyspace_hits
     yield "keyspace_misses", stats.keyspace_misses
-    yield "pubsub_channels", 0
-    yield "pubsub_patterns", 0
-    yield "pubsubshard_channels", 0
+    yield "pubsub_channels", len(server.pubsub.channels.audiences)
+    yield "pubsub_patterns", len(server.pubsub.patterns.audiences)
+    yield "pubsubshard_channels", len(server.pubsub.shard_channels.audiences)
     yield "migrate_cached_sockets", 0
     yield "slave_expires_tracked_keys", 0
     yield "tracking_total_keys", 0

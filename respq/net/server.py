@@ -489,7 +489,8 @@ class Loop:
                 self._check_output_limit(connection)
             if client.queued is not None:
                 self.engine.limit_query(client)
-            if timeout_ms and client.parked is None and now_ms - client.active_ms > timeout_ms:
+            idle = client.parked is None and not client.subscribed
+            if timeout_ms and idle and now_ms - client.active_ms > timeout_ms:
                 self.log.verbose(f"Client {client.label()} closed: idle for longer than timeout")
                 self.server.close(client)
 

@@ -474,7 +474,9 @@ class Engine:
             server.changes_since_save += len(logged)
             sent = raw if logged == batch else raw and _sent_of(raw, batch, logged)
         if aof is not None:
-            if sent and all(effect[0].index == aof.selected_db for effect in effects):
+            db = effects[0][0]
+            selected = db.index == aof.selected_db and [e[0] for e in effects].count(db) == len(effects)
+            if sent and selected:
                 aof.append(sent)
             else:
                 aof.append_effects(effects)

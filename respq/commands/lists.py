@@ -70,15 +70,18 @@ def _push_run(c: Client, run: Run, left: bool) -> bytes | None:
 def _push_each(c: Client, run: Run, left: bool) -> bytes | None:
     """Pushes of one element each onto several lists."""
     db = c.db
-    values = db.values
-    for _, name, _ in run.commands:
-        present = values.get(name)
+    find = db.values.get
+    names, elements = run.columns
+    lists: list[ListValue | None] = []
+    for name in names:
+        present = find(name)
         if present is not None and (present.__class__ is not ListValue or present.expires_ms):
             return None
+        lists.append(present)
     lengths = []
-    for _, name, element in run.commands:
-        items = db.find_or_create(name, ListValue)
-        lengths.append(items.push_left((element,)) if left else items.push_right((element,)))
+    push = ListValue.push_left if left else ListValue.push_right
+    for name, element, items in zip(names, elements, lists, strict=True):
+        lengths.append(push(db.find_or_create(name, ListValue) if items is None else items, (element,)))
     c.effects.append((db, None, None, run))
     return b":%d\r\n" * len(lengths) % tuple(lengths)
 

@@ -220,9 +220,10 @@ def _set_run(c: Client, run: Run) -> bytes | None:
     if run.words != 3:
         return None
     db = c.db
-    values = db.values
-    for _, name, data in run.commands:
-        value = values.get(name)
+    find = db.values.get
+    names, strings = run.columns if len(run.columns) == 2 else ([run.shared[1]] * run.count, run.last)
+    for name, data in zip(names, strings, strict=True):
+        value = find(name)
         if value.__class__ is StringValue and not value.expires_ms:
             value.data = data
         else:
@@ -413,26 +414,43 @@ def _check_length(c: Client, length: int) -> None:
 # -- counters --------------------------------------------------------------------------------------
 
 
+# Most counters are small: what INCR makes of such a one, and what it answers. Filled as they are met, 2.5 MB
+# at most; half the time of reading and writing digits, and equal counters share their bytes.
+_AFTER: dict[bytes, tuple[bytes, bytes]] = {}
+_AFTER_MOST = 10_000
+
+
+def _incremented(data: bytes) -> tuple[bytes, bytes] | None:
+    """What INCR makes of a string, and its reply; None unless it is plain digits and far from overflow."""
+    if not data.isdigit() or len(data) > DIGITS_AT_EASE or (data.startswith(b"0") and len(data) > 1):
+        return None
+    number = int(data) + 1
+    pair = b"%d" % number, b":%d\r\n" % number
+    if number <= _AFTER_MOST:
+        _AFTER[data] = pair
+    return pair
+
+
 def _incr_run(c: Client, run: Run) -> bytes | None:
     """INCRs of integers that exist, do not expire and are not about to overflow."""
-    values = c.db.values
-    counters = []
+    find, counters, before = c.db.values.get, [], []
     for name in run.last:
-        value = values.get(name)
-        if value.__class__ is not StringValue or value.expires_ms or not _is_easy(value.data):
+        value = find(name)
+        if value.__class__ is not StringValue or value.expires_ms or value.data.__class__ is not bytes:
             return None
         counters.append(value)
+        before.append(value.data)
     replies = []
     for value in counters:
-        value.data = data = b"%d" % (int(value.data) + 1)
-        replies.append(b":%b\r\n" % data)
+        pair = _AFTER.get(value.data) or _incremented(value.data)
+        if pair is None:
+            for counter, data in zip(counters, before, strict=True):
+                counter.data = data
+            return None
+        value.data, reply = pair
+        replies.append(reply)
     c.effects.append((c.db, None, None, run))
     return b"".join(replies)
-
-
-def _is_easy(data: bytes | bytearray) -> bool:
-    """Whether these are plain digits that can be added to without a second look."""
-    return data.isdigit() and len(data) <= DIGITS_AT_EASE and (data[0] != 48 or len(data) == 1)
 
 
 @command("INCR", arity=2, flags=WRITE | DENYOOM | FAST, keys=FIRST, group="string", since="1.0.0",
@@ -443,11 +461,10 @@ def incr(c: Client, argv: Argv) -> bytes:
     value = c.db.values.get(name)
     if value.__class__ is StringValue and not value.expires_ms:
         data = value.data
-        if data.isdigit() and len(data) <= DIGITS_AT_EASE and data[0] != 48:
-            number = int(data) + 1
-            value.data = b"%d" % number
+        if data.__class__ is bytes and (pair := _AFTER.get(data) or _incremented(data)):
+            value.data, reply = pair
             c.effects.append((c.db, name, "incrby", argv))
-            return b":%d\r\n" % number
+            return reply
     return _add(c, argv, 1)
 
 

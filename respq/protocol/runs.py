@@ -1,12 +1,13 @@
 """Runs: the same command again and again, as whoever fills or drains a queue sends it.
 
 A run is one object instead of a list per command, and stays that from the reader to the log: the words that
-all of its commands begin with, and the last word of each. The commands are spelled out only for who asks.
+all of its commands begin with, and those in which they differ. The commands are spelled out only for who
+asks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from respq.protocol import Argv
@@ -17,15 +18,19 @@ SHORTEST_RUN = 4  # commands; below, looking for it costs more than it saves
 class Run:
     """Commands of one name and one number of words, each right behind the other."""
 
-    __slots__ = ("_commands", "count", "last", "name", "shared", "words")
+    __slots__ = ("_columns", "_commands", "count", "last", "name", "shared", "words")
 
-    def __init__(self, shared: Argv, last: list[bytes], commands: list[Argv] | None = None) -> None:
+    def __init__(
+        self, shared: Argv, columns: Sequence[Sequence[bytes]] | None, commands: list[Argv] | None = None
+    ) -> None:
+        assert columns or commands
         self.shared = shared  # what all begin with, which may be nothing if there is one word only
-        self.last = last  # the last word of each; empty if they differ in more than that
+        self._columns = columns
         self._commands = commands
-        self.count = len(last) if commands is None else len(commands)
-        self.words = len(shared) + 1 if commands is None else len(commands[0])
-        self.name = shared[0] if shared else last[0] if last else b""
+        self.last = columns[0] if columns and len(columns) == 1 else []  # if nothing else differs
+        self.count = len(columns[0] if columns else commands)  # type: ignore[arg-type]  # one of them is there
+        self.words = len(shared) + len(columns) if columns else len(commands[0])  # type: ignore[index]
+        self.name = shared[0] if shared else self.last[0] if self.last else b""
 
     @classmethod
     def at(cls, commands: list[Argv], start: int = 0) -> Run | None:
@@ -44,16 +49,23 @@ class Run:
             commands = commands[start:stop]
         shared = commands[0][:-1]
         if [argv[:-1] for argv in commands].count(shared) == len(commands):
-            return cls(shared, [argv[-1] for argv in commands], commands)
-        return cls([name], [], commands)
+            return cls(shared, [[argv[-1] for argv in commands]], commands)
+        return cls([name], None, commands)
 
     @property
     def commands(self) -> list[Argv]:
         """The commands one by one."""
         if self._commands is None:
             shared = self.shared
-            self._commands = [shared + [word] for word in self.last]  # noqa: RUF005  # faster than a star
+            self._commands = [shared + list(words) for words in zip(*self.columns, strict=True)]
         return self._commands
+
+    @property
+    def columns(self) -> Sequence[Sequence[bytes]]:
+        """The words behind the shared ones: the first of each command in a list, and so on."""
+        if self._columns is None:
+            self._columns = list(zip(*self.commands, strict=True))[len(self.shared) :]
+        return self._columns
 
     def __len__(self) -> int:
         return self.count
@@ -68,4 +80,5 @@ class Run:
 
     def first(self, count: int) -> Run:
         """The run of its first commands."""
-        return Run(self.shared, self.last[:count], self._commands and self._commands[:count])
+        columns = self._columns and [words[:count] for words in self._columns]
+        return Run(self.shared, columns, self._commands and self._commands[:count])

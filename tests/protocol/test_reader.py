@@ -126,6 +126,31 @@ def test_what_only_looks_like_a_run_is_read_as_what_it_is(
     assert read(Reader(), pieces) == read(Grammar(), pieces)
 
 
+# Reads that have, or nearly have, the form of the run before them: two words that differ, of 1 and 2 bytes.
+PAIRS = st.one_of(
+    st.tuples(st.sampled_from([b"a", b"b", b"\n"]), st.sampled_from([b"xy", b"\r\n", b"$2"])).map(
+        lambda pair: encode(b"SET", *pair)
+    ),
+    st.tuples(WORDS, WORDS).map(lambda pair: encode(b"SET", *pair)),
+    st.tuples(st.sampled_from([b"$1\r\na\r\n", b"$2\r\na\r\n", b"$1\r\nab\r\n"]), NEARLY_LAST).map(
+        lambda pair: b"*3\r\n$3\r\nSET\r\n" + b"".join(pair)
+    ),
+    st.sampled_from([PING, b"*3\r\n$3\r\nGET\r\n$1\r\na\r\n$2\r\nxy\r\n", b"*3\r\n$3\r\nSET\r\n$1\r\n"]),
+)
+
+
+@given(
+    st.lists(PAIRS, min_size=1, max_size=6), st.integers(0, 20), st.lists(st.integers(0, 1000), max_size=2)
+)
+def test_what_only_looks_like_pairs_is_read_as_what_it_is(
+    commands: list[bytes], short_by: int, cuts: list[int]
+) -> None:
+    first = b"".join(encode(b"SET", key, b"xy") for key in (b"a", b"b", b"c", b"d"))
+    second = b"".join(commands)
+    pieces = [first, *cut(second[: len(second) - short_by], cuts)]
+    assert read(Reader(), pieces) == read(Grammar(), pieces)
+
+
 @given(INPUTS)
 def test_every_split_has_the_same_outcome(data: bytes) -> None:
     whole = read(Grammar(), [data])
@@ -342,3 +367,34 @@ def test_runs_of_any_last_word_survive_cuts_anywhere() -> None:
         assert read(reader, pieces) == (expected, b"", 0)
         assert reader.feed(data) == expected
         assert reader.verbatim == data
+
+
+def test_runs_of_pairs_survive_cuts_anywhere() -> None:
+    rng = random.Random(3)
+    words = [(b"key:%03d" % rng.randrange(1000), rng.randbytes(64)) for _ in range(200)]
+    data = b"".join(encode(b"SET", *pair) for pair in words)
+    expected = [[b"SET", *pair] for pair in words]
+    for size in (97, 997, 4096, 16384):
+        reader = Reader()
+        pieces = [data[i : i + size] for i in range(0, len(data), size)]
+        assert read(reader, pieces) == (expected, b"", 0)
+        assert reader.feed(data) == expected
+        assert reader.verbatim == data
+
+
+def test_a_form_that_does_not_fit_any_more_gives_way_to_one_that_does() -> None:
+    reader = Reader()
+    reads = [
+        [[b"LPUSH", b"jobs", b"%04d" % n] for n in range(5)],
+        [[b"LPUSH", b"jobs", b"x" * n] for n in range(5)],
+        [[b"LPUSH", b"job%d" % n, b"%04d" % n] for n in range(5)],
+        [[b"LPUSH", b"job%d" % n, b"x" * n] for n in range(5)],
+        [[b"RPOP", b"jobs"]] * 5,
+        [[b"PING"]] * 5,
+        [[b"GET", b"%d" % n] for n in range(8, 13)],
+    ]
+    for commands in reads * 2:
+        data = b"".join(encode(*argv) for argv in commands)
+        for _ in range(3):
+            assert reader.feed(data) == commands
+            assert reader.feed(data + PING) == [*commands, [b"PING"]]

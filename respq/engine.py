@@ -8,10 +8,9 @@ command through one look-up, one call and one append. What is optional is not on
 - Modes are tables (`tables`), chosen when they change.
 - What stands in a batch is looked at as a whole where that pays: a *run*, the same command again and
   again, where the command declares a bulk form, and a transaction from MULTI to EXEC.
-- What commands did comes as effects. While no client is blocked they are drained once per batch; if
-  they are just what the client sent, its own bytes go to the append-only file. As soon as a client
-  waits, they are drained after every command, so that it is served where Redis serves it, from a
-  queue, never by recursion.
+- What commands did comes as effects. While no client is blocked they are drained (`draining`) once per
+  batch; if they are just what the client sent, its own bytes go to the append-only file. As soon as a
+  client waits, they are drained after every command, so that it is served where Redis serves it.
 - A refusal, an unknown name, a client that parks or leaves: these travel as exceptions and cost
   nothing otherwise.
 
@@ -36,7 +35,7 @@ from respq.commands.transactions import at_once
 from respq.datatypes.hashes import HashValue
 from respq.datatypes.lists import ListValue
 from respq.datatypes.sets import SetValue
-from respq.effects.loader import CommandFailedError
+from respq.draining import Draining, give_up
 from respq.errors import CommandError, ProtocolError, shown
 from respq.keyspace import Effects
 from respq.protocol import Argv
@@ -55,10 +54,8 @@ from respq.state import (
     Server,
     Spec,
     Transport,
-    WaitKey,
 )
 from respq.tables import NOT_COUNTED, Tables, flags_of, wrong_arity
-from respq.waiting import give_up
 
 if TYPE_CHECKING:
     from respq.config import Config
@@ -106,8 +103,7 @@ class Engine:
         self.server.table_of = self.tables.of
         self.server.set_gate = self.tables.set_gate
         self.server.retable_all = self.tables.rebuild
-        self.server.drain = self._drain
-        self._loader: Client | None = None  # executes the log
+        self._drain = self.server.drain = Draining(self.server, self._stop_after).drain
         self.broken = ""  # why the server must stop, once a bug may have come between the data and the log
         config.on_change("requirepass", self._admit)
         config.on_change("slowlog-log-slower-than", self._watch_slowness)
@@ -482,118 +478,11 @@ class Engine:
                 aof.append_effects(effects)
         effects.clear()
 
-    def _drain(self) -> None:
-        """Act on every effect so far: log it, dirty who watches the key, serve who waits for it."""
-        ready = self.server.ready
-        self._act()
-        while ready:
-            where = next(iter(ready))
-            del ready[where]
-            self._serve(where)
-
-    def _act(self) -> None:
-        """Log the effects and find out whom they concern."""
-        server = self.server
-        aof = server.aof
-        for db, key, _event, argv in server.effects:
-            if argv is not None:
-                server.changes_since_save += 1
-                if aof is not None:
-                    aof.append_effect(db.index, argv)
-            if key is not None:
-                where = (db, key)
-                if where in server.watchers:
-                    for client in server.watchers[where]:
-                        client.dirty = True
-                if where in server.waiters:
-                    server.ready[where] = None
-        server.effects.clear()
-        if server.deferred:
-            server.send_deferred()
-
     def wake(self, moment: str) -> None:
         """Retry the clients that wait for a moment in the life of the server, such as LOG_SYNCED."""
         if moment in self.server.waiters:
             self.server.ready[moment] = None
             self._drain()
-
-    def _serve(self, where: WaitKey) -> None:
-        """Execute again the commands that wait for a key, oldest first; who finds nothing keeps its place."""
-        for client in list(self.server.waiters.get(where, ())):
-            if isinstance(where, tuple) and where[0].get(where[1]) is None:
-                break  # the key is used up: a thousand waiters are not asked in vain
-            if client.parked is not None and where in client.parked.keys:
-                self._retry(client, client.parked.argv)
-                self._act()
-
-    def _retry(self, client: Client, argv: Argv) -> None:
-        """Execute a parked command again, which may leave it parked."""
-        server = self.server
-        handler, _, _, spec, _ = client.table.get(argv[0]) or self._look_up(client, argv)
-        try:
-            reply = handler(client, argv)
-            spec.calls += 1
-        except Parked:
-            return
-        except CommandError as error:
-            reply = error.reply
-            spec.calls += 1
-            spec.failed_calls += 1
-            server.stats.errors[error.prefix] += 1
-        except Closing as closing:
-            reply = closing.reply
-            server.close(client)
-        except Exception as error:  # noqa: BLE001  # how far it came is unknown
-            self._stop_after(error, argv)
-            return
-        client.commands_done += 1
-        server.resume(client, reply)
-
-    def begin_loading(self) -> None:
-        """Refuse clients with LOADING while the log is executed."""
-
-        def gate(client: Client, argv: Argv, spec: Spec) -> None:
-            if Flag.LOADING not in spec.flags and client is not self._loader:
-                raise Rejected("Redis is loading the dataset in memory", "LOADING")
-
-        self.server.loading = True
-        self.server.loading_since_ms = self.clock.now_ms
-        self.tables.set_gate("loading", gate)
-        loader = self._loader = Client(self.server, 0, Unconnected())
-        loader.authenticated = True
-        loader.executing = True  # nothing blocks
-        loader.table = self.tables.unguarded()
-
-    def end_loading(self) -> None:
-        """Serve clients."""
-        self.server.loading = False
-        self.server.changes_since_save = 0
-        self.tables.set_gate("loading", None)
-        self.clock.refresh()
-
-    def replay(self, commands: list[Argv]) -> None:
-        """Execute commands from the log. Raises CommandFailedError for one that no server would have logged.
-
-        Time stands at 0 meanwhile, so that nothing expires: what did, the log says.
-        """
-        client = self._loader
-        assert client is not None
-        self.clock.stand_at(0)
-        for index, argv in enumerate(commands):
-            entry = client.table.get(argv[0]) or client.table.get(argv[0].lower())
-            if entry is None:
-                raise CommandFailedError(index, f"unknown command {argv[0]!r}")
-            if not entry[1] <= len(argv) <= entry[3].most and entry[3] is not NOT_COUNTED:
-                raise CommandFailedError(index, f"wrong number of arguments for {argv[0]!r}")
-            try:
-                entry[0](client, argv)
-            except CommandError as error:
-                if entry[3].name == "SELECT":  # what follows would go into the wrong database
-                    raise CommandFailedError(index, str(error)) from error
-                self.log("warning", f"A command of the log was refused: {argv[0]!r}: {error}")
-            except Closing:
-                raise CommandFailedError(index, f"{argv[0]!r} has no place in a log") from None
-        self.server.effects.clear()
 
     def refuse_writes(self, reason: str) -> None:
         """Answer MISCONF to commands that write, and to PING, until `accept_writes`."""

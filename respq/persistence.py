@@ -20,6 +20,7 @@ from respq.effects.files import AofError, Files, SyncError
 from respq.effects.snapshot import dataset_commands
 from respq.engine import Engine
 from respq.errors import CommandError
+from respq.loading import Loading
 from respq.protocol import Argv
 from respq.state import LOG_SYNCED
 
@@ -52,16 +53,13 @@ class Persistence:
             return
         aof = self._new_log()
         aof.open()
-        self.engine.begin_loading()
 
         def progress(done: int, total: int) -> None:
             self._note_progress(done, total)
             pause()
 
-        try:
-            commands = aof.load(self.engine.replay, progress, truncate=self.config.aof_load_truncated)
-        finally:
-            self.engine.end_loading()
+        with Loading(self.engine) as loading:
+            commands = aof.load(loading.execute, progress, truncate=self.config.aof_load_truncated)
         self._go_on_in(aof)
         if commands:
             keys = sum(map(len, self.server.databases))

@@ -24,6 +24,7 @@ from respq.config import Config
 from respq.effects.aof import AppendOnlyFile
 from respq.effects.grammar import parse as parse_log
 from respq.engine import Engine
+from respq.loading import Loading
 from respq.persistence import Persistence
 from respq.state import Client
 
@@ -169,9 +170,8 @@ class EngineTarget:
             commands, used = parse_log(file.read())[:2]
         assert start + used == self._log.writer.size
         reader = self.reader
-        reader.begin_loading()
-        reader.replay([[b"FLUSHALL"], [b"SELECT", b"0"], *commands])
-        reader.end_loading()
+        with Loading(reader) as loading:
+            loading.execute([[b"FLUSHALL"], [b"SELECT", b"0"], *commands])
         reader.clock.stand_at(self.clock.now_ms)
         client = reader.connect()
         reader.receive(client, dump)

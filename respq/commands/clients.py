@@ -15,11 +15,11 @@ from respq.command import ADMIN, LOADING, NOSCRIPT, STALE, Argv, Client, command
 from respq.commands.arguments import as_int, parse_int, parse_timeout_ms
 from respq.commands.connection import checked_name
 from respq.commands.help import help_reply
+from respq.draining import give_up
 from respq.errors import CommandError, shown, syntax_error
 from respq.protocol.resp import OK, ONE, ZERO, integer
 from respq.state import UNPAUSED, Closing, Flag, Server, Spec
 from respq.tables import flags_of
-from respq.waiting import give_up
 
 ORDINARY = NOSCRIPT | LOADING | STALE
 PRIVILEGED = ADMIN | ORDINARY

@@ -1,0 +1,100 @@
+"""Draining: what follows from effects. They are logged, who watches a key is dirtied, who waits is served.
+
+The engine drains once per batch; after every command while a client is blocked, so that it is served where
+Redis serves it. Whom a served client's own effects concern is served after it, from a queue, never by
+recursion: a chain of a thousand BLMOVEs needs no stack. EXEC and WATCH drain before they look.
+
+A wait ends here in either way: the command is executed again and finds something, or `give_up`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from respq.errors import CommandError
+from respq.protocol import Argv
+from respq.slowlog import note_slow
+from respq.state import Client, Closing, Parked, Server, WaitKey
+
+
+class Draining:
+    """Acts on the effects of `server`. `stop_after` takes a bug and the command that had it."""
+
+    def __init__(self, server: Server, stop_after: Callable[[Exception, Argv], None]) -> None:
+        self._server = server
+        self._stop_after = stop_after
+
+    def drain(self) -> None:
+        """Act on every effect so far. O(effects + clients served)."""
+        ready = self._server.ready
+        self._act()
+        while ready:
+            where = next(iter(ready))
+            del ready[where]
+            self._serve(where)
+
+    def _act(self) -> None:
+        """Log the effects and find out whom they concern."""
+        server = self._server
+        aof = server.aof
+        for db, key, _event, argv in server.effects:
+            if argv is not None:
+                server.changes_since_save += 1
+                if aof is not None:
+                    aof.append_effect(db.index, argv)
+            if key is not None:
+                where = (db, key)
+                if where in server.watchers:
+                    for client in server.watchers[where]:
+                        client.dirty = True
+                if where in server.waiters:
+                    server.ready[where] = None
+        server.effects.clear()
+        if server.deferred:
+            server.send_deferred()
+
+    def _serve(self, where: WaitKey) -> None:
+        """Execute again the commands that wait for a key, oldest first; who finds nothing keeps its place."""
+        for client in list(self._server.waiters.get(where, ())):
+            if isinstance(where, tuple) and where[0].get(where[1]) is None:
+                break  # the key is used up: a thousand waiters are not asked in vain
+            if client.parked is not None and where in client.parked.keys:
+                self._retry(client, client.parked.argv)
+                self._act()
+
+    def _retry(self, client: Client, argv: Argv) -> None:
+        """Execute a parked command again, which may leave it parked."""
+        server = self._server
+        handler, _, _, spec, _ = client.table.get(argv[0]) or client.table[argv[0].lower()]
+        try:
+            reply = handler(client, argv)
+            spec.calls += 1
+        except Parked:
+            return
+        except CommandError as error:
+            reply = error.reply
+            spec.calls += 1
+            spec.failed_calls += 1
+            server.stats.errors[error.prefix] += 1
+        except Closing as closing:
+            reply = closing.reply
+            server.close(client)
+        except Exception as error:  # noqa: BLE001  # how far it came is unknown
+            self._stop_after(error, argv)
+            return
+        client.commands_done += 1
+        server.resume(client, reply)
+
+
+def give_up(c: Client, reply: bytes, *, failed: bool = False) -> None:
+    """End the wait of a client that nobody served: that, too, was a call. O(keys)."""
+    parking, server = c.parked, c.server
+    assert parking is not None
+    spec = server.find_spec(parking.argv)
+    if spec is not None:
+        c.last_spec = spec
+        c.commands_done += 1
+        spec.calls += 1
+        spec.failed_calls += failed
+        note_slow(c, parking.argv, spec, parking.spent_ns // 1000)
+    server.resume(c, reply)

@@ -1,0 +1,69 @@
+"""Loading: the log is executed by a client of its own, on the plain table, before others are served.
+
+Handlers are the same as ever, so there is no second way of reading what they wrote. Clients that are
+connected meanwhile get LOADING, by a gate. What the log's commands change has no effects: it stands in the
+log, and nobody watches or waits yet.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from respq.effects.loader import CommandFailedError
+from respq.engine import Engine, Unconnected
+from respq.errors import CommandError
+from respq.protocol import Argv
+from respq.state import Client, Closing, Flag, Rejected, Spec
+from respq.tables import NOT_COUNTED
+
+
+class Loading:
+    """A context in which the log can be executed. Afterwards clients are served."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._loader = loader = Client(engine.server, 0, Unconnected())
+        loader.authenticated = True
+        loader.executing = True  # nothing blocks
+        loader.table = engine.tables.unguarded()
+
+    def __enter__(self) -> Self:
+        server = self._engine.server
+        server.loading = True
+        server.loading_since_ms = server.clock.now_ms
+        server.set_gate("loading", self._refuse_clients)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        server = self._engine.server
+        server.loading = False
+        server.changes_since_save = 0
+        server.set_gate("loading", None)
+        server.clock.refresh()
+
+    def execute(self, commands: list[Argv]) -> None:
+        """Execute commands from the log. Raises CommandFailedError for one that no server would have logged.
+
+        Time stands at 0 meanwhile, so that nothing expires: what did, the log says.
+        """
+        client, server = self._loader, self._engine.server
+        server.clock.stand_at(0)
+        for index, argv in enumerate(commands):
+            entry = client.table.get(argv[0]) or client.table.get(argv[0].lower())
+            if entry is None:
+                raise CommandFailedError(index, f"unknown command {argv[0]!r}")
+            if not entry[1] <= len(argv) <= entry[3].most and entry[3] is not NOT_COUNTED:
+                raise CommandFailedError(index, f"wrong number of arguments for {argv[0]!r}")
+            try:
+                entry[0](client, argv)
+            except CommandError as error:
+                if entry[3].name == "SELECT":  # what follows would go into the wrong database
+                    raise CommandFailedError(index, str(error)) from error
+                self._engine.log("warning", f"A command of the log was refused: {argv[0]!r}: {error}")
+            except Closing:
+                raise CommandFailedError(index, f"{argv[0]!r} has no place in a log") from None
+        server.effects.clear()
+
+    def _refuse_clients(self, client: Client, argv: Argv, spec: Spec) -> None:
+        if Flag.LOADING not in spec.flags and client is not self._loader:  # whom MULTI gives a gated table
+            raise Rejected("Redis is loading the dataset in memory", "LOADING")

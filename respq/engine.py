@@ -24,6 +24,7 @@ import random
 import traceback
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from math import inf
 from operator import length_hint
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from respq.config import Config
 
 
+KINDS = (HashValue, ListValue, SetValue)  # of values; what the configuration says to each is applied
 RUBBLE_SLICE = 500  # items freed between two looks at the time
 EXPIRE_SLICE = 32  # keys deleted between two looks at the time
 SECURITY_NAMES = (b"post", b"host:")  # words of HTTP: somebody makes a browser talk to us
@@ -108,14 +110,11 @@ class Engine:
         config.on_change("requirepass", self._admit)
         config.on_change("slowlog-log-slower-than", self._watch_slowness)
         self._watch_slowness()
-        config.on_change("list-max-listpack-size", self._size_lists)
-        self._size_lists()
-        for name in ("set-max-intset-entries", "set-max-listpack-entries", "set-max-listpack-value"):
-            config.on_change(name, self._size_sets)
-        self._size_sets()
-        config.on_change("hash-max-listpack-entries", self._size_hashes)
-        config.on_change("hash-max-listpack-value", self._size_hashes)
-        self._size_hashes()
+        for kind in KINDS:
+            limit = partial(kind.limit, config)
+            limit()
+            for name in kind.directives:
+                config.on_change(name, limit)
 
     def _admit(self) -> None:
         """Nobody has to authenticate any more if `requirepass` was taken away."""
@@ -130,22 +129,6 @@ class Engine:
         threshold_us = self.server.config.slowlog_log_slower_than
         self._slow_us = threshold_us if threshold_us >= SINGLY_BELOW_US else inf  # else they are timed singly
         self.tables.rebuild()
-
-    def _size_lists(self) -> None:
-        """Apply `list-max-listpack-size`, which shows in OBJECT ENCODING."""
-        ListValue.set_max_listpack_size(self.server.config.list_max_listpack_size)
-
-    def _size_sets(self) -> None:
-        """Apply the `set-max-…` directives, which show in OBJECT ENCODING and in the order of members."""
-        config = self.server.config
-        SetValue.limit(
-            config.set_max_intset_entries, config.set_max_listpack_entries, config.set_max_listpack_value
-        )
-
-    def _size_hashes(self) -> None:
-        """Apply `hash-max-listpack-entries` and `-value`, which show in OBJECT ENCODING."""
-        HashValue.max_listpack_entries = self.server.config.hash_max_listpack_entries
-        HashValue.max_listpack_value = self.server.config.hash_max_listpack_value
 
     # -- connections -------------------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ def _object(c: Client, argv: Argv) -> bytes:
         b"Value at:0x%x refcount:1 encoding:%b serializedlength:%d lru:%d lru_seconds_idle:0"
         % (
             id(value),
-            value.encoding(c.server.config),
+            value.encoding(),
             value.memory_bytes(),
             c.server.clock.now_ms // 1000 % (1 << 24),
         )

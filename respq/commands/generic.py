@@ -419,7 +419,7 @@ container("OBJECT", group="generic", since="2.2.3", summary="What is known of a 
 
 def encoding_of(c: Client, name: bytes, value: Value) -> bytes:
     """What OBJECT ENCODING answers for a value stored under a key."""
-    return value.encoding_under(name) if isinstance(value, StringValue) else value.encoding(c.server.config)
+    return value.encoding_under(name) if isinstance(value, StringValue) else value.encoding()
 
 
 @command("OBJECT|ENCODING", arity=3, flags=READONLY, keys=(key(2, "RO"),), group="generic", since="2.2.3",

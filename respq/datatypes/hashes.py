@@ -98,8 +98,15 @@ class HashValue(Value):
 
     __slots__ = ("due_ms", "expiry", "fields", "listpack")
     kind: ClassVar[bytes] = b"hash"
-    max_listpack_entries: ClassVar[int] = 512  # the directives; the engine sets them
+    directives: ClassVar[tuple[str, ...]] = ("hash-max-listpack-entries", "hash-max-listpack-value")
+    max_listpack_entries: ClassVar[int] = 512
     max_listpack_value: ClassVar[int] = 64  # bytes
+
+    @classmethod
+    def limit(cls, limits: Limits) -> None:
+        """Apply the `hash-max-listpack-…` directives."""
+        cls.max_listpack_entries = limits.hash_max_listpack_entries
+        cls.max_listpack_value = limits.hash_max_listpack_value
 
     def __init__(self) -> None:
         self.expires_ms = 0
@@ -229,8 +236,8 @@ class HashValue(Value):
             return self.fields.values()
         return map(self.fields.__getitem__, self.names())
 
-    def encoding(self, limits: Limits) -> bytes:
-        """What the changes so far have led to; `limits` count for those to come."""
+    def encoding(self) -> bytes:
+        """What the changes so far have led to."""
         if not self.listpack:
             return b"hashtable"
         return b"listpack" if self.expiry is None else b"listpackex"

@@ -16,7 +16,6 @@ from typing import ClassVar, Final, Self
 from respq.datatypes.chunks import HEADER_BYTES, Packed, cut, entry_bytes, offsets_in
 from respq.datatypes.nodes import Nodes, without
 from respq.datatypes.quicklist import Quicklist
-from respq.datatypes.value import Limits
 
 _REBUILD_ITEMS: Final = 64
 
@@ -134,8 +133,8 @@ class ListValue(Quicklist):
 
     # -- as a value --------------------------------------------------------------------------------
 
-    def encoding(self, limits: Limits) -> bytes:
-        """The state that pushes and pops have led to; `limits` counts for those to come."""
+    def encoding(self) -> bytes:
+        """The state that pushes and pops have led to."""
         return b"quicklist" if self._is_quicklist() else b"listpack"
 
     def memory_bytes(self) -> int:

@@ -51,7 +51,7 @@ from respq.datatypes.chunks import (
     listpack_bytes,
 )
 from respq.datatypes.nodes import Nodes
-from respq.datatypes.value import Value
+from respq.datatypes.value import Limits, Value
 
 _SPILL: Final = 256  # elements of an end before it is packed
 _INTEGER_BYTES: Final = 10  # at most, that an integer takes less in a listpack than as text
@@ -80,6 +80,7 @@ class Quicklist(Value):
         "_tail_known",
         "count",
     )
+    directives: ClassVar[tuple[str, ...]] = ("list-max-listpack-size",)
     max_listpack_size: ClassVar[int] = -2  # the directive; use set_max_listpack_size
     _first_slack: ClassVar[int]
 
@@ -93,6 +94,11 @@ class Quicklist(Value):
         self._middle = _NO_NODES
         self._low = _LISTPACK
         self._slack = self._first_slack
+
+    @classmethod
+    def limit(cls, limits: Limits) -> None:
+        """Apply `list-max-listpack-size`."""
+        cls.set_max_listpack_size(limits.list_max_listpack_size)
 
     @classmethod
     def set_max_listpack_size(cls, directive: int) -> None:

@@ -37,6 +37,11 @@ class SetValue(Value):
 
     __slots__ = ("_form", "_members")
     kind: ClassVar[bytes] = b"set"
+    directives: ClassVar[tuple[str, ...]] = (
+        "set-max-intset-entries",
+        "set-max-listpack-entries",
+        "set-max-listpack-value",
+    )
     max_intset_entries: ClassVar[int] = 512
     max_listpack_entries: ClassVar[int] = 128
     max_listpack_value: ClassVar[int] = 64  # bytes
@@ -55,11 +60,11 @@ class SetValue(Value):
         return cls(LISTPACK if count <= cls.max_listpack_entries else HASHTABLE)
 
     @classmethod
-    def limit(cls, max_intset_entries: int, max_listpack_entries: int, max_listpack_value: int) -> None:
-        """Set the thresholds, for what is added from then on."""
-        cls.max_intset_entries = max_intset_entries
-        cls.max_listpack_entries = max_listpack_entries
-        cls.max_listpack_value = max_listpack_value
+    def limit(cls, limits: Limits) -> None:
+        """Apply the `set-max-…` directives."""
+        cls.max_intset_entries = limits.set_max_intset_entries
+        cls.max_listpack_entries = limits.set_max_listpack_entries
+        cls.max_listpack_value = limits.set_max_listpack_value
 
     def __len__(self) -> int:
         return len(self._members)
@@ -129,7 +134,7 @@ class SetValue(Value):
 
     # -- the whole ---------------------------------------------------------------------------------
 
-    def encoding(self, limits: Limits) -> bytes:
+    def encoding(self) -> bytes:
         """What OBJECT ENCODING answers; decided when members were added."""
         return self._form
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, Final, Self
 
-from respq.datatypes.value import Limits, Value
+from respq.datatypes.value import Value
 
 EMBEDDED_BYTES: Final = 41  # of key and value together
 EXPIRY_BYTES: Final = 8  # what an expiry takes of them
@@ -88,7 +88,7 @@ class StringValue(Value):
 
     # -- encoding ----------------------------------------------------------------------------------
 
-    def encoding(self, limits: Limits) -> bytes:
+    def encoding(self) -> bytes:
         """As under the shortest of keys; see `encoding_under`."""
         return self.encoding_under(b"")
 

@@ -11,9 +11,14 @@ from typing import ClassVar, Protocol, Self
 
 
 class Limits(Protocol):
-    """The thresholds of OBJECT ENCODING; `config.Config` has them."""
+    """The directives that show in OBJECT ENCODING; `config.Config` has them."""
 
+    hash_max_listpack_entries: int
+    hash_max_listpack_value: int
     list_max_listpack_size: int
+    set_max_intset_entries: int
+    set_max_listpack_entries: int
+    set_max_listpack_value: int
 
 
 class Value:
@@ -21,6 +26,7 @@ class Value:
 
     __slots__ = ("expires_ms", "slot")
     kind: ClassVar[bytes]  # as TYPE answers
+    directives: ClassVar[tuple[str, ...]] = ()  # that `limit` reads
 
     expires_ms: int
     slot: int
@@ -29,7 +35,11 @@ class Value:
         self.expires_ms = 0
         self.slot = -1
 
-    def encoding(self, limits: Limits) -> bytes:
+    @classmethod
+    def limit(cls, limits: Limits) -> None:
+        """Apply the directives to all values of the type, for what is stored from then on."""
+
+    def encoding(self) -> bytes:
         """What OBJECT ENCODING answers for a Redis that holds the same value."""
         raise NotImplementedError
 

@@ -13,15 +13,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from respq.datatypes.chunks import entry_bytes
 from respq.datatypes.lists import ListValue
 
-
-class Limits:
-    """The directive that Config would have."""
-
-    list_max_listpack_size = -2
-
-
-LIMITS = Limits()
-
 ELEMENTS = st.one_of(
     st.sampled_from([b"", b"a", b"b", b"7", b"-1", b"1000000"]),
     st.integers(-(2**63), 2**63 - 1).map(lambda n: b"%d" % n),
@@ -45,10 +36,6 @@ RUNS = st.one_of(
 def default_limit() -> Iterator[None]:
     yield
     ListValue.set_max_listpack_size(-2)
-
-
-def encoding(value: ListValue) -> bytes:
-    return value.encoding(LIMITS)
 
 
 class ListMachine(RuleBasedStateMachine):
@@ -162,7 +149,7 @@ class ListMachine(RuleBasedStateMachine):
     @rule()
     def copy(self) -> None:
         twin = self.value.copy()
-        assert encoding(twin) == encoding(self.value)
+        assert twin.encoding() == self.value.encoding()
         twin.push_left([b"only here"])
         twin.take_right(300)
         twin.check()
@@ -259,29 +246,29 @@ def test_a_list_grows_out_of_a_listpack_at_8_kib(length: int, pushes: int, in_on
         else:
             for _ in range(pushes - 1):
                 value.push_right([element])
-    assert encoding(value) == b"listpack"
+    assert value.encoding() == b"listpack"
     value.push_right([element])
-    assert encoding(value) == b"quicklist"
+    assert value.encoding() == b"quicklist"
 
 
 def test_a_command_with_many_elements_is_measured_without_their_headers() -> None:
     value = ListValue()
     value.push_right([b"x"] * 4000)  # 12 kB as a listpack, but only 4 kB of text
-    assert encoding(value) == b"listpack"
+    assert value.encoding() == b"listpack"
     value.push_right([b"x"])
-    assert encoding(value) == b"quicklist"
+    assert value.encoding() == b"quicklist"
 
 
 def test_a_quicklist_shrinks_back_at_half_a_node_and_only_when_one_is_left() -> None:
     value = ListValue()
     for _ in range(50):
         value.push_right([b"x" * 200])  # 40 in the first node, 10 in the second
-    assert encoding(value) == b"quicklist"
+    assert value.encoding() == b"quicklist"
     for left in range(49, 10, -1):
         value.pop_left()
-        assert encoding(value) == b"quicklist", left
+        assert value.encoding() == b"quicklist", left
     value.pop_left()  # the first node is gone, 2047 bytes are left
-    assert encoding(value) == b"listpack"
+    assert value.encoding() == b"listpack"
 
 
 def test_a_single_node_shrinks_back_at_half_its_limit() -> None:
@@ -290,9 +277,9 @@ def test_a_single_node_shrinks_back_at_half_its_limit() -> None:
         value.push_right([b"x" * 200])
     while len(value) > 21:
         value.pop_right()
-        assert encoding(value) == b"quicklist"
+        assert value.encoding() == b"quicklist"
     value.pop_right()  # 20 * 204 + 7 = 4087
-    assert encoding(value) == b"listpack"
+    assert value.encoding() == b"listpack"
 
 
 def test_trim_remove_and_set_shrink_a_list_too() -> None:
@@ -303,9 +290,9 @@ def test_trim_remove_and_set_shrink_a_list_too() -> None:
     ):
         value = ListValue()
         value.push_right([b"a", b"x" * 9000])
-        assert encoding(value) == b"quicklist"
+        assert value.encoding() == b"quicklist"
         shrink(value)
-        assert encoding(value) == b"listpack"
+        assert value.encoding() == b"listpack"
         value.check()
 
 
@@ -313,11 +300,11 @@ def test_an_insert_that_finds_no_pivot_may_still_change_the_encoding() -> None:
     value = ListValue()
     value.push_right([b"a"])
     assert not value.insert(True, b"b", b"x" * 9000)
-    assert encoding(value) == b"quicklist"
+    assert value.encoding() == b"quicklist"
     value.push_right([b"a"])
-    assert encoding(value) == b"quicklist"
+    assert value.encoding() == b"quicklist"
     value.pop_right()
-    assert encoding(value) == b"listpack"
+    assert value.encoding() == b"listpack"
 
 
 def test_a_limit_in_elements_counts_elements() -> None:
@@ -325,14 +312,14 @@ def test_a_limit_in_elements_counts_elements() -> None:
     value = ListValue()
     for n in range(4):
         value.push_left([b"%d" % n])
-    assert encoding(value) == b"listpack"
+    assert value.encoding() == b"listpack"
     value.push_left([b"4"])
-    assert encoding(value) == b"quicklist"
+    assert value.encoding() == b"quicklist"
     value.pop_left()
     value.pop_left()
-    assert encoding(value) == b"quicklist"  # three of four
+    assert value.encoding() == b"quicklist"  # three of four
     value.pop_left()
-    assert encoding(value) == b"listpack"
+    assert value.encoding() == b"listpack"
 
 
 def test_one_node_rotates_without_shrinking_in_between() -> None:
@@ -340,9 +327,9 @@ def test_one_node_rotates_without_shrinking_in_between() -> None:
     value.push_right([b"x" * 9000])
     value.push_right([b"y" * 2000, b"z" * 2200])
     value.pop_left()  # 4215 bytes: above half, but not without one of the two
-    assert encoding(value) == b"quicklist"
+    assert value.encoding() == b"quicklist"
     assert value.rotate(True, False) == b"y" * 2000
-    assert encoding(value) == b"quicklist"
+    assert value.encoding() == b"quicklist"
 
 
 def test_memory_follows_the_content() -> None:
@@ -378,7 +365,7 @@ def test_an_emptied_list_can_be_used_again() -> None:
     value = ListValue()
     value.push_right([b"x" * 1000] * 100)
     assert len(value.take_left(100)) == 100
-    assert (len(value), list(value), encoding(value)) == (0, [], b"listpack")
+    assert (len(value), list(value), value.encoding()) == (0, [], b"listpack")
     value.push_left([b"a", b"b"])
     assert list(value) == [b"b", b"a"]
     value.check()

@@ -453,7 +453,8 @@ def lindex(c: Client, argv: Argv) -> bytes:
     items = c.db.find(argv[1], ListValue)
     if items is None:
         return c.enc.null
-    return c.enc.maybe_bulk(items.index(parse_int(argv[2])))
+    element = items.index(parse_int(argv[2]))
+    return c.enc.null if element is None else b"$%d\r\n%b\r\n" % (len(element), element)
 
 
 def _bounds(length: int, start: int, stop: int) -> tuple[int, int]:

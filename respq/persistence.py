@@ -17,7 +17,7 @@ from pathlib import Path
 from respq.config.kinds import ConfigError
 from respq.effects.aof import AppendOnlyFile
 from respq.effects.files import AofError, Files, SyncError
-from respq.effects.snapshot import dataset_commands
+from respq.effects.snapshot import ForkedSnapshot, TakeSnapshot, dataset_commands
 from respq.engine import Engine
 from respq.errors import CommandError
 from respq.loading import Loading
@@ -36,6 +36,7 @@ class Persistence:
         self.server = engine.server
         self.config = engine.server.config
         self.files = Files()  # the disk
+        self.take_snapshot: TakeSnapshot = ForkedSnapshot  # how a rewrite writes the data
         self.wake: Callable[[], None] = lambda: None  # ends the loop's wait, from any thread
         self.caught_up = True  # the last flush wrote everything
         self._synced = 0
@@ -97,7 +98,13 @@ class Persistence:
     def _new_log(self) -> AppendOnlyFile:
         config = self.config
         directory = Path(config.dir) / config.appenddirname
-        aof = AppendOnlyFile(directory, config.appendfilename, fsync=config.appendfsync, files=self.files)
+        aof = AppendOnlyFile(
+            directory,
+            config.appendfilename,
+            fsync=config.appendfsync,
+            files=self.files,
+            take_snapshot=self.take_snapshot,
+        )
         aof.writer.wake_with(self.wake)
         return aof
 

@@ -11,6 +11,8 @@ from respq.config import Config
 from respq.engine import Engine
 from respq.state import Client
 
+START_MS = 1_700_000_000_000  # when tests begin
+
 
 class Peer:
     """One connection to an engine: bytes in, bytes out."""
@@ -43,10 +45,10 @@ class Workbench(Engine):
 
     clock: ManualClock
 
-    def __init__(self, **directives: str) -> None:
+    def __init__(self, now_ms: int = START_MS, **directives: str) -> None:
         config = Config()
         config.set({"appendonly": "no", **directives}, at_start=True)
-        super().__init__(config, ManualClock(), Random(1))
+        super().__init__(config, ManualClock(now_ms), Random(1))
 
     def peer(self) -> Peer:
         """A new connection."""

@@ -16,8 +16,9 @@ import pytest
 from respq.effects.files import AofError, SyncError
 from respq.errors import CommandError
 from respq.persistence import Persistence
-from tests.conftest import Peer, Workbench
+from tests.conftest import START_MS, Peer, Workbench
 from tests.effects.disk import Disk
+from tests.effects.model import LaterSnapshot
 
 DIRECTORY = Path("/data/appendonlydir")
 INCREMENT = DIRECTORY / "appendonly.aof.1.incr.aof"
@@ -34,13 +35,14 @@ def encode(*words: bytes | str | int) -> bytes:
 class Kept(Workbench):
     """An engine whose log is on a disk in memory; database 0 is selected in it."""
 
-    def __init__(self, disk: Disk | None = None, **directives: str) -> None:
-        super().__init__(**{"appendonly": "yes", "appendfsync": "no", "dir": "/data", **directives})
+    def __init__(self, disk: Disk | None = None, now_ms: int = START_MS, **directives: str) -> None:
+        super().__init__(now_ms, **{"appendonly": "yes", "appendfsync": "no", "dir": "/data", **directives})
         self.lines: list[str] = []
         self.log = lambda level, line: self.lines.append(f"{level} {line}")
         self.disk = disk or Disk()
         self.persistence = Persistence(self)
         self.persistence.files = self.disk
+        self.persistence.take_snapshot = LaterSnapshot
         self.persistence.start(lambda: None)
 
     def written(self) -> bytes:
@@ -60,7 +62,7 @@ class Kept(Workbench):
 
     def restarted(self) -> Kept:
         """The server that starts on the disk as kill -9 leaves it."""
-        return Kept(self.disk.after_kill())
+        return Kept(self.disk.after_kill(), self.clock.now_ms)
 
     def replays(self) -> bool:
         """Whether the log gives the data as they are."""

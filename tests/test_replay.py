@@ -1,0 +1,178 @@
+"""Whatever clients do, the log gives back the data: random histories against the engine, without sockets.
+
+Three clients send batches, runs and transactions over a few keys of two databases, wait, watch, mute, hang
+up; time passes, or stands while keys fall due; the log is rewritten, switched off and on, and the server
+killed and started again. At each start the data are compared with the memory of before: values, expiries,
+databases. Steps are drawn from a seed, so that a failure repeats; it is shown with the steps that it needs.
+"""
+
+from __future__ import annotations
+
+import os
+from itertools import product
+from random import Random
+
+import pytest
+
+from tests.conftest import Peer
+from tests.test_persistence import Kept, encode
+
+Words = tuple[str | int | float, ...]
+Step = tuple[str, int, list[Words]]  # what happens, a number (which client, how long), what is sent
+
+HISTORIES = int(os.environ.get("REPLAY_HISTORIES", "300"))
+KEYS, DATABASES = "ab", (0, 1)
+
+COMMON: list[Words] = [
+    ("GET",), ("nonesuch",), ("UNWATCH",), ("RESET",), ("MULTI",), ("EXEC",), ("DISCARD",), ("HELLO", 3),
+    ("RANDOMKEY",), ("SCAN", 0), ("CLIENT", "REPLY", "SKIP"), ("CLIENT", "REPLY", "OFF"),
+    ("CLIENT", "REPLY", "ON"), ("CLIENT", "PAUSE", 40, "WRITE"), ("CLIENT", "PAUSE", 40, "ALL"),
+    ("CLIENT", "UNPAUSE"), ("CONFIG", "SET", "appendonly", "no"), ("CONFIG", "SET", "appendonly", "yes"),
+]  # fmt: skip
+OF_DATABASES: list[Words] = [
+    ("SELECT", 0), ("SELECT", 1), ("SWAPDB", 0, 1), ("SWAPDB", 1, 1), ("FLUSHDB",), ("FLUSHALL",),
+]  # fmt: skip
+READS: list[Words] = [(name, key) for name in ("GET", "EXISTS", "TTL", "LLEN", "WATCH") for key in KEYS]
+EXPIRY: list[Words] = [
+    words
+    for k in KEYS
+    for words in [
+        ("SET", k, "x", "PX", 1), ("SET", k, "x", "PX", 15), ("SET", k, "x", "PXAT", 1), ("EXPIRE", k, -1),
+        ("PEXPIRE", k, 1), ("PEXPIRE", k, 15), ("EXPIRE", k, 5, "GT"), ("GETEX", k, "PX", 9),
+        ("GETEX", k, "PERSIST"), ("PERSIST", k),
+    ]
+]  # fmt: skip
+OF_A_KEY: list[Words] = [
+    words
+    for k in KEYS
+    for words in [
+        ("DEL", k), ("GETDEL", k), ("SET", k, 7), ("SET", k, "x", "NX"), ("SET", k, "x", "XX", "KEEPTTL"),
+        ("SET", k, "x", "GET"), ("SETNX", k, 7), ("INCR", k), ("INCRBYFLOAT", k, "0.5"), ("APPEND", k, "z"),
+        ("SETRANGE", k, 3, "q"), ("LPUSH", k, "e"), ("RPUSH", k, "e", "f"), ("LPUSHX", k, "g"), ("LPOP", k),
+        ("RPOP", k), ("RPOP", k, 2), ("LTRIM", k, 0, 1), ("LSET", k, 0, "n"), ("LREM", k, 0, "e"),
+        ("LINSERT", k, "BEFORE", "e", "i"), ("BLPOP", k, 0), ("MOVE", k, 0), ("MOVE", k, 1),
+    ]
+]  # fmt: skip
+OF_TWO_KEYS: list[Words] = [
+    words
+    for k, j in product(KEYS, KEYS)
+    for words in [
+        ("MSET", k, 1, j, 2), ("MSETNX", k, 1, j, 2), ("DEL", k, j), ("RENAME", k, j), ("RENAMENX", k, j),
+        ("LMOVE", k, j, "LEFT", "RIGHT"), ("RPOPLPUSH", k, j), ("LMPOP", 2, k, j, "LEFT", "COUNT", 2),
+        ("BLPOP", k, j, 0.05), ("BLMOVE", k, j, "LEFT", "LEFT", 0), ("BRPOPLPUSH", k, j, 0),
+        ("BLMPOP", 0, 2, k, j, "RIGHT"), ("COPY", k, j),
+        ("COPY", k, j, "DB", 0, "REPLACE"), ("COPY", k, j, "DB", 1, "REPLACE"),
+    ]
+]  # fmt: skip
+GROUPS = (COMMON, OF_DATABASES, READS, EXPIRY, EXPIRY, OF_A_KEY, OF_A_KEY, OF_TWO_KEYS)
+
+
+def draw_command(random: Random) -> Words:
+    return random.choice(random.choice(GROUPS))
+
+
+def draw_batch(random: Random) -> list[Words]:
+    commands = [draw_command(random) for _ in range(random.randint(1, 8))]
+    shape = random.random()
+    if shape < 0.2:
+        return commands[:1] * random.randint(4, 7)
+    return [("MULTI",), *commands[:4], ("EXEC",)] if shape < 0.4 else commands
+
+
+def draw_step(random: Random) -> Step:
+    what = random.choices(
+        ["send", "pass time", "expire keys", "hang up", "rewrite", "restart"], [60, 25, 6, 2, 4, 3]
+    )[0]
+    number = random.choice([1, 10, 60]) if what in {"pass time", "expire keys"} else random.randrange(3)
+    return what, number, draw_batch(random) if what == "send" else []
+
+
+class History:
+    """A server with three clients, and what happens to it."""
+
+    def __init__(self) -> None:
+        self.kept = Kept()
+        self.peers = [self.kept.peer() for _ in range(3)]
+
+    def live_through(self, steps: list[Step]) -> None:
+        for step in steps:
+            self.do(*step)
+            self.end_tick()
+        self.kept.server.unpause()
+        self.end_tick()
+        self.restart()
+
+    def do(self, what: str, number: int, batch: list[Words]) -> None:
+        kept = self.kept
+        if what == "send":
+            peer: Peer = self.peers[number]
+            peer.feed(b"".join(encode(*words) for words in batch))
+        elif what == "hang up":
+            kept.disconnect(self.peers[number].client)
+            self.peers[number] = kept.peer()
+        elif what == "rewrite":  # begin one, or look after the one that goes on
+            kept.peer().send("BGREWRITEAOF")
+            kept.persistence.cron(kept.clock.now_ms)
+        elif what == "restart":
+            self.restart()
+        else:
+            kept.clock.advance(number)
+            kept.on_time()
+            if what == "expire keys":
+                kept.expire_keys(budget_us=1_000_000)
+
+    def end_tick(self) -> None:
+        self.kept.resume_clients()
+        assert not self.kept.broken
+        assert self.kept.persistence.flush(self.kept.clock.now_ms)
+
+    def restart(self) -> None:
+        """Kill the server once its log is whole, and start it on what it left behind."""
+        before = self.kept
+        before.server.config.set({"appendonly": "yes"})
+        assert before.server.aof is not None
+        while not before.server.aof.is_whole:
+            before.persistence.cron(before.clock.now_ms)
+            before.clock.advance(1)
+        self.end_tick()
+        again = before.restarted()
+        assert alive(again) == alive(before)
+        self.kept, self.peers = again, [again.peer() for _ in self.peers]
+
+
+def alive(kept: Kept) -> dict[tuple[int, bytes], tuple[list[list[bytes]], int]]:
+    """What is in the databases and has not expired."""
+    for db in kept.server.databases:
+        db.check()
+    return {
+        (db, key): (commands, expires_ms)
+        for db, entries in kept.data().items()
+        for key, (commands, expires_ms) in entries.items()
+        if not 0 < expires_ms <= kept.clock.now_ms
+    }
+
+
+def failure(steps: list[Step]) -> str:
+    try:
+        History().live_through(steps)
+    except Exception as error:  # noqa: BLE001  # any is a finding
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def smallest(steps: list[Step]) -> list[Step]:
+    """The steps without those that the failure does not need."""
+    for at in reversed(range(len(steps))):
+        fewer = steps[:at] + steps[at + 1 :]
+        if failure(fewer):
+            steps = fewer
+    return steps
+
+
+def test_the_log_gives_back_the_data() -> None:
+    for seed in range(HISTORIES):
+        random = Random(seed)
+        steps = [draw_step(random) for _ in range(random.randint(10, 50))]
+        if failure(steps):
+            steps = smallest(steps)
+            pytest.fail(f"seed {seed}: {failure(steps)}\n" + "\n".join(map(str, steps)))

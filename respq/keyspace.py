@@ -202,16 +202,18 @@ class Database:
             return self._without_expired(value)
         return self._delete_fields(key, value, value.take_due_of(fields, self.clock.now_ms))
 
+    def expire_some_fields(self, key: bytes, value: HashValue) -> HashValue | None:
+        """Delete fields of the hash that have expired, nearly always all; None if it is gone. O(1)."""
+        if self.keep_expired:
+            return value
+        return self._delete_fields(key, value, value.take_due(self.clock.now_ms, FIELDS_AT_ONCE))
+
     def without_expired_fields(self, key: bytes, value: HashValue) -> HashValue | None:
         """The hash without any field that has expired; None if there are no others.
 
-        Some are deleted. What is returned is a copy if more have expired, or if they are kept. O(1), or O(n).
+        What is returned is a copy if very many have expired, or if they are kept. O(1), or O(n).
         """
-        if not self.keep_expired:
-            due = value.take_due(self.clock.now_ms, FIELDS_AT_ONCE)
-            if self._delete_fields(key, value, due) is None:
-                return None
-        return self._without_expired(value)
+        return None if self.expire_some_fields(key, value) is None else self._without_expired(value)
 
     def _without_expired(self, value: HashValue) -> HashValue | None:
         now_ms = self.clock.now_ms

@@ -38,6 +38,7 @@ from respq.commands.arguments import (
     parse_timeout_ms,
 )
 from respq.commands.help import help_reply
+from respq.commands.scanning import ScanOptions, scan_reply
 from respq.datatypes.strings import StringValue
 from respq.datatypes.value import Value
 from respq.errors import CommandError, no_such_key, shown, syntax_error
@@ -151,25 +152,10 @@ def keys_(c: Client, argv: Argv) -> bytes:
 def scan(c: Client, argv: Argv) -> bytes:
     """Return some of the keys and the cursor with which to ask for the next."""
     cursor = parse_cursor(argv[1])
-    count, kind, pattern = 10, None, b"*"
-    for name in (options := Options(argv, 2)):
-        if name == b"COUNT":
-            count = parse_int(options.value())
-            if count < 1:
-                raise syntax_error()
-        elif name == b"MATCH":
-            pattern = options.value()
-        elif name == b"TYPE":
-            kind = options.value().lower()
-        elif name == b"NOVALUES":
-            raise CommandError("NOVALUES option can only be used in HSCAN")
-        else:
-            raise syntax_error()
-    cursor, found = c.db.scan(cursor, count)
-    if pattern != b"*":
-        found = list(filter(glob.matcher(pattern), found))
-    found = [name for name in found if _is_of(c.db.get(name), kind)]
-    return array([bulk(b"%d" % cursor), bulks(found)])
+    options = ScanOptions(argv, 2, of_keys=True)
+    cursor, found = c.db.scan(cursor, options.count)
+    found = [name for name in options.matching(found) if _is_of(c.db.get(name), options.kind)]
+    return scan_reply(cursor, found)
 
 
 def _is_of(value: Value | None, kind: bytes | None) -> bool:

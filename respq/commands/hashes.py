@@ -4,19 +4,31 @@ HSET, HGET and HDEL are what task queues send most (kombu keeps what is not ackn
 each is written out for the common case, a hash of which neither the key nor a field expires, and hands
 everything else to a function. HSET has a bulk form, for any mixture of keys.
 
-Fields that have expired are deleted by whoever names them (`_named`), so that a command looks at no more
-fields than it names; those who want all of them (`_whole`) delete some and look away from the rest.
+Fields that have expired are deleted by whoever names them (`find_naming`), so that a command looks at no more
+fields than it names; those who want all of them (`find_whole`) delete some and look away from the rest.
 What is logged then is one HDEL a field, as redis-server does it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 
-from respq.command import DENYOOM, FAST, READONLY, WRITE, Argv, Client, command, key
+from respq.command import DENYOOM, FAST, FIRST, READONLY, WRITE, Argv, Client, command, key
+from respq.commands import longdouble
+from respq.commands.arguments import (
+    INT64_MAX,
+    INT64_MIN,
+    as_int,
+    parse_cursor,
+    parse_int,
+    parse_int_between,
+    parse_long_double,
+)
+from respq.commands.scanning import ScanOptions, scan_reply
 from respq.datatypes.hashes import HashValue
-from respq.errors import CommandError
-from respq.protocol.resp import EMPTY_ARRAY, OK, ONE, ZERO, bulk, bulks, integer
+from respq.errors import CommandError, syntax_error
+from respq.protocol.resp import EMPTY_ARRAY, OK, ONE, ZERO, array, bulk, bulks, integer
 from respq.protocol.runs import Run
 
 READ = (key(1, "RO access"),)
@@ -25,11 +37,14 @@ UPDATE = (key(1, "RW update"),)
 INSERT = (key(1, "RW insert"),)
 DELETE = (key(1, "RW delete"),)
 
+NOT_POSITIVE = "Number of fields must be a positive integer"
+LARGEST_SAMPLE = 1 << 28  # fields that HRANDFIELD returns: a longer reply would take all the memory
+
 
 # -- finding ---------------------------------------------------------------------------------------
 
 
-def _named(c: Client, name: bytes, fields: Sequence[bytes]) -> HashValue | None:
+def find_naming(c: Client, name: bytes, fields: Sequence[bytes]) -> HashValue | None:
     """The hash under a key, without those of `fields` that have expired. O(fields) if any field expires."""
     value = c.db.find(name, HashValue)
     if value is None or value.expiry is None:
@@ -37,7 +52,7 @@ def _named(c: Client, name: bytes, fields: Sequence[bytes]) -> HashValue | None:
     return c.db.expire_fields(name, value, fields)
 
 
-def _whole(c: Client, name: bytes) -> HashValue | None:
+def find_whole(c: Client, name: bytes) -> HashValue | None:
     """The hash under a key, without the fields that have expired. O(1), O(n) if very many just have."""
     value = c.db.find(name, HashValue)
     if value is None or value.expiry is None:
@@ -45,7 +60,7 @@ def _whole(c: Client, name: bytes) -> HashValue | None:
     return c.db.without_expired_fields(name, value)
 
 
-def _count_read(c: Client, value: HashValue | None) -> HashValue | None:
+def count_read(c: Client, value: HashValue | None) -> HashValue | None:
     """Count a hit or a miss."""
     if value is None:
         c.server.stats.keyspace_misses += 1
@@ -97,22 +112,22 @@ def hset(c: Client, argv: Argv) -> bytes:
     _, name, field, data = argv
     value = db.values.get(name)
     if value.__class__ is not HashValue or value.expires_ms or value.expiry is not None:
-        value = _writable(c, name, (field,))
+        value = find_to_write(c, name, (field,))
     added = value.set(field, data)
     c.effects.append((db, name, "hset", argv))
     return ONE if added else ZERO
 
 
-def _writable(c: Client, name: bytes, fields: Sequence[bytes]) -> HashValue:
+def find_to_write(c: Client, name: bytes, fields: Sequence[bytes]) -> HashValue:
     """The hash under a key, created if needed, without those of `fields` that have expired."""
-    return _named(c, name, fields) or c.db.find_or_create(name, HashValue)
+    return find_naming(c, name, fields) or c.db.find_or_create(name, HashValue)
 
 
 def _set_all(c: Client, argv: Argv, command_name: str) -> int:
     """HSET and HMSET."""
     if len(argv) % 2:
         raise CommandError(f"wrong number of arguments for '{command_name}' command")
-    added = _writable(c, argv[1], argv[2::2]).set_all(argv[2:])
+    added = find_to_write(c, argv[1], argv[2::2]).set_all(argv[2:])
     c.effects.append((c.db, argv[1], "hset", argv))
     return added
 
@@ -131,7 +146,7 @@ def hmset(c: Client, argv: Argv) -> bytes:
 def hsetnx(c: Client, argv: Argv) -> bytes:
     """Put a value under a field of a hash unless the field exists."""
     _, name, field, data = argv
-    value = _writable(c, name, (field,))
+    value = find_to_write(c, name, (field,))
     if field in value.fields:
         return ZERO
     value.set(field, data)
@@ -150,7 +165,7 @@ def hget(c: Client, argv: Argv) -> bytes:
     if value.__class__ is HashValue and not value.expires_ms and value.expiry is None:
         c.server.stats.keyspace_hits += 1
     else:
-        value = _count_read(c, _named(c, argv[1], argv[2:]))
+        value = count_read(c, find_naming(c, argv[1], argv[2:]))
         if value is None:
             return c.enc.null
     data = value.fields.get(argv[2])
@@ -161,11 +176,11 @@ def hget(c: Client, argv: Argv) -> bytes:
          syntax="key field [field ...]", complexity="O(N) with N being the number of fields")  # fmt: skip
 def hmget(c: Client, argv: Argv) -> bytes:
     """Return the values under fields of a hash, null for one that is missing."""
-    value = _count_read(c, _named(c, argv[1], argv[2:]))
-    return _values_of(c, value, argv[2:])
+    value = count_read(c, find_naming(c, argv[1], argv[2:]))
+    return values_of(c, value, argv[2:])
 
 
-def _values_of(c: Client, value: HashValue | None, fields: Sequence[bytes]) -> bytes:
+def values_of(c: Client, value: HashValue | None, fields: Sequence[bytes]) -> bytes:
     """An array of values, null for those that are missing."""
     if value is None:
         return b"*%d\r\n%b" % (len(fields), c.enc.null * len(fields))
@@ -178,7 +193,7 @@ def _values_of(c: Client, value: HashValue | None, fields: Sequence[bytes]) -> b
          syntax="key field")  # fmt: skip
 def hexists(c: Client, argv: Argv) -> bytes:
     """Tell whether a hash has a field."""
-    value = _count_read(c, _named(c, argv[1], argv[2:]))
+    value = count_read(c, find_naming(c, argv[1], argv[2:]))
     return ONE if value is not None and argv[2] in value.fields else ZERO
 
 
@@ -186,7 +201,7 @@ def hexists(c: Client, argv: Argv) -> bytes:
          syntax="key field")  # fmt: skip
 def hstrlen(c: Client, argv: Argv) -> bytes:
     """Return the length of the value under a field in bytes, 0 if there is none."""
-    value = _count_read(c, _named(c, argv[1], argv[2:]))
+    value = count_read(c, find_naming(c, argv[1], argv[2:]))
     return ZERO if value is None else integer(len(value.fields.get(argv[2], b"")))
 
 
@@ -194,7 +209,7 @@ def hstrlen(c: Client, argv: Argv) -> bytes:
          syntax="key")  # fmt: skip
 def hlen(c: Client, argv: Argv) -> bytes:
     """Return the number of fields of a hash, 0 if there is none."""
-    value = _count_read(c, _whole(c, argv[1]))
+    value = count_read(c, find_whole(c, argv[1]))
     return ZERO if value is None else integer(len(value.fields))
 
 
@@ -203,7 +218,7 @@ def hlen(c: Client, argv: Argv) -> bytes:
          complexity="O(N) with N being the number of fields")  # fmt: skip
 def hgetall(c: Client, argv: Argv) -> bytes:
     """Return all fields of a hash with their values."""
-    value = _count_read(c, _whole(c, argv[1]))
+    value = count_read(c, find_whole(c, argv[1]))
     return _map_of(c, () if value is None else value.items())
 
 
@@ -212,7 +227,7 @@ def hgetall(c: Client, argv: Argv) -> bytes:
          complexity="O(N) with N being the number of fields")  # fmt: skip
 def hkeys(c: Client, argv: Argv) -> bytes:
     """Return all fields of a hash."""
-    value = _count_read(c, _whole(c, argv[1]))
+    value = count_read(c, find_whole(c, argv[1]))
     return EMPTY_ARRAY if value is None else bulks(value.names())
 
 
@@ -221,8 +236,116 @@ def hkeys(c: Client, argv: Argv) -> bytes:
          complexity="O(N) with N being the number of fields")  # fmt: skip
 def hvals(c: Client, argv: Argv) -> bytes:
     """Return all values of a hash."""
-    value = _count_read(c, _whole(c, argv[1]))
+    value = count_read(c, find_whole(c, argv[1]))
     return EMPTY_ARRAY if value is None else bulks(list(value.values()))
+
+
+# -- count -----------------------------------------------------------------------------------------
+
+
+@command("HINCRBY", arity=4, flags=WRITE | DENYOOM | FAST, keys=FIRST, group="hash", since="2.0.0",
+         syntax="key field increment")  # fmt: skip
+def hincrby(c: Client, argv: Argv) -> bytes:
+    """Add to the integer under a field of a hash, which counts as 0 if missing."""
+    _, name, field, word = argv
+    increment = parse_int(word)
+    value = find_naming(c, name, (field,))
+    data = None if value is None else value.fields.get(field)
+    number = 0 if data is None else as_int(data)
+    if number is None:
+        raise CommandError("hash value is not an integer")
+    number += increment
+    if not INT64_MIN <= number <= INT64_MAX:
+        raise CommandError("increment or decrement would overflow")
+    (value or c.db.find_or_create(name, HashValue)).replace(field, b"%d" % number)
+    c.effects.append((c.db, name, "hincrby", argv))
+    return integer(number)
+
+
+@command("HINCRBYFLOAT", arity=4, flags=WRITE | DENYOOM | FAST, keys=FIRST, group="hash", since="2.6.0",
+         syntax="key field increment")  # fmt: skip
+def hincrbyfloat(c: Client, argv: Argv) -> bytes:
+    """Add to the floating point number under a field of a hash, which counts as 0 if missing."""
+    _, name, field, word = argv
+    try:
+        increment = parse_long_double(word)
+    except longdouble.NotFiniteError:
+        raise CommandError("value is NaN or Infinity") from None
+    value = find_naming(c, name, (field,))
+    data = None if value is None else value.fields.get(field)
+    total = _float_sum(b"0" if data is None else data, increment)
+    (value or c.db.find_or_create(name, HashValue)).replace(field, total)
+    c.effects.append(
+        (c.db, name, "hincrbyfloat", [b"HSETEX", name, b"KEEPTTL", b"FIELDS", b"1", field, total])
+    )
+    return bulk(total)
+
+
+def _float_sum(data: bytes, increment: Fraction) -> bytes:
+    """The sum of a value and a number in long double arithmetic, as Redis prints it."""
+    try:
+        return longdouble.human(longdouble.rounded(longdouble.parse(data) + increment))
+    except ValueError:
+        raise CommandError("hash value is not a float") from None
+    except longdouble.NotFiniteError:
+        raise CommandError("increment would produce NaN or Infinity") from None
+
+
+# -- some of it ------------------------------------------------------------------------------------
+
+
+@command("HSCAN", arity=-3, flags=READONLY, keys=READ, group="hash", since="2.8.0",
+         syntax="key cursor [MATCH pattern] [COUNT count] [NOVALUES]", tips=("nondeterministic_output",),
+         complexity="O(N) with N being COUNT, per call")  # fmt: skip
+def hscan(c: Client, argv: Argv) -> bytes:
+    """Return some fields of a hash, with their values, and the cursor with which to ask for the next."""
+    cursor = parse_cursor(argv[2])
+    value = count_read(c, c.db.find(argv[1], HashValue))
+    if value is None:
+        return scan_reply(0, ())
+    options = ScanOptions(argv, 3, of_hash=True)
+    if value.expiry is not None and c.db.expire_some_fields(argv[1], value) is None:
+        return scan_reply(0, ())
+    cursor, fields = value.scan(cursor, options.count)
+    if value.next_deadline():
+        now_ms = c.server.clock.now_ms
+        fields = [field for field in fields if not 0 < value.deadline_of(field) < now_ms]
+    found = options.matching(fields)
+    return scan_reply(cursor, _flat(value, found) if options.values else found)
+
+
+def _flat(value: HashValue, fields: Sequence[bytes]) -> list[bytes]:
+    """Each field, and behind it its value."""
+    words = [b""] * (2 * len(fields))
+    words[::2] = fields
+    words[1::2] = map(value.fields.__getitem__, fields)
+    return words
+
+
+@command("HRANDFIELD", arity=-2, flags=READONLY, keys=READ, group="hash", since="6.2.0",
+         syntax="key [count [WITHVALUES]]", tips=("nondeterministic_output",),
+         complexity="O(N) with N being the number of fields returned")  # fmt: skip
+def hrandfield(c: Client, argv: Argv) -> bytes:
+    """Return any fields of a hash: so many different ones, or, if negative, so many with repetitions."""
+    if len(argv) == 2:
+        value = count_read(c, find_whole(c, argv[1]))
+        return c.enc.null if value is None else bulk(value.choice(c.server.rng))
+    count = parse_int_between(argv[2], -INT64_MAX, INT64_MAX)
+    with_values = len(argv) > 3
+    if len(argv) > 4 or (with_values and argv[3].upper() != b"WITHVALUES"):
+        raise syntax_error()
+    if count < -LARGEST_SAMPLE or (with_values and count > INT64_MAX // 2):
+        raise CommandError("value is out of range")
+    value = count_read(c, find_whole(c, argv[1]))
+    if value is None or not count:
+        return EMPTY_ARRAY
+    rng = c.server.rng
+    fields = value.sample(rng, count) if count > 0 else value.choices(rng, -count)
+    if not with_values:
+        return bulks(fields)
+    if c.enc.version == 2:
+        return bulks(_flat(value, fields))
+    return array([bulks((field, value.fields[field])) for field in fields])
 
 
 # -- delete ----------------------------------------------------------------------------------------
@@ -233,17 +356,49 @@ def hvals(c: Client, argv: Argv) -> bytes:
 def hdel(c: Client, argv: Argv) -> bytes:
     """Delete fields of a hash and return how many there were."""
     name, fields = argv[1], argv[2:]
-    value = _named(c, name, fields)
-    deleted = 0 if value is None else value.remove(fields)
+    value = c.db.find(name, HashValue)
+    deleted = 0 if value is None else len(value.remove(fields))
     if value is None or not deleted:
         return ZERO
     c.effects.append((c.db, name, "hdel", argv))
-    _remove_if_empty(c, name, value)
+    if not value.fields:
+        remove_emptied(c, name)
     return integer(deleted)
 
 
-def _remove_if_empty(c: Client, name: bytes, value: HashValue) -> None:
+@command("HGETDEL", arity=-5, flags=WRITE | FAST, keys=(key(1, "RW access delete"),), group="hash",
+         since="8.0.0", syntax="key FIELDS numfields field [field ...]",
+         complexity="O(N) with N being the number of fields named")  # fmt: skip
+def hgetdel(c: Client, argv: Argv) -> bytes:
+    """Return the values under fields of a hash and delete the fields."""
+    name = argv[1]
+    c.db.find(name, HashValue)  # the type comes before the words
+    fields = read_fields(argv, 2)
+    value = find_naming(c, name, fields)
+    if value is None:
+        return values_of(c, None, fields)
+    replies = []
+    for field in fields:
+        replies.append(c.enc.maybe_bulk(value.fields.get(field)))
+        value.remove((field,))
+    if any(reply != c.enc.null for reply in replies):
+        c.effects.append((c.db, name, "hdel", [b"HDEL", name, *fields]))
+        if not value.fields:
+            remove_emptied(c, name)
+    return array(replies)
+
+
+def remove_emptied(c: Client, name: bytes) -> None:
     """Delete the key of a hash whose last field was deleted."""
-    if not value.fields:
-        c.db.remove(name)
-        c.effects.append((c.db, name, "del", None))
+    c.db.remove(name)
+    c.effects.append((c.db, name, "del", None))
+
+
+def read_fields(argv: Argv, at: int, not_positive: str = NOT_POSITIVE) -> Argv:
+    """The fields that end a command, behind FIELDS at `argv[at]` and their number. Raises CommandError."""
+    if argv[at].upper() != b"FIELDS":
+        raise CommandError("Mandatory argument FIELDS is missing or not at the right position")
+    fields = argv[at + 2 :]
+    if parse_int_between(argv[at + 1], 1, INT64_MAX, not_positive) != len(fields):
+        raise CommandError("The `numfields` parameter must match the number of arguments")
+    return fields

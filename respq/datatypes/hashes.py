@@ -25,8 +25,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import islice
+from random import Random
 from typing import ClassVar, Final, Self
 
+from respq.datatypes.sampling import Slots
 from respq.datatypes.value import Limits, Value
 
 _REBUILD_FIELDS: Final = 32  # of one command, with their values 64 items
@@ -96,7 +98,7 @@ class FieldExpiry:
 class HashValue(Value):
     """A hash. `fields` may be read freely, and is changed by the methods alone."""
 
-    __slots__ = ("due_ms", "expiry", "fields", "listpack")
+    __slots__ = ("due_ms", "expiry", "fields", "listpack", "slots")
     kind: ClassVar[bytes] = b"hash"
     directives: ClassVar[tuple[str, ...]] = ("hash-max-listpack-entries", "hash-max-listpack-value")
     max_listpack_entries: ClassVar[int] = 512
@@ -114,6 +116,7 @@ class HashValue(Value):
         self.fields: dict[bytes, bytes] = {}
         self.listpack = True
         self.expiry: FieldExpiry | None = None
+        self.slots: Slots | None = None
         self.due_ms = 0
 
     def __len__(self) -> int:
@@ -126,59 +129,74 @@ class HashValue(Value):
         fields = self.fields
         before = len(fields)
         fields[field] = data
-        added = len(fields) > before
         if self.listpack and (
             len(data) > self.max_listpack_value
             or len(field) > self.max_listpack_value
             or len(fields) > self.max_listpack_entries
         ):
             self.listpack = False
-        if self.expiry is not None and not added:
-            self.persist(field)
-        return added
+        if len(fields) == before:
+            if self.expiry is not None:
+                self.persist(field)
+            return False
+        if self.slots is not None:
+            self.slots.add(field)
+        return True
 
     def set_all(self, words: Sequence[bytes]) -> int:
         """As `set`, for fields and values in turn; return how many fields are new. O(n)."""
+        self.expect(words)
         fields = self.fields
         before = len(fields)
-        if self.expiry is not None:
-            for field in words[::2]:
-                self.persist(field)
-        fields.update(zip(words[::2], words[1::2], strict=True))
-        if self.listpack and (
-            max(len(fields), len(words) // 2) > self.max_listpack_entries
-            or max(map(len, words)) > self.max_listpack_value
-        ):
+        if self.expiry is not None or self.slots is not None:
+            for field, data in zip(words[::2], words[1::2], strict=True):
+                self.set(field, data)
+        else:
+            fields.update(zip(words[::2], words[1::2], strict=True))
+        if len(fields) > self.max_listpack_entries:
             self.listpack = False
         return len(fields) - before
 
-    def replace(self, field: bytes, data: bytes) -> None:
-        """Put `data` under `field`, which keeps its deadline. O(1)."""
-        fields = self.fields
-        fields[field] = data
+    def expect(self, words: Sequence[bytes]) -> None:
+        """Fields and values will be set by one command: they count, even if some of them are the same."""
         if self.listpack and (
-            len(data) > self.max_listpack_value
-            or len(field) > self.max_listpack_value
-            or len(fields) > self.max_listpack_entries
+            len(words) // 2 > self.max_listpack_entries or max(map(len, words)) > self.max_listpack_value
         ):
             self.listpack = False
 
-    def remove(self, fields: Sequence[bytes]) -> int:
-        """Take fields out; return how many there were. O(fields)."""
-        mine, before = self.fields, len(self.fields)
-        for field in fields:
-            mine.pop(field, None)
+    def replace(self, field: bytes, data: bytes) -> None:
+        """Put `data` under `field`, which keeps its deadline. O(1)."""
+        at_ms = self.deadline_of(field)
+        if not at_ms or self.expiry is None:
+            self.set(field, data)
+            return
+        self.fields[field] = data
+        if len(data) > self.max_listpack_value:
+            self.listpack = False
+
+    def remove(self, fields: Iterable[bytes]) -> list[bytes]:
+        """Take fields out; return those that were there. O(fields)."""
+        mine = self.fields
+        removed = [field for field in fields if mine.pop(field, None) is not None]
         if self.expiry is not None:
-            for field in fields:
+            for field in removed:
                 self.expiry.at.pop(field, None)
-        return before - len(mine)
+        if self.slots is not None:
+            for field in removed:
+                self.slots.remove(field)
+        return removed
 
     # -- expiry of fields --------------------------------------------------------------------------
 
-    def expire(self, field: bytes, at_ms: int) -> None:
-        """Give a field that exists a deadline in Unix ms. O(log n), amortised."""
+    def keep_deadlines(self) -> None:
+        """Be ready for deadlines of fields, which makes a listpack one of another kind."""
         if self.expiry is None:
             self.expiry = FieldExpiry()
+
+    def expire(self, field: bytes, at_ms: int) -> None:
+        """Give a field that exists a deadline in Unix ms. O(log n), amortised."""
+        self.keep_deadlines()
+        assert self.expiry is not None
         self.expiry.set(field, at_ms)
 
     def persist(self, field: bytes) -> bool:
@@ -198,21 +216,45 @@ class HashValue(Value):
 
     def take_due(self, now_ms: int, limit: int) -> list[bytes]:
         """Take out at most `limit` fields whose deadline has passed; return them. O(limit log n)."""
-        due = [] if self.expiry is None else self.expiry.due(now_ms, limit)
-        self.remove(due)
-        return due
+        return [] if self.expiry is None else self.remove(self.expiry.due(now_ms, limit))
 
-    def take_due_of(self, fields: Sequence[bytes], now_ms: int) -> list[bytes]:
+    def take_due_of(self, fields: Iterable[bytes], now_ms: int) -> list[bytes]:
         """Take out those of `fields` whose deadline has passed; return them. O(fields)."""
-        due = [field for field in fields if 0 < self.deadline_of(field) < now_ms]
-        self.remove(due)
-        return list(dict.fromkeys(due))
+        return self.remove([field for field in fields if 0 < self.deadline_of(field) < now_ms])
 
     def without_due(self, now_ms: int) -> Self:
         """A copy, for reading, without the fields whose deadline has passed. O(n)."""
         twin = self.copy()
         twin.take_due(now_ms, len(twin.fields))
         return twin
+
+    # -- some of it --------------------------------------------------------------------------------
+
+    def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
+        """About `count` fields and the next cursor; a listpack is returned whole. O(count); see `Slots`."""
+        return (0, self.names()) if self.listpack else self._slots().scan(cursor, count)
+
+    def choice(self, rng: Random) -> bytes:
+        """Any field of a hash that has some. O(1), O(n) for a listpack, or for the first time."""
+        return rng.choice(self.names()) if self.listpack else self._slots().choice(rng)
+
+    def choices(self, rng: Random, count: int) -> list[bytes]:
+        """So many fields, each drawn from all. O(count), else as `choice`."""
+        return rng.choices(self.names(), k=count) if self.listpack else self._slots().choices(rng, count)
+
+    def sample(self, rng: Random, count: int) -> list[bytes]:
+        """So many different fields, or all there are; of a listpack in its order. O(count), else likewise."""
+        if count >= len(self.fields):
+            return self.names()
+        if not self.listpack:
+            return self._slots().sample(rng, count)
+        names = self.names()
+        return [names[place] for place in sorted(rng.sample(range(len(names)), count))]
+
+    def _slots(self) -> Slots:
+        if self.slots is None:
+            self.slots = Slots(self.fields)
+        return self.slots
 
     # -- the whole ---------------------------------------------------------------------------------
 
@@ -254,7 +296,7 @@ class HashValue(Value):
         """An independent copy, with the deadlines of its fields."""
         twin = type(self)()
         twin.fields = self.fields.copy()
-        twin.listpack = self.listpack
+        twin.listpack, twin.due_ms = self.listpack, self.due_ms
         twin.expiry = None if self.expiry is None else self.expiry.copy()
         return twin
 
@@ -275,4 +317,6 @@ class HashValue(Value):
         if self.expiry is not None:
             self.expiry.check()
             assert self.expiry.at.keys() <= self.fields.keys()
+        if self.slots is not None:
+            self.slots.check(self.fields)
         assert sorted(self.names()) == sorted(self.fields)

@@ -41,7 +41,6 @@ class Persistence:
         self.caught_up = True  # the last flush wrote everything
         self._synced = 0
         self._rewrite_at_ms = 0  # when a rewrite that is wanted begins; 0: none is
-        self._rewrite_reason = ""  # why one begins as soon as the log is synced
         self._rewrite_began_ms = self._rewritten_bytes = 0  # of the one that goes on
         self.server.rewrite_log = self._schedule_rewrite
         self.config.on_change("appendfsync", self._change_policy)
@@ -128,8 +127,6 @@ class Persistence:
         if synced != self._synced:
             self._synced = synced
             self.engine.wake(LOG_SYNCED)
-        if self._rewrite_reason and aof.ready_to_rewrite(now_ms):
-            self._begin_rewrite(aof, now_ms)
         return self.caught_up
 
     def cron(self, now_ms: int) -> None:
@@ -142,7 +139,8 @@ class Persistence:
         config = self.config
         due = aof.wants_rewrite(now_ms, config.auto_aof_rewrite_percentage, config.auto_aof_rewrite_min_size)
         if due or 0 < self._rewrite_at_ms <= now_ms:
-            self._rewrite_reason = "for it has grown" if due else "as asked for"
+            self._rewrite_at_ms = 0
+            self._begin_rewrite(aof, now_ms, "for it has grown" if due else "as asked for")
 
     # -- rewriting ---------------------------------------------------------------------------------
 
@@ -151,12 +149,11 @@ class Persistence:
         aof = self.server.aof
         if aof is None:
             raise CommandError("Background append only file rewriting needs appendonly yes")
-        if aof.rewriting or self._rewrite_at_ms or self._rewrite_reason:
+        if aof.rewriting or self._rewrite_at_ms:
             raise CommandError("Background append only file rewriting already in progress")
         self._rewrite_at_ms = self.engine.clock.now_ms
 
-    def _begin_rewrite(self, aof: AppendOnlyFile, now_ms: int) -> None:
-        why, self._rewrite_reason, self._rewrite_at_ms = self._rewrite_reason, "", 0
+    def _begin_rewrite(self, aof: AppendOnlyFile, now_ms: int, why: str) -> None:
         self._note_rewrite(now_ms, aof.current_bytes)
         try:
             aof.begin_rewrite(self._dataset, now_ms)
@@ -219,7 +216,6 @@ class Persistence:
 
     def _switch_off(self) -> None:
         """Do without a log, even if the last of it cannot be written: a full disk may be the reason."""
-        self._rewrite_reason, self._rewrite_at_ms = "", 0
         try:
             self.close()
         except AofError as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import threading
 import time
 from pathlib import Path
 
@@ -599,43 +598,6 @@ def test_a_sync_that_fails_is_the_end(policy: str) -> None:
 
     with pytest.raises(SyncError, match=r"appendonly.aof.1.incr.aof: cannot sync: Input/output error"):
         work()
-
-
-# -- rewriting -------------------------------------------------------------------------------------
-
-
-class SlowDisk(Disk):
-    """Syncs of data take until they are let through."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open_gate = threading.Event()
-        self.open_gate.set()
-
-    def datasync(self, fd: int) -> None:
-        assert self.open_gate.wait(20)
-        super().datasync(fd)
-
-
-def test_a_rewrite_waits_for_a_slow_sync_and_nobody_else_does() -> None:
-    disk = SlowDisk()
-    kept = Kept(disk)
-    ann, aof = kept.peer(), kept.server.aof
-    assert aof is not None
-    ann.send("SET", "a", 1)
-    disk.open_gate.clear()
-    assert ann.send("BGREWRITEAOF").startswith(b"+Background")
-    kept.persistence.cron(kept.clock.now_ms)
-    for n in range(5):
-        assert ann.send("SET", "a", n) == b"+OK\r\n"
-        assert kept.persistence.flush(kept.clock.now_ms)
-        assert not aof.rewriting
-    assert ann.send("BGREWRITEAOF") == (b"-ERR Background append only file rewriting already in progress\r\n")
-    disk.open_gate.set()
-    aof.writer._syncer.wait()
-    assert kept.persistence.flush(kept.clock.now_ms)
-    assert aof.rewriting
-    assert kept.replays()
 
 
 # -- CONFIG SET appendonly -------------------------------------------------------------------------

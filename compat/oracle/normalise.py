@@ -80,6 +80,25 @@ def scan(argv: Argv, expected: Node, found: Node) -> bool:
     return bool(cursor.isdigit() and other_cursor.isdigit())
 
 
+def random_members(_argv: Argv, expected: Node, found: Node) -> bool:
+    """ZRANDMEMBER draws: so many members, of the same shape."""
+    a, b = plain(expected), plain(found)
+    if not isinstance(a, list):
+        return a is not None and b is not None
+    return bool(len(a) == len(b) and [type(item) for item in a] == [type(item) for item in b])
+
+
+def collection_scan(argv: Argv, expected: Node, found: Node) -> bool:
+    """As `scan`, for members in pairs."""
+    (cursor, members), (other_cursor, other_members) = plain(expected), plain(found)
+    words = [word.upper() for word in argv]
+    count = int(argv[words.index(b"COUNT") + 1]) if b"COUNT" in words else 10
+    if count >= WHOLE_SCAN and argv[2] == b"0":
+        pairs, other_pairs = _pairs(members), _pairs(other_members)
+        return bool(cursor == other_cursor == b"0") and Counter(pairs) == Counter(other_pairs)
+    return bool(cursor.isdigit() and other_cursor.isdigit())
+
+
 def clients(_argv: Argv, expected: Node, found: Node) -> bool:
     """Of the client that asks, all it told us, with the same fields in the same order.
 
@@ -221,6 +240,8 @@ NORMALISERS: dict[bytes, Normaliser] = {
     b"DEBUG|OBJECT": debug_object,
     b"MEMORY|HELP": help_text,
     b"MEMORY|USAGE": same_kind,
+    b"ZRANDMEMBER": random_members,
+    b"ZSCAN": collection_scan,
     b"OBJECT|HELP": help_text,
     b"OBJECT|REFCOUNT": refcount,
     b"ROLE": role,

@@ -17,6 +17,8 @@ from respq.commands import (
     server,
     sets,
     slowlog,
+    sorted_set_ranges,
+    sorted_sets,
     strings,
     transactions,
 )
@@ -38,6 +40,8 @@ __all__ = [
     "server",
     "sets",
     "slowlog",
+    "sorted_set_ranges",
+    "sorted_sets",
     "strings",
     "transactions",
 ]

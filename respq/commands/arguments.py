@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fractions import Fraction
-from math import ceil
+from math import ceil, inf
 
 from respq.commands import longdouble
 from respq.errors import CommandError, not_a_float, not_an_integer, syntax_error
@@ -24,6 +24,9 @@ INT_MIN, INT_MAX = -(1 << 31), (1 << 31) - 1
 INT64_MIN, INT64_MAX = -(1 << 63), (1 << 63) - 1
 UINT64_END = 1 << 64
 
+_PLAIN_DOUBLE = b"0123456789.+-"  # what a double is spelled with that is neither great nor small
+_DOUBLE = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
+_ZERO = re.compile(rb"[+-]?(?:0x)?[0.]+(?:[ep].*)?", re.IGNORECASE)
 _UNSIGNED = re.compile(rb"\s*([+-]?)([0-9]+)")
 
 
@@ -76,6 +79,36 @@ def parse_long_double(word: bytes) -> Fraction:
         return longdouble.parse(word)
     except ValueError:
         raise not_a_float() from None
+
+
+def parse_double(word: bytes) -> float:
+    """A double, as ZADD takes it: decimal or hexadecimal, or a spelled-out infinity.
+
+    Raises CommandError, also for what is too great to be finite or too small to be more than 0.
+    """
+    if len(word) < 300 and not word.strip(_PLAIN_DOUBLE):
+        try:
+            return float(word)
+        except ValueError:
+            raise not_a_float() from None
+    number = as_double(word)
+    if number is None and longdouble.is_hexadecimal(word):
+        try:
+            number = float.fromhex(word.decode())
+        except OverflowError:
+            pass
+    if (
+        number is None
+        or (number in {inf, -inf} and b"n" not in word.lower())
+        or (not number and not _ZERO.fullmatch(word))
+    ):
+        raise not_a_float()
+    return number
+
+
+def as_double(word: bytes) -> float | None:
+    """The double that `word` spells in decimals, or None. What is too great is infinite, too small is 0."""
+    return float(word) if _DOUBLE.fullmatch(word) else None
 
 
 def parse_db(word: bytes, databases: int) -> int:

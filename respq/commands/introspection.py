@@ -21,12 +21,14 @@ from respq.syntax import Argument, parse
 
 ANYTIME = LOADING | STALE
 # What an argument of a certain name is; any other is a string.
-KEY_NAMES = {"destination", "key", "newkey", "source"}
+KEY_NAMES = {"destination", "dst", "key", "newkey", "source", "src"}
 INTEGER_NAMES = {
     "client-id", "count", "cursor", "db", "decrement", "destination-db", "end", "increment", "index",
     "index1", "index2", "len", "maxage", "milliseconds", "num-matches", "numkeys", "numlocal",
-    "numreplicas", "offset", "protover", "rank", "seconds", "start", "stop", "timeout", "version",
+    "numreplicas", "offset", "protover", "rank", "seconds", "start", "stop", "timeout", "version", "weight",
 }  # fmt: skip
+SCORES_BETWEEN = {"ZCOUNT", "ZRANGEBYSCORE", "ZREMRANGEBYSCORE", "ZREVRANGEBYSCORE"}  # min and max
+TOKEN_NAMES = {"CH": "change", "INCR": "increment"}  # words with another name
 UNORDERED = ("nondeterministic_output_order",)
 
 
@@ -229,7 +231,7 @@ def _argument(
 ) -> list[tuple[bytes, bytes]]:
     """One argument or group as COMMAND DOCS describes it."""
     kind = _type(spec, argument)
-    name = argument.name or argument.token.lower() or kind
+    name = argument.name or TOKEN_NAMES.get(argument.token) or argument.token.lower() or kind
     parts = argument.alternatives or argument.parts
     fields = [("name", name), ("type", kind)]
     if not parts:
@@ -260,4 +262,8 @@ def _type(spec: Spec, argument: Argument) -> str:
         return "unix-time"
     if (name == "timeout" and Flag.WRITE in spec.flags) or (name, spec.name) == ("increment", "INCRBYFLOAT"):
         return "double"
+    if name == "score" or (name in {"min", "max"} and spec.name in SCORES_BETWEEN):
+        return "double"
+    if spec.name == "ZRANGE" and name in {"start", "stop"}:  # or scores, or members
+        return "string"
     return "integer" if name in INTEGER_NAMES else "string"

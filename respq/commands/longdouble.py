@@ -60,6 +60,11 @@ def parse(word: bytes) -> Fraction:
     return -value if sign == b"-" else value
 
 
+def is_hexadecimal(word: bytes) -> bool:
+    """Whether a number is spelled as `0x1.8p3` is."""
+    return _HEXADECIMAL.fullmatch(word) is not None
+
+
 def _exponent(text: bytes) -> int:
     digits = _digits(text.lstrip(b"+-"), 10)
     return -digits if text[:1] == b"-" else digits

@@ -270,6 +270,14 @@ class Live:
         64, "bytes of a field or value in a listpack; shows likewise",
         unsigned=True, aliases=("hash-max-ziplist-value",),
     )  # fmt: skip
+    zset_max_listpack_entries = size(
+        128, INT64_MAX, "members up to which a sorted set is a listpack; shows in OBJECT ENCODING",
+        aliases=("zset-max-ziplist-entries",),
+    )  # fmt: skip
+    zset_max_listpack_value = memory(
+        64, "bytes of a member that such a listpack can hold", unsigned=True,
+        aliases=("zset-max-ziplist-value",),
+    )  # fmt: skip
     enable_debug_command = choice(
         "no", _PROTECTED, "who may use DEBUG: nobody, everybody, this machine", immutable=True
     )
@@ -285,8 +293,6 @@ class Inert:
     list_compress_depth = number(0, 0, INT_MAX)
     stream_node_max_bytes = memory(4096, unsigned=True)
     stream_node_max_entries = number(100, 0, INT64_MAX)
-    zset_max_listpack_entries = size(128, INT64_MAX, aliases=("zset-max-ziplist-entries",))
-    zset_max_listpack_value = memory(64, unsigned=True, aliases=("zset-max-ziplist-value",))
     vset_force_single_threaded_execution = flag(False)
     active_expire_effort = number(1, 1, 10)
     lazyfree_lazy_eviction = flag(False)

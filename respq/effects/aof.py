@@ -55,7 +55,6 @@ class AppendOnlyFile:
         self._take_snapshot = take_snapshot
         self._rewrite: Rewrite | None = None
         self._rewrite_began_ms = 0
-        self._sync_before_rewrite: int | None = None  # up to here, once a rewrite is wanted
         self._older_bytes = 0  # length of all files of the log but the one being written
         self._history = History()
         self.writer = LogWriter(self._files, fsync)
@@ -171,16 +170,6 @@ class AppendOnlyFile:
         """Whether what is written belongs to the set: not before the rewrite that switches the log on."""
         return self.writer.path in map(self._set.path, self._set.manifest.increments)
 
-    def ready_to_rewrite(self, now_ms: int) -> bool:
-        """Sync what has been written, on the thread; return whether that is done: call it once per tick.
-
-        A rewrite has to begin with a sync of the increment that ends. With this before it, that is short:
-        3 ms instead of 50 where 64 MB had been written within a second.
-        """
-        if self._sync_before_rewrite is None:
-            self._sync_before_rewrite = self.writer.written
-        return self.writer.sync_behind(self._sync_before_rewrite, now_ms)
-
     def begin_rewrite(self, commands: Commands, now_ms: int) -> None:
         """Start a rewrite; `commands` yields the data set and runs in a copy of this process.
 
@@ -189,7 +178,6 @@ class AppendOnlyFile:
         """
         if self._rewrite is not None:
             raise AofError("a rewrite is already going on")
-        self._sync_before_rewrite = None
         try:
             if self.writer.is_open:
                 if not self.writer.flush(now_ms, force=True):

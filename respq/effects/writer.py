@@ -161,12 +161,9 @@ class LogWriter:
         if self._syncer.busy:
             self._note_slow_sync(now_ms)
         elif self.synced < self.written and not 0 <= now_ms - self._last_sync_ms < _SYNC_INTERVAL_MS:
-            self._start_sync(now_ms)
-
-    def _start_sync(self, now_ms: int) -> None:
-        self._last_sync_ms = now_ms
-        self._slow_sync_noted = False
-        self._syncer.start(self._fd, self.path, self.written)
+            self._last_sync_ms = now_ms
+            self._slow_sync_noted = False
+            self._syncer.start(self._fd, self.path, self.written)
 
     def _note_slow_sync(self, now_ms: int) -> None:
         if not self._slow_sync_noted and now_ms - self._last_sync_ms >= _SLOW_SYNC_MS:
@@ -215,17 +212,6 @@ class LogWriter:
         self._retry_at_ms = now_ms + _RETRY_INTERVAL_MS
 
     # -- syncing -----------------------------------------------------------------------------------
-
-    def sync_behind(self, position: int, now_ms: int) -> bool:
-        """Whether the log is on stable storage up to `position`; if not, see to it on the thread.
-
-        Call it again, after each `flush`, until it is.
-        """
-        if self.synced >= position:
-            return True
-        if not self._syncer.busy and self.written >= position:
-            self._start_sync(now_ms)
-        return False
 
     def sync(self) -> None:
         """Return when everything written is on stable storage. Raises `SyncError`."""

@@ -8,8 +8,9 @@ redis-server 8.2.3 was seen to send.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
+
+from respq.protocol.doubles import format_double
 
 OK = b"+OK\r\n"
 QUEUED = b"+QUEUED\r\n"
@@ -75,17 +76,6 @@ def simple(text: bytes) -> bytes:
     return b"+%b\r\n" % text
 
 
-def human_float(number: float) -> bytes:
-    """A double as Redis prints it in replies: shortest form that reads back equal, `inf`, `-inf`, `nan`."""
-    if math.isinf(number):
-        return b"inf" if number > 0 else b"-inf"
-    if math.isnan(number):
-        return b"nan"
-    if number == int(number) and abs(number) < 1e17:
-        return b"%d" % int(number) if number or math.copysign(1, number) > 0 else b"-0"
-    return repr(number).encode()
-
-
 class Encoder:
     """The replies that RESP2 and RESP3 spell differently; this one speaks RESP2."""
 
@@ -111,7 +101,7 @@ class Encoder:
 
     def double(self, number: float) -> bytes:
         """A floating point number."""
-        return bulk(human_float(number))
+        return bulk(format_double(number))
 
     def boolean(self, truth: bool) -> bytes:
         """True or false."""
@@ -147,7 +137,7 @@ class _Encoder3(Encoder):
         return b">%d\r\n%b" % (len(items), b"".join(items))
 
     def double(self, number: float) -> bytes:
-        return b",%b\r\n" % human_float(number)
+        return b",%b\r\n" % format_double(number)
 
     def boolean(self, truth: bool) -> bytes:
         return b"#t\r\n" if truth else b"#f\r\n"

@@ -1,0 +1,346 @@
+"""The sorted set: a dict from member to score, and the members in order (`ranking`).
+
+The order of replies is that of Redis at any size: by score, then by the bytes of the member. What differs
+with the size is OBJECT ENCODING, `listpack` or `skiplist`, and two traits of the former that clients can see:
+a score of -0 becomes 0, and ranges by member in a set whose scores differ are those of a walk through all
+members. A set becomes a skip list when a member arrives that does not fit, never the reverse; the rules are
+those observed on redis-server 8.2.3, with the two `zset-max-…` directives.
+
+Cost, Python 3.11, of a million members of 14 bytes: 140 bytes each, all objects included; 1.2 µs to add one
+with a random score, 0.5 with a growing one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from random import Random
+from typing import ClassVar, Final, Self
+
+from respq.datatypes.ranking import Place, Ranking
+from respq.datatypes.sampling import Slots
+from respq.datatypes.value import Limits, Value
+from respq.protocol.doubles import format_double
+
+LISTPACK: Final = b"listpack"
+SKIPLIST: Final = b"skiplist"
+
+_REBUILD_ITEMS: Final = 64
+_SAMPLED: Final = 5  # members whose length stands for that of all
+_HEADER_BYTES: Final = 600  # the value, an empty dict, an empty ranking
+_MEMBER_BYTES: Final = 33 + 24 + 42 + 20  # of the objects member and score, of their places in dict and order
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One end of a range of members: `member`, inclusive or not, or what is below or above all of them."""
+
+    member: bytes = b""
+    exclusive: bool = False
+    beyond: int = 0  # -1: below all members, 1: above them
+
+    def below(self, member: bytes) -> bool:
+        """Whether a member is on the upper side of this bound."""
+        if self.beyond:
+            return self.beyond < 0
+        return member > self.member or (member == self.member and not self.exclusive)
+
+    def above(self, member: bytes) -> bool:
+        """Whether a member is on the lower side of this bound."""
+        if self.beyond:
+            return self.beyond > 0
+        return member < self.member or (member == self.member and not self.exclusive)
+
+
+Scored = tuple[list[bytes], list[float]]  # members, and the score of each
+
+
+class SortedSetValue(Value):
+    """Members with scores, which are any doubles but NaN. `scores` and `ranking` are read from outside."""
+
+    __slots__ = ("packed", "ranking", "scores", "slots")
+    kind: ClassVar[bytes] = b"zset"
+    directives: ClassVar[tuple[str, ...]] = ("zset-max-listpack-entries", "zset-max-listpack-value")
+    max_listpack_entries: ClassVar[int] = 128
+    max_listpack_value: ClassVar[int] = 64  # bytes
+
+    def __init__(self) -> None:
+        self.expires_ms = 0
+        self.slot = -1
+        self.scores: dict[bytes, float] = {}
+        self.ranking = Ranking()
+        self.packed = True  # a listpack
+        self.slots: Slots | None = None  # made by the first scan
+
+    @classmethod
+    def limit(cls, limits: Limits) -> None:
+        """Apply the `zset-max-…` directives."""
+        cls.max_listpack_entries = limits.zset_max_listpack_entries
+        cls.max_listpack_value = limits.zset_max_listpack_value
+
+    @classmethod
+    def of(cls, scores: dict[bytes, float]) -> Self:
+        """The set of these members, of the kind that Redis makes of a result. Owns the dict. O(n log n)."""
+        value = cls()
+        value.packed = (
+            len(scores) <= cls.max_listpack_entries
+            and max(map(len, scores), default=0) <= cls.max_listpack_value
+        )
+        value.scores = {member: score + 0.0 for member, score in scores.items()} if value.packed else scores
+        value.ranking = Ranking.of([(score, member) for member, score in value.scores.items()])
+        return value
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    # -- changing ----------------------------------------------------------------------------------
+
+    def expect(self, members: Sequence[bytes]) -> None:
+        """Become a skip list if one command brings more members than a listpack may hold.
+
+        Those that it brings to a set which it creates must not be too long either. O(members).
+        """
+        if len(members) > self.max_listpack_entries or (
+            not self.scores and max(map(len, members)) > self.max_listpack_value
+        ):
+            self.packed = False
+
+    def add(self, member: bytes, score: float) -> bool:
+        """Give a member this score; return whether it had another one, or was not there. O(log n)."""
+        old = self.scores.get(member)
+        if old is None:
+            self.insert(member, score)
+            return True
+        if old == score:
+            return False
+        self.update(member, old, score)
+        return True
+
+    def add_all(self, members: Sequence[bytes], scores: Sequence[float]) -> tuple[list[int], list[int]]:
+        """Give members these scores; return how many were new at each step, and which steps were idle."""
+        present, enter = self.scores, self.ranking.add
+        new: list[int] = []
+        idle: list[int] = []
+        for member, score in zip(members, scores, strict=True):
+            old = present.get(member)
+            if old is not None:
+                if old == score:
+                    idle.append(len(new))
+                else:
+                    self.update(member, old, score)
+                new.append(0)
+                continue
+            if self.packed or self.slots is not None:
+                self.insert(member, score)
+            else:
+                present[member] = score
+                enter(score, member)
+            new.append(1)
+        return new, idle
+
+    def insert(self, member: bytes, score: float) -> None:
+        """Add a member that is not there. O(log n)."""
+        scores = self.scores
+        if self.packed:
+            if len(scores) >= self.max_listpack_entries or len(member) > self.max_listpack_value:
+                self.packed = False
+            else:
+                score += 0.0  # no -0
+        scores[member] = score
+        self.ranking.add(score, member)
+        if self.slots is not None:
+            self.slots.add(member)
+
+    def update(self, member: bytes, old: float, score: float) -> None:
+        """Give another score to a member that has the score `old`. O(log n)."""
+        if self.packed:
+            score += 0.0
+        self.ranking.remove(old, member)
+        self.scores[member] = score
+        self.ranking.add(score, member)
+
+    def remove(self, member: bytes) -> bool:
+        """Take out a member; return whether it was there. O(log n)."""
+        score = self.scores.pop(member, None)
+        if score is None:
+            return False
+        self.ranking.remove(score, member)
+        if self.slots is not None:
+            self.slots.remove(member)
+        return True
+
+    def cut(self, start: Place, stop: Place) -> int:
+        """Take out what stands between two places; return how many members. O(log n + their number)."""
+        if start >= stop:
+            return 0
+        gone = self.ranking.cut(start, stop)
+        self._forget(gone)
+        return len(gone)
+
+    def pop(self, count: int, highest: bool) -> Scored:
+        """Take out up to `count` members with the lowest scores, in order, or the highest. O(count)."""
+        ranking, total = self.ranking, len(self.scores)
+        count = min(count, total)
+        if highest:
+            start, stop = ranking.place(total - count), ranking.end
+            gone = ranking.cut(start, stop)[::-1]
+        else:
+            names = ranking.members[0]
+            stop = (0, count) if count <= len(names) else ranking.place(count)
+            gone = ranking.cut((0, 0), stop)
+        scores = [self.scores[member] for member in gone]
+        self._forget(gone)
+        return gone, scores
+
+    def _forget(self, members: Iterable[bytes]) -> None:
+        """Take out members that the ranking has no more."""
+        scores, slots = self.scores, self.slots
+        for member in members:
+            del scores[member]
+        if slots is not None:
+            for member in members:
+                slots.remove(member)
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def rank(self, member: bytes) -> int | None:
+        """How many members stand before this one; None if it is not there. Costs as `Ranking.rank`."""
+        score = self.scores.get(member)
+        return None if score is None else self.ranking.rank(self.ranking.find(score, member))
+
+    def read(
+        self, start: Place, stop: Place, *, backward: bool = False, offset: int = 0, limit: int = -1
+    ) -> Scored:
+        """The members between two places: `limit` of them, if that is not negative, behind `offset` of them.
+
+        O(log n + their number).
+        """
+        members: list[bytes] = []
+        scores: list[float] = []
+        if start >= stop or limit == 0:
+            return members, scores
+        for names, points in (self.ranking.backward if backward else self.ranking.forward)(start, stop):
+            if offset >= len(names):
+                offset -= len(names)
+                continue
+            members += names[offset:]
+            scores += points[offset:]
+            offset = 0
+            if 0 <= limit <= len(members):
+                return members[:limit], scores[:limit]
+        return members, scores
+
+    def by_score(self, low: float, after_low: bool, high: float, before_high: bool) -> tuple[Place, Place]:
+        """The places around the scores from `low` to `high`, with or without these. O(log n)."""
+        ranking = self.ranking
+        start = ranking.behind_score(low) if after_low else ranking.before_score(low)
+        return start, ranking.before_score(high) if before_high else ranking.behind_score(high)
+
+    def by_member(
+        self, low: Bound, high: Bound, *, backward: bool = False, offset: int = 0
+    ) -> tuple[Place, Place, int]:
+        """The places around the members between two bounds, and the offset that is left. O(log n).
+
+        In a listpack whose scores differ it is what a walk finds that starts at the first member (backward:
+        the last) inside of one bound, leaves out `offset` members, and ends at the first outside of the
+        other; nothing, if the first member lies above the range or the last below. O(n).
+        """
+        ranking = self.ranking
+        if not self.packed:
+            return _lower(ranking, low), _upper(ranking, high), offset
+        members = self.read((0, 0), ranking.end)[0]
+        if not (members and low.below(members[-1]) and high.above(members[0])):
+            return (0, 0), (0, 0), 0
+        inside, until = (high.above, low.below) if backward else (low.below, high.above)
+        walk = members[::-1] if backward else members
+        count = len(walk)
+        first = next((at for at, member in enumerate(walk) if inside(member)), count)
+        if first == count or not until(walk[first]):
+            return (0, 0), (0, 0), 0
+        first = min(count, first + offset)
+        last = next((at for at in range(first, count) if not until(walk[at])), count)
+        if backward:
+            first, last = count - last, count - first
+        return ranking.place(first), ranking.place(last), 0
+
+    def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
+        """Some members, and the next cursor; a listpack comes all at once. O(count), the first call O(n)."""
+        if self.packed:
+            return 0, self.ranking.members[0] if len(self.ranking.members) == 1 else list(self.scores)
+        if self.slots is None:
+            self.slots = Slots(self.scores)
+        return self.slots.scan(cursor, count)
+
+    def choice(self, rng: Random) -> bytes:
+        """Any member; each is as likely as the others. Costs as `Ranking.place`."""
+        index, at = self.ranking.place(int(rng.random() * len(self.scores)) + 1)
+        return self.ranking.members[index][at - 1]
+
+    def sample(self, rng: Random, count: int) -> list[bytes]:
+        """So many different members, or all there are, highest first. O(count log n), at most O(n)."""
+        total = len(self.scores)
+        if count >= total:
+            return self.read((0, 0), self.ranking.end, backward=True)[0]
+        ranks = rng.sample(range(total), count)
+        if self.packed:  # in order, as Redis walks through a listpack
+            ranks.sort()
+        members, place = self.ranking.members, self.ranking.place
+        return [members[index][at - 1] for index, at in [place(rank + 1) for rank in ranks]]
+
+    # -- the whole ---------------------------------------------------------------------------------
+
+    def encoding(self) -> bytes:
+        """What OBJECT ENCODING answers; decided when members were added."""
+        return LISTPACK if self.packed else SKIPLIST
+
+    def memory_bytes(self) -> int:
+        """From the lengths of a few members."""
+        sampled = list(map(len, islice(self.scores, _SAMPLED)))
+        each = _MEMBER_BYTES + sum(sampled) // max(1, len(sampled))
+        return _HEADER_BYTES + each * len(self.scores)
+
+    def copy(self) -> Self:
+        """The same members, as the same kind."""
+        twin = type(self)()
+        twin.scores = self.scores.copy()
+        twin.ranking = self.ranking.copy()
+        twin.packed = self.packed
+        return twin
+
+    def rebuild(self, key: bytes) -> Iterator[list[bytes]]:
+        """ZADDs, in order."""
+        words: list[bytes] = [b"ZADD", key]
+        for names, points in self.ranking.forward((0, 0), self.ranking.end):
+            for member, score in zip(names, points, strict=True):
+                words += (format_double(score), member)
+                if len(words) == 2 + 2 * _REBUILD_ITEMS:
+                    yield words
+                    words = [b"ZADD", key]
+        if len(words) > 2:
+            yield words
+
+    def check(self) -> None:
+        """The dict and the order say the same."""
+        self.ranking.check()
+        ranked = {
+            member: score
+            for names, points in self.ranking.forward((0, 0), self.ranking.end)
+            for member, score in zip(names, points, strict=True)
+        }
+        assert ranked == self.scores
+        assert sum(map(len, self.ranking.members)) == len(self.scores)
+        if self.slots is not None:
+            self.slots.check(self.scores)
+
+
+def _lower(ranking: Ranking, bound: Bound) -> Place:
+    if bound.beyond:
+        return (0, 0) if bound.beyond < 0 else ranking.end
+    return ranking.behind_member(bound.member) if bound.exclusive else ranking.before_member(bound.member)
+
+
+def _upper(ranking: Ranking, bound: Bound) -> Place:
+    if bound.beyond:
+        return (0, 0) if bound.beyond < 0 else ranking.end
+    return ranking.before_member(bound.member) if bound.exclusive else ranking.behind_member(bound.member)

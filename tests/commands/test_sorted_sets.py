@@ -1,0 +1,184 @@
+"""Sorted sets, one command at a time. That they are those of Redis is for compat/oracle to say."""
+
+from __future__ import annotations
+
+import pytest
+
+from respq.datatypes.sorted_sets import SortedSetValue
+from tests.conftest import Peer, Workbench
+
+
+def flat(*items: str) -> bytes:
+    """An array of bulk strings."""
+    return b"*%d\r\n" % len(items) + b"".join(b"$%d\r\n%b\r\n" % (len(i), i.encode()) for i in items)
+
+
+def requests(*commands: str) -> bytes:
+    """Commands as one read."""
+    words = [command.split() for command in commands]
+    return b"".join(flat(*argv) for argv in words)
+
+
+def effects_of(engine: Workbench, peer: Peer, *words: str | int) -> list[tuple[str | None, bool]]:
+    """The events of a command, and whether each is logged."""
+    seen: list[tuple[str | None, bool]] = []
+    effects = engine.server.effects
+
+    class Spy(list):  # type: ignore[type-arg]
+        def append(self, effect: object) -> None:
+            seen.append((effect[2], effect[3] is not None))  # type: ignore[index]
+            effects.append(effect)  # type: ignore[arg-type]
+
+    peer.client.effects = Spy()
+    try:
+        peer.send(*words)
+    finally:
+        peer.client.effects = effects
+    return seen
+
+
+# -- add -------------------------------------------------------------------------------------------
+
+
+def test_members_come_by_score_then_by_their_bytes(alice: Peer) -> None:
+    assert alice.send("ZADD", "z", 2, "b", 1, "c", 2, "a") == b":3\r\n"
+    assert alice.send("ZRANGE", "z", 0, -1) == flat("c", "a", "b")
+
+
+def test_scores_are_read_before_the_key_is_looked_at(alice: Peer) -> None:
+    alice.send("SET", "s", "x")
+    assert alice.send("ZADD", "s", "x", "a") == b"-ERR value is not a valid float\r\n"
+    assert alice.send("ZADD", "s", "1", "a").startswith(b"-WRONGTYPE")
+
+
+def test_nothing_is_added_if_one_score_is_wrong(alice: Peer) -> None:
+    alice.send("ZADD", "z", 1, "a", "x", "b")
+    assert alice.send("EXISTS", "z") == b":0\r\n"
+
+
+@pytest.mark.parametrize(
+    "word", [b"", b" 1", b"1 ", b"1_0", b"nan", b"1e400", b"1e-400", b"+-1", b"0x", b"1\0"]
+)
+def test_what_is_no_double_is_refused(alice: Peer, word: bytes) -> None:
+    assert alice.send("ZADD", "z", word, "a") == b"-ERR value is not a valid float\r\n"
+
+
+@pytest.mark.parametrize(("word", "shown"), [
+    ("0x10", "16"), ("1e5", "100000"), (".5", "0.5"), ("5.", "5"), ("+1", "1"), ("Infinity", "inf"),
+    ("-inf", "-inf"), ("-0", "0"), ("1e-7", "1e-7"), ("3.381772", "3.3817719999999998"),
+    ("4611686018427387904", "4611686018427387904"), ("1e20", "1e+20"), ("1e-300", "1e-300"),
+])  # fmt: skip
+def test_a_score_is_shown_as_redis_shows_it(alice: Peer, word: str, shown: str) -> None:
+    alice.send("ZADD", "z", word, "a")
+    assert alice.send("ZSCORE", "z", "a") == b"$%d\r\n%b\r\n" % (len(shown), shown.encode())
+    alice.send("HELLO", 3)
+    assert alice.send("ZSCORE", "z", "a") == b",%b\r\n" % shown.encode()
+
+
+def test_an_infinite_score_plus_its_opposite_is_no_number(alice: Peer) -> None:
+    alice.send("ZADD", "z", "inf", "a")
+    assert alice.send("ZINCRBY", "z", "-inf", "a") == b"-ERR resulting score is not a number (NaN)\r\n"
+    assert alice.send("ZSCORE", "z", "a") == b"$3\r\ninf\r\n"
+
+
+def test_an_add_that_changes_nothing_is_not_logged(engine: Workbench, alice: Peer) -> None:
+    assert effects_of(engine, alice, "ZADD", "z", 1, "a") == [("zadd", True)]
+    assert effects_of(engine, alice, "ZADD", "z", 1, "a") == []
+    assert effects_of(engine, alice, "ZADD", "z", "GT", 0, "a") == []
+    assert effects_of(engine, alice, "ZINCRBY", "z", 1, "a") == [("zincr", True)]
+    assert effects_of(engine, alice, "ZREM", "z", "a", "b") == [("zrem", True), ("del", False)]
+
+
+# -- runs ------------------------------------------------------------------------------------------
+
+RUNS = [
+    ["ZADD z 1 a", "ZADD z 2 b", "ZADD z 1 a", "ZADD z 3 a", "ZADD z 1 c"],
+    ["ZADD z 1 a", "ZADD z x b", "ZADD z 1 c", "ZADD z NX d", "ZADD z 2 c"],
+    ["ZADD z 1 a", "ZADD y 2 b", "ZADD s 1 a", "ZADD z 3 a", "ZADD x 1 c"],
+    ["ZADD z 1 a", "ZADD y 2 b", "ZADD z 1 a", "ZADD z 3 a", "ZADD x 1 c"],
+    ["ZREM w a", "ZREM w nope", "ZREM w b", "ZREM w c", "ZREM w a"],
+    ["ZREM none a", "ZREM none nope", "ZREM none b", "ZREM none c"],
+    ["ZREM s a", "ZREM s nope", "ZREM s b", "ZREM s c"],
+    ["ZPOPMIN w", "ZPOPMIN w", "ZPOPMIN w", "ZPOPMIN w"],
+    ["ZPOPMAX w", "ZPOPMAX w", "ZPOPMAX w", "ZPOPMAX w", "ZPOPMAX w"],
+    ["ZPOPMIN s", "ZPOPMIN s", "ZPOPMIN s", "ZPOPMIN s"],
+    ["ZPOPMIN w", "ZPOPMIN none", "ZPOPMIN w", "ZPOPMIN w"],
+]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("commands", RUNS)
+def test_a_run_does_what_its_commands_do(commands: list[str], version: int) -> None:
+    one, other = Workbench(), Workbench()
+    replies = []
+    for engine, together in ((one, True), (other, False)):
+        peer = engine.peer()
+        peer.send("HELLO", version)
+        peer.feed(requests("SET s x", "ZADD w 1 a 2 b 3.5 c"))
+        reads = [requests(*commands)] if together else [requests(command) for command in commands]
+        replies.append(b"".join(peer.feed(read) for read in reads))
+        replies.append(peer.feed(requests("ZRANGE z 0 -1 WITHSCORES", "ZRANGE w 0 -1", "ZRANGE x 0 -1")))
+    assert replies[0] == replies[2]
+    assert replies[1] == replies[3]
+
+
+# -- ranges ----------------------------------------------------------------------------------------
+
+
+def test_a_delay_queue(alice: Peer) -> None:
+    alice.send("ZADD", "delayed", 10, "a", 20, "b", 30, "c")
+    assert alice.send("ZRANGEBYSCORE", "delayed", "-inf", 20, "LIMIT", 0, 1) == flat("a")
+    assert alice.send("ZREM", "delayed", "a") == b":1\r\n"
+    assert alice.send("ZREVRANGEBYSCORE", "delayed", 25, 0, "WITHSCORES") == flat("b", "20")
+    assert alice.send("ZPOPMIN", "delayed") == flat("b", "20")
+
+
+def test_scores_come_in_pairs_in_resp3(alice: Peer) -> None:
+    alice.send("HELLO", 3)
+    alice.send("ZADD", "z", 1, "a", 2.5, "b")
+    assert alice.send("ZRANGE", "z", 0, -1, "WITHSCORES") == (
+        b"*2\r\n*2\r\n$1\r\na\r\n,1\r\n*2\r\n$1\r\nb\r\n,2.5\r\n"
+    )
+    assert alice.send("ZPOPMIN", "z") == b"*2\r\n$1\r\na\r\n,1\r\n"
+    assert alice.send("ZPOPMIN", "z", 1) == b"*1\r\n*2\r\n$1\r\nb\r\n,2.5\r\n"
+
+
+def test_a_stored_range_replaces_what_was_there_with_its_expiry(alice: Peer) -> None:
+    alice.send("ZADD", "z", 1, "a", 2, "b", 3, "c")
+    alice.send("SET", "target", "x", "EX", 100)
+    assert alice.send("ZRANGESTORE", "target", "z", "(1", "+inf", "BYSCORE") == b":2\r\n"
+    assert alice.send("ZRANGE", "target", 0, -1) == flat("b", "c")
+    assert alice.send("TTL", "target") == b":-1\r\n"
+    assert alice.send("ZRANGESTORE", "target", "none", 0, -1) == b":0\r\n"
+    assert alice.send("EXISTS", "target") == b":0\r\n"
+
+
+def test_ranks_count_from_either_end(alice: Peer) -> None:
+    alice.send("ZADD", "z", 1, "a", 2, "b", 3, "c")
+    assert alice.send("ZRANK", "z", "b") == alice.send("ZREVRANK", "z", "b") == b":1\r\n"
+    assert alice.send("ZRANK", "z", "c", "WITHSCORE") == b"*2\r\n:2\r\n$1\r\n3\r\n"
+    assert alice.send("ZRANK", "z", "nope", "WITHSCORE") == b"*-1\r\n"
+
+
+# -- as a value ------------------------------------------------------------------------------------
+
+
+def test_the_encoding_follows_the_directives(engine: Workbench, alice: Peer) -> None:
+    alice.send("CONFIG", "SET", "zset-max-listpack-entries", 2)
+    alice.send("ZADD", "z", 1, "a", 2, "b")
+    assert alice.send("OBJECT", "ENCODING", "z") == b"$8\r\nlistpack\r\n"
+    alice.send("ZADD", "z", 3, "c")
+    assert alice.send("OBJECT", "ENCODING", "z") == b"$8\r\nskiplist\r\n"
+    alice.send("CONFIG", "SET", "zset-max-listpack-entries", 128)
+    assert SortedSetValue.max_listpack_entries == 128
+
+
+def test_a_scan_of_many_members_returns_them_all(alice: Peer) -> None:
+    alice.send("ZADD", "z", *[word for n in range(1000) for word in (n, f"m{n}")])
+    cursor, found = "0", []
+    while True:
+        lines = alice.send("ZSCAN", "z", cursor, "COUNT", 100).decode().split("\r\n")
+        cursor, found = lines[2], found + lines[5::4]
+        if cursor == "0":
+            break
+    assert sorted(found) == sorted(f"m{n}" for n in range(1000))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import resource
 import shutil
@@ -10,8 +11,8 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,7 +104,8 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged(start: Start, 
         until(lambda: acknowledged(writers) > enough, "writes")  # noqa: B023  # called within this round
         if round_number % 2:
             server.client.bgrewriteaof()
-            time.sleep(rng.random() * 0.1)  # a moment of the rewrite, or just behind it
+            enough = acknowledged(writers) + rng.randrange(1000)  # during the rewrite, or just behind it
+            until(lambda: acknowledged(writers) > enough, "writes")  # noqa: B023
         assert server.stop(signal.SIGKILL) == -signal.SIGKILL
         for writer in writers:
             writer.join(PATIENCE_S)
@@ -115,16 +117,49 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged(start: Start, 
         again.stop(signal.SIGKILL)
 
 
-def test_a_rewrite_under_way_does_not_outlive_the_server_nor_hold_anything_of_it(start: Start) -> None:
-    server = start()
-    with server.client.pipeline(transaction=False) as pipe:
-        for number in range(3000):
-            pipe.set(f"key{number}", "x" * 2000)
-        pipe.execute()
+def is_running(pid: int) -> bool:
+    """Whether a process has not ended, reaped or not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{pid}/stat")
+    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_a_rewrite_under_way_does_not_outlive_the_server_nor_hold_anything_of_it(tmp_path: Path) -> None:
+    """The only way to have a rewrite take its time is to replace what writes the data."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, pathlib, signal, sys, time\n"
+        "import respq.effects.snapshot as snapshot\n"
+        "def write_base(files, path, commands, check):\n"
+        "    pathlib.Path('child').write_text(f'{os.getpid()} ')\n"
+        "    if sys.platform == 'linux':\n"
+        "        signal.pause()\n"  # the kernel ends it
+        "    while True:\n"
+        "        check()\n"
+        "        time.sleep(0.01)\n"
+        "snapshot.write_base = write_base\n"
+    )
+    server = Server(tmp_path, PYTHONPATH=f"{tmp_path}:{ROOT}")
+    server.client.set("key", "value")
     server.client.bgrewriteaof()
+    child = tmp_path / "child"
+    until(lambda: child.exists() and child.read_text().endswith(" "), "the rewrite")
+    pid = int(child.read_text())
+    assert is_running(pid)
+    if sys.platform == "linux":
+        held = [str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir() if int(fd.name) > 2]
+        assert [name.partition(":")[0] for name in held] == ["pipe"]
     server.stop(signal.SIGKILL)
-    again = start("--unixsocket", "again")
-    assert again.client.dbsize() == 3000
+    try:
+        until(lambda: not is_running(pid), "the end of the rewrite")
+    except AssertionError:
+        os.kill(pid, signal.SIGKILL)
+        raise
+    again = Server(tmp_path)
+    assert again.client.get("key") == "value"
+    assert again.stop() == 0
 
 
 def test_a_rewrite_does_not_keep_the_connections_of_clients(start: Start) -> None:
@@ -299,10 +334,14 @@ def test_a_failed_sync_ends_the_server_with_a_message(tmp_path: Path, policy: st
     server = Server(tmp_path, "--appendfsync", policy, PYTHONPATH=f"{tmp_path}:{ROOT}")
     assert server.client.set("key", "value")
     (tmp_path / "broken").touch()
-    with contextlib.suppress(RedisError):
-        for _ in range(2000):
-            server.client.incr("n")
-            time.sleep(0.002)
+
+    def refused() -> bool:
+        try:
+            return server.client.incr("n") < 0
+        except RedisError:
+            return True
+
+    until(refused, "the end of service")
     assert server.process.wait(PATIENCE_S) == 1
     last = server.printed.splitlines()[-1]
     assert last.startswith("respq: ")

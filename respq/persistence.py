@@ -138,20 +138,22 @@ class Persistence:
             self._look_after_rewrite(aof, now_ms)
         config = self.config
         due = aof.wants_rewrite(now_ms, config.auto_aof_rewrite_percentage, config.auto_aof_rewrite_min_size)
-        if due or 0 < self._rewrite_at_ms <= now_ms:
+        if (due or 0 < self._rewrite_at_ms <= now_ms) and aof.prepare_rewrite(now_ms):
             self._rewrite_at_ms = 0
+            aof.rewrite_asked_for = False
             self._begin_rewrite(aof, now_ms, "for it has grown" if due else "as asked for")
 
     # -- rewriting ---------------------------------------------------------------------------------
 
     def _schedule_rewrite(self) -> None:
-        """BGREWRITEAOF: starts between two ticks."""
+        """BGREWRITEAOF: starts between two ticks, once the log is on the disk."""
         aof = self.server.aof
         if aof is None:
             raise CommandError("Background append only file rewriting needs appendonly yes")
         if aof.rewriting or self._rewrite_at_ms:
             raise CommandError("Background append only file rewriting already in progress")
         self._rewrite_at_ms = self.engine.clock.now_ms
+        aof.rewrite_asked_for = True
 
     def _begin_rewrite(self, aof: AppendOnlyFile, now_ms: int, why: str) -> None:
         self._note_rewrite(now_ms, aof.current_bytes)

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from respq.effects.files import AofError, SyncError
-from respq.errors import CommandError
 from respq.persistence import Persistence
 from tests.conftest import START_MS, Peer, Workbench
 from tests.effects.disk import Disk
@@ -631,36 +630,3 @@ def test_switching_off_is_a_way_out_of_a_full_disk(kept: Kept, ann: Peer) -> Non
     assert kept.persistence.caught_up
     assert ann.send("SET", "a", 3) == b"+OK\r\n"
     assert any("the log ends without it" in line for line in kept.lines)
-
-
-def test_a_log_whose_first_snapshot_fails_tries_again() -> None:
-    kept = Kept(appendonly="no")
-    ann = kept.peer()
-    ann.send("SET", "key", "value")
-    assert ann.send("CONFIG", "SET", "appendonly", "yes") == b"+OK\r\n"
-    assert ann.send("INCR", "n") == b":1\r\n"
-    aof = kept.server.aof
-    assert aof is not None
-
-    def look_after() -> dict[str, int | str]:
-        for _ in range(2):  # it is begun, or still written; then it has ended
-            kept.persistence.cron(kept.clock.now_ms)
-        return aof.info(kept.clock.now_ms)
-
-    kept.disk.fail(0, errno.ENOSPC, only="create", forever=True)
-    assert look_after()["aof_last_bgrewrite_status"] == "err"
-    assert not aof.is_whole
-    kept.disk.works()
-    assert look_after()["aof_rewrites"] == 0  # not yet
-    kept.clock.advance(1000)
-    look_after()
-    assert look_after()["aof_rewrites"] == 1
-    assert aof.is_whole
-    assert kept.replays()
-    assert kept.data()[0].keys() == {b"key", b"n"}
-
-
-def test_bgrewriteaof_without_a_log_says_so(engine: Workbench) -> None:
-    persistence = Persistence(engine)
-    with pytest.raises(CommandError):
-        persistence._schedule_rewrite()

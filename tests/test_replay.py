@@ -112,6 +112,8 @@ class History:
             self.peers[number] = kept.peer()
         elif what == "rewrite":  # begin one, or look after the one that goes on
             kept.peer().send("BGREWRITEAOF")
+            if kept.server.aof is not None:
+                kept.server.aof.writer.sync()  # so that it does not depend on a thread when it begins
             kept.persistence.cron(kept.clock.now_ms)
         elif what == "restart":
             self.restart()

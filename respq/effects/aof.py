@@ -6,7 +6,7 @@
     aof.start(now_ms)             # from here on it can be written
     aof.append_effect(0, argv)    # or append(raw) for a client's own bytes
     aof.flush(now_ms)             # once per tick and from a timer
-    aof.begin_rewrite(commands, now_ms); aof.poll(now_ms)
+    aof.prepare_rewrite(now_ms); aof.begin_rewrite(commands, now_ms); aof.poll(now_ms)
     aof.close(now_ms)
 
 The parts: `manifest` and `logset` (which files), `grammar` and `loader` (reading), `encoding` and `writer`
@@ -55,6 +55,7 @@ class AppendOnlyFile:
         self._take_snapshot = take_snapshot
         self._rewrite: Rewrite | None = None
         self._rewrite_began_ms = 0
+        self.rewrite_asked_for = False  # and not begun
         self._older_bytes = 0  # length of all files of the log but the one being written
         self._history = History()
         self.writer = LogWriter(self._files, fsync)
@@ -170,6 +171,13 @@ class AppendOnlyFile:
         """Whether what is written belongs to the set: not before the rewrite that switches the log on."""
         return self.writer.path in map(self._set.path, self._set.manifest.increments)
 
+    def prepare_rewrite(self, now_ms: int) -> bool:
+        """Have the log synced on the thread, so that `begin_rewrite` need not wait for the disk long.
+
+        To be called now and then until it answers True. Raises `SyncError`.
+        """
+        return not self.writer.is_open or self.error is not None or self.writer.sync_behind(now_ms)
+
     def begin_rewrite(self, commands: Commands, now_ms: int) -> None:
         """Start a rewrite; `commands` yields the data set and runs in a copy of this process.
 
@@ -221,7 +229,7 @@ class AppendOnlyFile:
         history = self._history
         return {
             "aof_enabled": 1,
-            "aof_rewrite_in_progress": int(self.rewriting),
+            "aof_rewrite_in_progress": int(self.rewriting or self.rewrite_asked_for),
             "aof_rewrite_scheduled": 0,
             "aof_last_rewrite_time_sec": history.last_seconds,
             "aof_current_rewrite_time_sec": seconds,

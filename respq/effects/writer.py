@@ -108,6 +108,7 @@ class LogWriter:
         self._synced = 0
         self._failure: SyncError | None = None
         self._last_sync_ms = 0
+        self._sync_goal: int | None = None  # of `sync_behind`
         self._slow_sync_noted = False
         self._retry_at_ms = 0
         self._complained_at_ms: int | None = None
@@ -161,9 +162,12 @@ class LogWriter:
         if self._syncer.busy:
             self._note_slow_sync(now_ms)
         elif self.synced < self.written and not 0 <= now_ms - self._last_sync_ms < _SYNC_INTERVAL_MS:
-            self._last_sync_ms = now_ms
-            self._slow_sync_noted = False
-            self._syncer.start(self._fd, self.path, self.written)
+            self._start_sync(now_ms)
+
+    def _start_sync(self, now_ms: int) -> None:
+        self._last_sync_ms = now_ms
+        self._slow_sync_noted = False
+        self._syncer.start(self._fd, self.path, self.written)
 
     def _note_slow_sync(self, now_ms: int) -> None:
         if not self._slow_sync_noted and now_ms - self._last_sync_ms >= _SLOW_SYNC_MS:
@@ -219,6 +223,21 @@ class LogWriter:
         self._raise_failure()
         self._sync_now()
 
+    def sync_behind(self, now_ms: int) -> bool:
+        """Have all that is written by now synced on the thread; return whether that has been done.
+
+        To be asked again until it has; what is left for `sync` then was written in between. Raises SyncError.
+        """
+        self._raise_failure()
+        if self._sync_goal is None:
+            self._sync_goal = self.written
+        if self.synced >= self._sync_goal:
+            self._sync_goal = None
+            return True
+        if not self._syncer.busy:
+            self._start_sync(now_ms)
+        return False
+
     def _sync_now(self) -> None:
         if self.synced < self.written:
             try:
@@ -249,6 +268,7 @@ class LogWriter:
     def switch(self, fd: int, path: Path, size: int) -> None:
         """Go on in another file of `size` bytes; the present one must be synced and all of it written."""
         self._close_file()
+        self._sync_goal = None
         self._fd, self.path, self.size = fd, path, size
         self._synced = self.written
 

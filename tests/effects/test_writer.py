@@ -122,6 +122,25 @@ def test_while_a_sync_runs_writing_goes_on_and_a_slow_sync_is_counted_once() -> 
     assert writer.synced == 5
 
 
+def test_what_was_written_can_be_synced_behind_the_back_of_the_loop() -> None:
+    disk = SlowDisk()
+    writer = writer_on(disk, NO)
+    assert writer.sync_behind(0), "nothing was written"
+    writer.append(b"a")
+    writer.flush(0)
+    assert not writer.sync_behind(0)
+    disk.started.acquire()
+    writer.append(b"b")
+    writer.flush(0)
+    assert not writer.sync_behind(0)
+    disk.go_on.release(2)
+    writer._syncer.wait()
+    assert writer.sync_behind(0), "done; what came meanwhile is left for later"
+    assert writer.synced == 1
+    writer.close(0)
+    assert disk.operations.count("datasync") == 2
+
+
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO])
 def test_a_failed_write_is_kept_and_tried_again(error: int) -> None:
     disk = Disk()

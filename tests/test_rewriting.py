@@ -1,0 +1,74 @@
+"""When the engine's log is rewritten, and what becomes of it if that fails."""
+
+from __future__ import annotations
+
+import errno
+import threading
+
+import pytest
+
+from respq.errors import CommandError
+from respq.persistence import Persistence
+from tests.conftest import Workbench
+from tests.effects.disk import Disk
+from tests.test_persistence import Kept
+
+
+def test_a_rewrite_begins_when_the_log_is_on_the_disk_without_stopping_the_loop_for_it() -> None:
+    disk = Disk()
+    syncing_threads: list[str] = []
+
+    def before(number: int, name: str) -> None:
+        if name == "datasync":
+            syncing_threads.append(threading.current_thread().name)
+
+    disk.before = before
+    kept = Kept(disk)
+    ann = kept.peer()
+    ann.send("SET", "key", "value")
+    kept.written()
+    assert ann.send("BGREWRITEAOF").startswith(b"+")
+    assert b"aof_rewrite_in_progress:1\r\n" in ann.send("INFO", "persistence")
+    aof = kept.server.aof
+    assert aof is not None
+    kept.persistence.cron(kept.clock.now_ms)
+    assert not aof.rewriting
+    aof.writer._syncer.wait()
+    assert syncing_threads[-1] == "respq-sync"
+    assert aof.writer.synced == aof.writer.written > 0
+    kept.persistence.cron(kept.clock.now_ms)
+    assert aof.rewriting
+    kept.persistence.close()
+
+
+def test_a_log_whose_first_snapshot_fails_tries_again() -> None:
+    kept = Kept(appendonly="no")
+    ann = kept.peer()
+    ann.send("SET", "key", "value")
+    assert ann.send("CONFIG", "SET", "appendonly", "yes") == b"+OK\r\n"
+    assert ann.send("INCR", "n") == b":1\r\n"
+    aof = kept.server.aof
+    assert aof is not None
+
+    def look_after() -> dict[str, int | str]:
+        for _ in range(2):  # it is begun, or still written; then it has ended
+            kept.persistence.cron(kept.clock.now_ms)
+        return aof.info(kept.clock.now_ms)
+
+    kept.disk.fail(0, errno.ENOSPC, only="create", forever=True)
+    assert look_after()["aof_last_bgrewrite_status"] == "err"
+    assert not aof.is_whole
+    kept.disk.works()
+    assert look_after()["aof_rewrites"] == 0  # not yet
+    kept.clock.advance(1000)
+    look_after()
+    assert look_after()["aof_rewrites"] == 1
+    assert aof.is_whole
+    assert kept.replays()
+    assert kept.data()[0].keys() == {b"key", b"n"}
+
+
+def test_bgrewriteaof_without_a_log_says_so(engine: Workbench) -> None:
+    persistence = Persistence(engine)
+    with pytest.raises(CommandError):
+        persistence._schedule_rewrite()

@@ -107,6 +107,7 @@ class Engine:
         self.server.set_gate = self.tables.set_gate
         self.server.retable_all = self.tables.rebuild
         self._drain = self.server.drain = Draining(self.server, self._stop_after).drain
+        self.server.log = self.log
         self.broken = ""  # why the server must stop, once a bug may have come between the data and the log
         config.on_change("requirepass", self._admit)
         config.on_change("slowlog-log-slower-than", self._watch_slowness)
@@ -402,7 +403,8 @@ class Engine:
         else:
             spec.failed_calls += 1
             spec.calls += 1
-        self.server.stats.errors[error.prefix] += 1
+        if not error.counted:
+            self.server.stats.errors[error.prefix] += 1
         if client.muted:
             client.end_skip()
         else:

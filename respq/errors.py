@@ -8,17 +8,19 @@ escapes a command is a bug of ours.
 
 from __future__ import annotations
 
-_ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
+ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
 
 
 class CommandError(Exception):
     """A refusal, encoded as the error reply `-PREFIX message`."""
 
+    counted = False  # the statistics have it already: a script passed on the error of its command
+
     def __init__(self, message: str | bytes, prefix: str = "ERR") -> None:
         text = message if isinstance(message, bytes) else message.encode()
         super().__init__(text)
         self.prefix = prefix
-        self.reply = b"-%b %b\r\n" % (prefix.encode(), text.translate(_ONE_LINE))
+        self.reply = b"-%b %b\r\n" % (prefix.encode(), text.translate(ONE_LINE))
 
 
 class ProtocolError(Exception):
@@ -27,7 +29,7 @@ class ProtocolError(Exception):
     def __init__(self, message: str | bytes) -> None:
         text = message if isinstance(message, bytes) else message.encode()
         super().__init__(text)
-        self.reply = b"-ERR %b\r\n" % text.translate(_ONE_LINE)
+        self.reply = b"-ERR %b\r\n" % text.translate(ONE_LINE)
 
 
 def shown(word: bytes) -> bytes:

@@ -42,7 +42,7 @@ def show_monitors(c: Client, argv: Argv, but: Client | None = None) -> bytes:
         now_us // 1_000_000,
         now_us % 1_000_000,
         c.db.index,
-        c.transport.address().encode(),
+        (c.transport.address() or "lua").encode(),
         b" ".join([quoted(word) for word in redacted(argv)]),
     )
     for monitor in c.server.monitors:

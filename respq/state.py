@@ -12,7 +12,7 @@ from copy import copy
 from enum import Flag as EnumFlag
 from enum import auto
 from random import Random
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from respq import process
 from respq.deadlines import Deadlines
@@ -322,6 +322,7 @@ class Statistics:
         self.writes = 0  # offers of output to a socket
         self.keyspace_hits = 0
         self.keyspace_misses = 0
+        self.evicted_scripts = 0
         self.expired_keys = 0  # of databases that were flushed since; see Server.expired_keys
         self.expire_us = 0  # spent on keys that nobody asked for
         self.query_limit_closed = 0
@@ -410,7 +411,12 @@ class Server:
         self.last_save_s = clock.now_ms // 1000
         self.changes_since_save = 0
 
+        self.gates: dict[str, Gate] = {}  # modes of the whole server, by name
+        self.scripts: Any = None  # commands.scripting.ScriptHost, from the first script on
+        self.script_tables: dict[bool, Any] = {}  # what scripts may execute; True: those that only read
+
         # What the layers above provide.
+        self.log: Callable[[str, str], None] = _unset  # a level and a line
         self.table_of: Callable[[Client], Table] = _unset  # the table that a client's mode calls for
         self.retable_all: Callable[[], None] = _unset  # gates changed: choose every client's table anew
         self.set_gate: Callable[[str, Gate | None], None] = _unset  # put up, or take away, what may refuse

@@ -59,7 +59,7 @@ class Tables:
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.gates: dict[str, Gate] = {}
+        self.gates = server.gates
         self._built: dict[Mode, Table] = {}
 
     def of(self, client: Client) -> Table:
@@ -89,6 +89,7 @@ class Tables:
     def rebuild(self) -> None:
         """Something that tables depend on changed: MONITOR, the slow log's threshold, a gate."""
         self._built.clear()
+        self.server.script_tables.clear()
         for queueing in (False, True):  # now, so that no MULTI has to wait for it
             self._table(Mode(queueing=queueing))
         for client in self.server.clients.values():

@@ -1,0 +1,117 @@
+"""The commands of scripts: a table in which what these may not use refuses.
+
+Built like those of clients (`tables`), with fewer modes: MONITOR, the slow log, and a log that cannot be
+written. Kept until a mode changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from respq.command import Argv, Client, Spec
+from respq.errors import CommandError
+from respq.monitor import monitored
+from respq.slowlog import SINGLY_BELOW_US, is_quick, timed
+from respq.state import Flag, Handler, Rejected, Server
+from respq.tables import NOT_COUNTED
+
+# What a name leads to: handler, fewest and most words, what it was declared as, whether it writes.
+ScriptEntry = tuple[Handler, int, int, Spec, bool]
+ScriptTable = dict[bytes, ScriptEntry]
+
+
+def table_for(server: Server, read_only: bool) -> ScriptTable:
+    """The commands of scripts, or of those that may not write; by name in both cases."""
+    table: ScriptTable = {}
+    for spec in server.specs.values():
+        if "|" not in spec.name:
+            entry = _entry(server, spec, read_only)
+            table[spec.name.encode()] = table[spec.name.lower().encode()] = entry
+    server.script_tables[read_only] = table
+    return table
+
+
+def unknown() -> CommandError:
+    """The script names a command that does not exist."""
+    return CommandError("Unknown Redis command called from script")
+
+
+def execute(entry: ScriptEntry, c: Client, argv: Argv) -> bytes:
+    """Execute a command for a script and count it. Raises CommandError."""
+    handler, fewest, most, spec, _ = entry
+    if not fewest <= len(argv) <= most:
+        spec.rejected_calls += 1
+        raise CommandError("Wrong number of args calling Redis command from script")
+    try:
+        reply = handler(c, argv)
+    except Rejected:
+        spec.rejected_calls += 1
+        raise
+    except CommandError:
+        spec.calls += 1
+        spec.failed_calls += 1
+        raise
+    spec.calls += 1
+    return reply
+
+
+def _entry(server: Server, spec: Spec, read_only: bool) -> ScriptEntry:
+    writes = Flag.WRITE in spec.flags
+    if spec.subcommands:
+        return _container(server, spec, read_only), spec.fewest, spec.most, NOT_COUNTED, False
+    handler: Handler
+    if Flag.NOSCRIPT in spec.flags:
+        handler = _not_in_scripts
+    elif writes and read_only:
+        handler = _not_in_readers
+    else:
+        handler = _wrapped(server, spec, writes)
+    return handler, spec.fewest, spec.most, spec, writes
+
+
+def _container(server: Server, spec: Spec, read_only: bool) -> Handler:
+    """The handler of a name with subcommands; without one it may be a command as well."""
+    entries = {
+        sub.name.partition("|")[2].lower().encode(): _entry(server, sub, read_only)
+        for sub in spec.subcommands.values()
+    }
+    alone = _wrapped(server, spec, writes=False) if spec.handler is not None else None
+
+    def dispatch(c: Client, argv: Argv) -> bytes:
+        if alone is not None and len(argv) == 1:
+            return alone(c, argv)
+        entry = entries.get(argv[1].lower())
+        if entry is None:
+            raise unknown()
+        return execute(entry, c, argv)
+
+    return dispatch
+
+
+def _wrapped(server: Server, spec: Spec, writes: bool) -> Handler:
+    assert spec.handler is not None
+    all_timed = 0 <= server.config.slowlog_log_slower_than < SINGLY_BELOW_US
+    handler = spec.handler
+    if all_timed or not is_quick(spec):
+        handler = timed(server, spec, handler)
+    if server.monitors:
+        handler = monitored(spec, handler)
+    if writes and "misconf" in server.gates:
+        handler = _gated(server.gates["misconf"], spec, handler)
+    return handler
+
+
+def _gated(gate: Callable[[Client, Argv, Spec], None], spec: Spec, handler: Handler) -> Handler:
+    def gated(c: Client, argv: Argv) -> bytes:
+        gate(c, argv, spec)
+        return handler(c, argv)
+
+    return gated
+
+
+def _not_in_scripts(c: Client, argv: Argv) -> bytes:
+    raise Rejected("This Redis command is not allowed from script")
+
+
+def _not_in_readers(c: Client, argv: Argv) -> bytes:
+    raise Rejected("Write commands are not allowed from read-only scripts.")

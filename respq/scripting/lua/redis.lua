@@ -1,0 +1,370 @@
+-- The `redis` table, and how values change between RESP and Lua: to the letter as in Redis 8.2.
+--
+-- One crossing per command and direction: the Python side answers a bulk string, an integer or a null as such
+-- and everything else as a kind and bytes, which are parsed here; a script's result leaves as an encoded reply.
+
+local world = ... -- what sandbox.lua returns
+local host, globals, behind = world.host, world.globals, world.behind
+local is_text, is_killed, explained = world.is_text, world.is_killed, world.explained
+
+local error, pcall, rawget, select, type, tostring = error, pcall, rawget, select, type, tostring
+local tonumber, xpcall, next, unpack = tonumber, xpcall, next, unpack
+local byte, find, format, gsub, sub = string.byte, string.find, string.format, string.gsub, string.sub
+local concat, floor = table.concat, math.floor
+
+local COLON, DOLLAR, MINUS, PLUS, STAR = byte(':$-+*', 1, 5)
+local TILDE, PERCENT, UNDERSCORE, COMMA, HASH, PAREN, EQUALS, PUSH = byte('~%_,#(=>', 1, 8)
+
+-- From RESP -----------------------------------------------------------------------------------------------
+
+local parse
+
+local function parse_items(raw, at, count)
+    local items, value = {}, nil
+    for index = 1, count do
+        value, at = parse(raw, at)
+        items[index] = value
+    end
+    return items, at
+end
+
+local function parse_map(raw, at, count)
+    local pairs_, key, value = {}, nil, nil
+    for _ = 1, count do
+        key, at = parse(raw, at)
+        value, at = parse(raw, at)
+        if key ~= nil and key == key then pairs_[key] = value end
+    end
+    return { map = pairs_ }, at
+end
+
+local function parse_set(raw, at, count)
+    local members, key = {}, nil
+    for _ = 1, count do
+        key, at = parse(raw, at)
+        if key ~= nil and key == key then members[key] = true end
+    end
+    return { set = members }, at
+end
+
+function parse(raw, at) -- the value that begins at `at`, and where the next one does
+    local stop = find(raw, '\r\n', at, true)
+    local kind, head, after = byte(raw, at), sub(raw, at + 1, stop - 1), stop + 2
+    if kind == DOLLAR then
+        local size = tonumber(head)
+        if size < 0 then return false, after end
+        return sub(raw, after, after + size - 1), after + size + 2
+    elseif kind == COLON then
+        return tonumber(head), after
+    elseif kind == STAR or kind == PUSH then
+        local count = tonumber(head)
+        if count < 0 then return false, after end
+        return parse_items(raw, after, count)
+    elseif kind == PLUS then
+        return { ok = head }, after
+    elseif kind == MINUS then
+        return { err = head }, after
+    elseif kind == UNDERSCORE then
+        return nil, after
+    elseif kind == HASH then
+        return head == 't', after
+    elseif kind == COMMA then
+        return { double = tonumber(head) }, after
+    elseif kind == PERCENT then
+        return parse_map(raw, after, tonumber(head))
+    elseif kind == TILDE then
+        return parse_set(raw, after, tonumber(head))
+    elseif kind == PAREN then
+        return { big_number = head }, after
+    elseif kind == EQUALS then
+        local text = sub(raw, after, after + tonumber(head) - 1)
+        local next_at = after + tonumber(head) + 2
+        return { verbatim_string = { format = sub(text, 1, 3), string = sub(text, 5) } }, next_at
+    end
+end
+
+-- To RESP -------------------------------------------------------------------------------------------------
+
+local NULL, TRUE, FALSE -- as the script's client and redis.setresp have it
+local client3, script3 = false, false
+local DEEPEST = 1900 -- tables inside each other: where the C stack that Redis gives to Lua ends
+
+local function choose_spelling(of_client, of_script)
+    client3, script3 = of_client, of_script
+    NULL = of_client and '_\r\n' or '$-1\r\n'
+    if of_script then
+        TRUE = of_client and '#t\r\n' or ':1\r\n'
+        FALSE = of_client and '#f\r\n' or ':0\r\n'
+    else
+        TRUE, FALSE = ':1\r\n', NULL
+    end
+end
+choose_spelling(false, false)
+
+local function line(text) -- fit for a simple string or an error
+    local stop = find(text, '\0', 1, true)
+    if stop then text = sub(text, 1, stop - 1) end
+    return (gsub(text, '[\r\n]', ' '))
+end
+
+local encode
+
+local function encode_items(t, parts, depth)
+    local at, count = #parts + 1, 0
+    parts[at] = ''
+    while true do
+        local item = rawget(t, count + 1)
+        if item == nil then break end
+        count = count + 1
+        encode(item, parts, depth)
+    end
+    parts[at] = '*' .. count .. '\r\n'
+end
+
+local function encode_pairs(t, parts, depth, of_map)
+    local at, count = #parts + 1, 0
+    parts[at] = ''
+    for key, value in next, t do
+        count = count + 1
+        encode(key, parts, depth)
+        if of_map then encode(value, parts, depth) end
+    end
+    if client3 then
+        parts[at] = (of_map and '%' or '~') .. count .. '\r\n'
+    else
+        parts[at] = '*' .. (of_map and 2 * count or count) .. '\r\n'
+    end
+end
+
+local function encode_table(t, parts, depth)
+    if depth > DEEPEST then
+        parts[#parts + 1] = '-ERR reached lua stack limit\r\n'
+        return
+    end
+    t = behind[t] or t
+    local v = rawget(t, 'err')
+    if type(v) == 'string' then
+        parts[#parts + 1] = '-' .. line(v) .. '\r\n'
+        return
+    end
+    v = rawget(t, 'ok')
+    if type(v) == 'string' then
+        parts[#parts + 1] = '+' .. line(v) .. '\r\n'
+        return
+    end
+    v = rawget(t, 'double')
+    if type(v) == 'number' then
+        local text = host.double(v)
+        parts[#parts + 1] = client3 and ',' .. text .. '\r\n' or '$' .. #text .. '\r\n' .. text .. '\r\n'
+        return
+    end
+    v = rawget(t, 'map')
+    if type(v) == 'table' then return encode_pairs(behind[v] or v, parts, depth + 1, true) end
+    v = rawget(t, 'set')
+    if type(v) == 'table' then return encode_pairs(behind[v] or v, parts, depth + 1, false) end
+    v = rawget(t, 'big_number')
+    if type(v) == 'string' then
+        v = gsub(v, '[\r\n]', ' ')
+        parts[#parts + 1] = client3 and '(' .. v .. '\r\n' or '$' .. #v .. '\r\n' .. v .. '\r\n'
+        return
+    end
+    v = rawget(t, 'verbatim_string')
+    if type(v) == 'table' then
+        local text, form = rawget(v, 'string'), rawget(v, 'format')
+        if type(text) == 'string' and type(form) == 'string' then
+            if client3 then
+                form = sub(form .. '   ', 1, 3)
+                parts[#parts + 1] = '=' .. #text + 4 .. '\r\n' .. form .. ':' .. text .. '\r\n'
+            else
+                parts[#parts + 1] = '$' .. #text .. '\r\n' .. text .. '\r\n'
+            end
+            return
+        end
+    end
+    return encode_items(t, parts, depth + 1)
+end
+
+function encode(v, parts, depth)
+    local kind = type(v)
+    if kind == 'string' then
+        parts[#parts + 1] = '$' .. #v .. '\r\n' .. v .. '\r\n'
+    elseif kind == 'number' then
+        parts[#parts + 1] = format(':%d\r\n', v)
+    elseif kind == 'table' then
+        encode_table(v, parts, depth)
+    elseif kind == 'boolean' then
+        parts[#parts + 1] = v and TRUE or FALSE
+    else
+        parts[#parts + 1] = NULL
+    end
+end
+
+local function reply_of(v) -- the encoded reply
+    local kind = type(v)
+    if kind == 'string' then return '$' .. #v .. '\r\n' .. v .. '\r\n' end
+    if kind == 'number' then return format(':%d\r\n', v) end
+    if kind == 'table' then
+        local ok = rawget(v, 'ok')
+        if type(ok) == 'string' and rawget(v, 'err') == nil then return '+' .. line(ok) .. '\r\n' end
+        local parts = {}
+        encode_table(v, parts, 1)
+        return concat(parts)
+    end
+    if kind == 'boolean' then return v and TRUE or FALSE end
+    return NULL
+end
+
+-- The redis table -----------------------------------------------------------------------------------------
+
+local command = host.command
+local ERROR, STATUS = 0, 1 -- kinds of answers that are neither strings nor numbers; 2: to be parsed
+
+local function fail(text) error({ err = text }, 0) end
+
+local function converted(kind, raw)
+    if kind == STATUS then return { ok = raw } end
+    return (parse(raw, 1))
+end
+
+local redis = {}
+
+function redis.call(...)
+    local answer, raw = command(...)
+    if raw == nil then return answer end
+    if answer == ERROR then error({ err = raw, ignore_error_stats_update = true }, 0) end
+    return converted(answer, raw)
+end
+
+function redis.pcall(...)
+    local answer, raw = command(...)
+    if raw == nil then return answer end
+    if answer == ERROR then return { err = raw, ignore_error_stats_update = true } end
+    return converted(answer, raw)
+end
+
+local function single_text(kind, ...)
+    local text = ...
+    if select('#', ...) ~= 1 or type(text) ~= 'string' then
+        return nil, { err = 'ERR wrong number or type of arguments' }
+    end
+    return text
+end
+
+function redis.error_reply(...)
+    local text, wrong = single_text('err', ...)
+    if not text then return wrong end
+    if byte(text) == MINUS then text = sub(text, 2) end
+    if not find(text, ' ', 1, true) then text = 'ERR ' .. text end
+    return { err = text }
+end
+
+function redis.status_reply(...)
+    local text, wrong = single_text('ok', ...)
+    if not text then return wrong end
+    return { ok = text }
+end
+
+function redis.sha1hex(...)
+    if select('#', ...) ~= 1 then fail('ERR wrong number of arguments') end
+    local text = ...
+    return host.sha1(is_text(text) and tostring(text) or '')
+end
+
+local function number_of(v) return is_text(v) and tonumber(v) or nil end
+
+function redis.log(...)
+    local count = select('#', ...)
+    if count < 2 then fail('ERR redis.log() requires two arguments or more.') end
+    local level = number_of((...))
+    if not level then fail('ERR First argument must be a number (log level).') end
+    if level < 0 or level >= 4 then fail('ERR Invalid log level.') end
+    local words = {}
+    for at = 2, count do
+        local word = select(at, ...)
+        if is_text(word) then words[#words + 1] = tostring(word) end
+    end
+    host.log(floor(level), concat(words, ' '))
+end
+
+function redis.setresp(...)
+    if select('#', ...) ~= 1 then fail('ERR redis.setresp() requires one argument.') end
+    local version = number_of((...)) or 0
+    if floor(version) ~= 2 and floor(version) ~= 3 then fail('ERR RESP version must be 2 or 3.') end
+    host.set_resp(floor(version))
+    choose_spelling(client3, floor(version) == 3)
+end
+
+function redis.set_repl(...)
+    if select('#', ...) ~= 1 then fail('ERR redis.set_repl() requires one argument.') end
+    local flags = number_of((...)) or 0
+    if flags < 0 or flags >= 4 then
+        fail('ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.')
+    end
+    host.set_repl(floor(flags))
+end
+
+function redis.replicate_commands() return true end
+
+function redis.breakpoint() return false end
+
+function redis.debug() end
+
+function redis.acl_check_cmd(...)
+    local allowed, reason = host.may_run(...)
+    if reason ~= nil then fail(reason) end
+    return allowed
+end
+
+redis.LOG_DEBUG, redis.LOG_VERBOSE, redis.LOG_NOTICE, redis.LOG_WARNING = 0, 1, 2, 3
+redis.REPL_NONE, redis.REPL_AOF, redis.REPL_SLAVE, redis.REPL_REPLICA, redis.REPL_ALL = 0, 1, 2, 2, 3
+redis.REDIS_VERSION = host.version
+redis.REDIS_VERSION_NUM = host.version_number
+
+-- Running -------------------------------------------------------------------------------------------------
+
+-- The reply; or nil, and of the error: its text, source, line, and whether it has been counted already.
+local function finished(of_client3, ok, v)
+    if ok then
+        if script3 or client3 ~= of_client3 then choose_spelling(of_client3, script3) end
+        ok, v = xpcall(function() return reply_of(v) end, explained)
+    end
+    if script3 then
+        host.set_resp(2)
+        choose_spelling(of_client3, false)
+    end
+    if ok then return v end
+    if type(v) ~= 'table' or is_killed() then return nil, 'ERR ' .. tostring(v), nil, 0, false end
+    local reason = behind[v] or v
+    local text, source, at = rawget(reason, 'err'), rawget(reason, 'source'), rawget(reason, 'line')
+    return nil, is_text(text) and tostring(text) or 'ERR unknown error', source, at,
+        rawget(reason, 'ignore_error_stats_update') == true
+end
+
+local function run(script, of_client3, count, ...)
+    if count == 0 then
+        globals.KEYS, globals.ARGV = {}, { ... }
+    elseif count == 1 then
+        globals.KEYS, globals.ARGV = { (...) }, { select(2, ...) }
+    else
+        local keys, rest = { ... }, {}
+        for at = count + 1, #keys do rest[at - count], keys[at] = keys[at], nil end
+        globals.KEYS, globals.ARGV = keys, rest
+    end
+    local ok, v = xpcall(script, explained)
+    if ok and client3 == of_client3 and not script3 then
+        local kind = type(v)
+        if kind == 'string' then return '$' .. #v .. '\r\n' .. v .. '\r\n' end
+        if kind == 'number' then return format(':%d\r\n', v) end
+        if kind ~= 'table' then return reply_of(v) end
+    end
+    return finished(of_client3, ok, v)
+end
+
+local function run_with(script, of_client3, keys, arguments) -- many: they come as tables
+    globals.KEYS, globals.ARGV = keys, arguments
+    return finished(of_client3, xpcall(script, explained))
+end
+
+world.publish('redis', redis)
+world.run, world.run_with = run, run_with
+return world

@@ -2,10 +2,11 @@
 
 A heap of single deadlines would keep every one that was cancelled until its time comes: a client
 that is served 50,000 times a second with a timeout of an hour would leave 180 million. Here an item
-stands in the bucket of its deadline, a dict, and leaves it at once when cancelled; only the bucket
-numbers are in a heap, which is made anew when most of them are stale. Rejected: a sorted list of
-all deadlines (1 µs per change instead of 0.2), and sampling as Redis does (late by chance, and work
-without result).
+stands in the bucket of its deadline and leaves it at once when cancelled; only the bucket numbers are
+in a heap, which is made anew when most of them are stale. A bucket is the item itself until there is a
+second one, then a dict: where deadlines lie far apart, a dict for each would be two thirds of the cost
+(321 bytes an item instead of 97). Rejected: a sorted list of all deadlines (1 µs per change instead of
+0.2), and sampling as Redis does (late by chance, and work without result).
 """
 
 from __future__ import annotations
@@ -24,38 +25,50 @@ class Deadlines(Generic[T]):
 
     def __init__(self, shift: int = 0) -> None:
         self._shift = shift
-        self._buckets: dict[int, dict[T, None]] = {}
+        self._buckets: dict[int, T | dict[T, None]] = {}  # never an empty dict
         self._heap: list[int] = []
 
     def add(self, item: T, at_ms: int) -> None:
         """Let `item` fall due at `at_ms`, or up to `1 << shift` ms later."""
         number = (at_ms >> self._shift) + 1
-        bucket = self._buckets.get(number)
-        if bucket is None:
-            self._buckets[number] = {item: None}
-            self._push(number)
-        else:
+        buckets = self._buckets
+        bucket = buckets.get(number)
+        if bucket.__class__ is dict:
             bucket[item] = None
+        elif bucket is None:
+            buckets[number] = item
+            self._push(number)
+        elif bucket != item:
+            buckets[number] = {bucket: None, item: None}  # type: ignore[dict-item]
 
     def discard(self, item: T, at_ms: int) -> None:
         """Cancel what was added with the same `item` and `at_ms`, if it is still there."""
         number = (at_ms >> self._shift) + 1
-        bucket = self._buckets.get(number)
-        if bucket is not None and item in bucket:
-            del bucket[item]
-            if not bucket:
-                del self._buckets[number]
+        buckets = self._buckets
+        bucket = buckets.get(number)
+        if bucket.__class__ is dict:
+            if item in bucket:
+                del bucket[item]
+                if not bucket:
+                    del buckets[number]
+        elif bucket == item:
+            del buckets[number]
 
     def due(self, now_ms: int, limit: int) -> list[T]:
         """Take out at most `limit` items whose time has come; earlier buckets first."""
         taken: list[T] = []
+        heap, buckets = self._heap, self._buckets
         present = now_ms >> self._shift
-        while self._heap and self._heap[0] <= present and len(taken) < limit:
-            bucket = self._buckets.get(self._heap[0])
-            while bucket and len(taken) < limit:
-                taken.append(bucket.popitem()[0])  # from the end: a dict is slow to empty from its head
-            if not bucket:
-                self._buckets.pop(heappop(self._heap), None)
+        while heap and heap[0] <= present and len(taken) < limit:
+            bucket = buckets.get(heap[0])
+            if bucket.__class__ is dict:
+                while bucket and len(taken) < limit:
+                    taken.append(bucket.popitem()[0])  # from the end: a dict is slow to empty from its head
+                if bucket:
+                    break
+            elif bucket is not None:
+                taken.append(bucket)  # type: ignore[arg-type]
+            buckets.pop(heappop(heap), None)
         return taken
 
     def next_ms(self) -> int | None:
@@ -68,7 +81,7 @@ class Deadlines(Generic[T]):
         """Whether `due` may give something."""
         return bool(self._heap) and self._heap[0] <= now_ms >> self._shift
 
-    def clear(self) -> dict[int, dict[T, None]]:
+    def clear(self) -> dict[int, T | dict[T, None]]:
         """Forget everything; return what was remembered, to be taken apart."""
         buckets, self._buckets = self._buckets, {}
         self._heap.clear()

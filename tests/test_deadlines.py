@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -45,6 +47,26 @@ def test_what_was_cancelled_never_falls_due() -> None:
     deadlines.discard("a", 100)
     deadlines.discard("b", 999)  # not its deadline: no effect
     assert deadlines.due(1000, 10) == ["b"]
+
+
+def test_deadlines_far_apart_cost_about_a_hundred_bytes_each() -> None:
+    items = [b"%d" % number for number in range(10_000)]
+    tracemalloc.start()
+    try:
+        deadlines: Deadlines[bytes] = Deadlines(SHIFT)
+        for at, item in enumerate(items):
+            deadlines.add(item, at * 1_000_003)
+        assert tracemalloc.get_traced_memory()[0] < 130 * len(items)
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_item_is_there_once_however_often_it_is_added() -> None:
+    deadlines: Deadlines[str] = Deadlines(SHIFT)
+    deadlines.add("a", 8)
+    deadlines.add("a", 9)
+    assert deadlines.due(100, 10) == ["a"]
+    assert deadlines.due(100, 10) == []
 
 
 def test_the_next_moment_is_known_although_earlier_ones_were_cancelled() -> None:

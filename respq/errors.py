@@ -12,7 +12,7 @@ ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
 
 
 class CommandError(Exception):
-    """A refusal, encoded as the error reply `-PREFIX message`."""
+    """A refusal, encoded as the error reply `-PREFIX message`, in one line as Redis makes it."""
 
     counted = False  # the statistics have it already: a script passed on the error of its command
 
@@ -20,7 +20,7 @@ class CommandError(Exception):
         text = message if isinstance(message, bytes) else message.encode()
         super().__init__(text)
         self.prefix = prefix
-        self.reply = b"-%b %b\r\n" % (prefix.encode(), text.translate(ONE_LINE))
+        self.reply = b"-%b %b\r\n" % (prefix.encode(), text.rstrip(b"\r\n").translate(ONE_LINE))
 
 
 class ProtocolError(Exception):

@@ -158,6 +158,7 @@ def dump_commands(family: Family) -> list[Argv]:
         for key in family.keys:
             commands += [[b"TYPE", key], [b"OBJECT", b"ENCODING", key], [b"EXPIRETIME", key]]
             commands += [[b"GET", key], [b"LRANGE", key, b"0", b"-1"]]
+            commands += [[key if word == b"{key}" else word for word in argv] for argv in family.dump]
         commands.append([b"DBSIZE"])  # last: by now whatever has expired is gone
     return commands
 

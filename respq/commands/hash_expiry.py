@@ -227,7 +227,7 @@ def hgetex(c: Client, argv: Argv) -> bytes:
         at, at_ms = 4, _parse_option(c, option, argv[3], "hgetex")
     elif option == b"PERSIST":
         at = 3
-    if len(argv) < at + 2 and argv[at].upper() == b"FIELDS":
+    if len(argv) < at + 2:
         raise _wrong_number("hgetex")
     fields = read_fields(argv, at)
     value = find_naming(c, name, fields)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from compat.oracle.grammar.connection import CONNECTION
 from compat.oracle.grammar.family import Family
 from compat.oracle.grammar.generic import GENERIC
+from compat.oracle.grammar.hashes import HASHES
 from compat.oracle.grammar.lists import LISTS
 from compat.oracle.grammar.server import SERVER
 from compat.oracle.grammar.sorted_sets import SORTED_SETS
@@ -12,5 +13,6 @@ from compat.oracle.grammar.strings import STRINGS
 from compat.oracle.grammar.transactions import TRANSACTIONS
 
 FAMILIES: dict[str, Family] = {
-    family.name: family for family in (LISTS, STRINGS, SORTED_SETS, GENERIC, TRANSACTIONS, CONNECTION, SERVER)
+    family.name: family
+    for family in (LISTS, STRINGS, HASHES, SORTED_SETS, GENERIC, TRANSACTIONS, CONNECTION, SERVER)
 }

@@ -30,6 +30,7 @@ SHUFFLED = 0.3  # how often options change their order
 CONFLICT = 0.02  # how often a second alternative follows the first
 DAMAGE = 0.02  # how often an argument is lost or added
 REPEATS = (1, 1, 1, 2, 2, 3, 5)
+COUNTS = ("numkeys", "numfields")  # arguments that say how often the next one follows
 
 ARITY = "ERR wrong number of arguments for"
 SYNTAX = "ERR syntax error"
@@ -65,6 +66,7 @@ class Family:
     keys: Values  # whatever a sequence can create
     others: Mapping[str, Rule] = field(default_factory=dict)  # commands of other families to mix in
     dbs: Sequence[int] = (0,)  # databases that a sequence may use
+    dump: Sequence[Argv] = ()  # what else to ask about every key in the end; {key} stands for it
     restore: Sequence[Argv] = ()  # brings back what FLUSHALL does not
     # A sequence with the first command does without the others.
     apart: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -138,8 +140,8 @@ class _Compiler:
         writers: list[Write] = []
         rest = list(arguments)
         while rest:
-            if rest[0].name == "numkeys":
-                writers.append(self._counted_keys(rest[1]))
+            if rest[0].name in COUNTS:
+                writers.append(self._counted(rest[0].name, rest[1]))
                 rest = rest[2:]
             elif rest[0].is_option:
                 options = list(itertools.takewhile(lambda a: a.is_option, rest))
@@ -239,17 +241,18 @@ class _Compiler:
 
         return options
 
-    def _counted_keys(self, keys: Argument) -> Write:
-        chance, pool, repeats = self.chance, self._pool(keys), len(REPEATS)
-        wrong = self.values["numkeys"]
+    def _counted(self, number: str, item: Argument) -> Write:
+        chance, write, repeats = self.chance, self._once(item), len(REPEATS)
+        wrong = self.values[number]
 
-        def counted_keys(argv: Argv, choices: list[str]) -> None:
-            chosen = [pool[int(chance() * len(pool))] for _ in range(REPEATS[int(chance() * repeats)])]
+        def counted(argv: Argv, choices: list[str]) -> None:
+            count = REPEATS[int(chance() * repeats)]
             right = chance() < 0.93
-            argv.append(b"%d" % len(chosen) if right else wrong[int(chance() * len(wrong))])
-            argv.extend(chosen)
+            argv.append(b"%d" % count if right else wrong[int(chance() * len(wrong))])
+            for _ in range(count):
+                write(argv, choices)
 
-        return counted_keys
+        return counted
 
     def _value(self, arg: Argument) -> Write:
         chance, pool = self.chance, self._pool(arg)

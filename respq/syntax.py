@@ -4,6 +4,7 @@
     a [a ...]    once or more often    a b [a b ...]      likewise, together
     EX seconds   words in capitals are written as they stand; one that begins an alternative belongs to
                  what follows it there
+    <EX a b>     as the only alternative: the word belongs to all that follows
 
 `redis-cli` shows what is said here while one types, so the arguments come out as they were written:
 `render` is the inverse of `parse`. What redis-server tells beyond that (names for groups, the version
@@ -104,7 +105,10 @@ def _joined(arguments: list[Argument]) -> Argument:
 
 def render(arguments: list[Argument]) -> str:
     """The notation for these arguments."""
-    return " ".join(map(_render_one, arguments))
+    return " ".join(
+        f"<{_render_one(one)}>" if one.token and one.parts and not one.optional else _render_one(one)
+        for one in arguments
+    )
 
 
 def _render_one(argument: Argument) -> str:

@@ -36,6 +36,10 @@ def test_a_word_in_capitals_belongs_to_what_follows_in_its_alternative() -> None
     assert parse("[AUTH username password]") == [
         Argument(token="AUTH", parts=[Argument("username"), Argument("password")], optional=True)
     ]
+    assert parse("key <FIELDS numfields field>") == [
+        Argument("key"),
+        Argument(token="FIELDS", parts=[Argument("numfields"), Argument("field")]),
+    ]
 
 
 def test_what_may_occur_more_often() -> None:

@@ -112,7 +112,7 @@ def _hexpire(c: Client, argv: Argv, unit_ms: int, base_ms: int, command_name: st
 
 
 @command("HEXPIRE", arity=-6, flags=WRITE | FAST, keys=UPDATE, group="hash", since="7.4.0",
-         syntax="key seconds [NX|XX|GT|LT] FIELDS numfields field [field ...]",
+         syntax="key seconds [NX|XX|GT|LT] <FIELDS numfields field [field ...]>",
          complexity=PER_FIELD)  # fmt: skip
 def hexpire(c: Client, argv: Argv) -> bytes:
     """Let fields of a hash expire in a number of seconds."""
@@ -120,7 +120,7 @@ def hexpire(c: Client, argv: Argv) -> bytes:
 
 
 @command("HPEXPIRE", arity=-6, flags=WRITE | FAST, keys=UPDATE, group="hash", since="7.4.0",
-         syntax="key milliseconds [NX|XX|GT|LT] FIELDS numfields field [field ...]",
+         syntax="key milliseconds [NX|XX|GT|LT] <FIELDS numfields field [field ...]>",
          complexity=PER_FIELD)  # fmt: skip
 def hpexpire(c: Client, argv: Argv) -> bytes:
     """Let fields of a hash expire in a number of milliseconds."""
@@ -128,7 +128,7 @@ def hpexpire(c: Client, argv: Argv) -> bytes:
 
 
 @command("HEXPIREAT", arity=-6, flags=WRITE | FAST, keys=UPDATE, group="hash", since="7.4.0",
-         syntax="key unix-time-seconds [NX|XX|GT|LT] FIELDS numfields field [field ...]",
+         syntax="key unix-time-seconds [NX|XX|GT|LT] <FIELDS numfields field [field ...]>",
          complexity=PER_FIELD)  # fmt: skip
 def hexpireat(c: Client, argv: Argv) -> bytes:
     """Let fields of a hash expire at a Unix time in seconds."""
@@ -136,7 +136,7 @@ def hexpireat(c: Client, argv: Argv) -> bytes:
 
 
 @command("HPEXPIREAT", arity=-6, flags=WRITE | FAST, keys=UPDATE, group="hash", since="7.4.0",
-         syntax="key unix-time-milliseconds [NX|XX|GT|LT] FIELDS numfields field [field ...]",
+         syntax="key unix-time-milliseconds [NX|XX|GT|LT] <FIELDS numfields field [field ...]>",
          complexity=PER_FIELD)  # fmt: skip
 def hpexpireat(c: Client, argv: Argv) -> bytes:
     """Let fields of a hash expire at a Unix time in milliseconds."""
@@ -144,7 +144,7 @@ def hpexpireat(c: Client, argv: Argv) -> bytes:
 
 
 @command("HPERSIST", arity=-5, flags=WRITE | FAST, keys=UPDATE, group="hash", since="7.4.0",
-         syntax="key FIELDS numfields field [field ...]", complexity=PER_FIELD)  # fmt: skip
+         syntax="key <FIELDS numfields field [field ...]>", complexity=PER_FIELD)  # fmt: skip
 def hpersist(c: Client, argv: Argv) -> bytes:
     """Take away the expiry of fields of a hash."""
     name = argv[1]
@@ -183,7 +183,7 @@ def _time_left(c: Client, argv: Argv, since_ms: int, unit_ms: int) -> bytes:
 
 
 @command("HTTL", arity=-5, flags=READONLY | FAST, keys=READ, group="hash", since="7.4.0",
-         syntax="key FIELDS numfields field [field ...]", tips=("nondeterministic_output",),
+         syntax="key <FIELDS numfields field [field ...]>", tips=("nondeterministic_output",),
          complexity=PER_FIELD)  # fmt: skip
 def httl(c: Client, argv: Argv) -> bytes:
     """Return the seconds until fields expire; -1 for one that never does, -2 for one that is missing."""
@@ -191,7 +191,7 @@ def httl(c: Client, argv: Argv) -> bytes:
 
 
 @command("HPTTL", arity=-5, flags=READONLY | FAST, keys=READ, group="hash", since="7.4.0",
-         syntax="key FIELDS numfields field [field ...]", tips=("nondeterministic_output",),
+         syntax="key <FIELDS numfields field [field ...]>", tips=("nondeterministic_output",),
          complexity=PER_FIELD)  # fmt: skip
 def hpttl(c: Client, argv: Argv) -> bytes:
     """Return the ms until fields expire; -1 for one that never does, -2 for one that is missing."""
@@ -199,14 +199,14 @@ def hpttl(c: Client, argv: Argv) -> bytes:
 
 
 @command("HEXPIRETIME", arity=-5, flags=READONLY | FAST, keys=READ, group="hash", since="7.4.0",
-         syntax="key FIELDS numfields field [field ...]", complexity=PER_FIELD)  # fmt: skip
+         syntax="key <FIELDS numfields field [field ...]>", complexity=PER_FIELD)  # fmt: skip
 def hexpiretime(c: Client, argv: Argv) -> bytes:
     """Return the Unix times in seconds at which fields expire; -1 if never, -2 if there is no field."""
     return _time_left(c, argv, 0, 1000)
 
 
 @command("HPEXPIRETIME", arity=-5, flags=READONLY | FAST, keys=READ, group="hash", since="7.4.0",
-         syntax="key FIELDS numfields field [field ...]", complexity=PER_FIELD)  # fmt: skip
+         syntax="key <FIELDS numfields field [field ...]>", complexity=PER_FIELD)  # fmt: skip
 def hpexpiretime(c: Client, argv: Argv) -> bytes:
     """Return the Unix times in ms at which fields expire; -1 if never, -2 if there is no field."""
     return _time_left(c, argv, 0, 1)
@@ -217,7 +217,7 @@ def hpexpiretime(c: Client, argv: Argv) -> bytes:
 
 @command("HGETEX", arity=-5, flags=WRITE | FAST, keys=READ_AND_EXPIRE, group="hash", since="8.0.0",
          syntax="key [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|PERSIST]"
-         " FIELDS numfields field [field ...]", complexity=PER_FIELD)  # fmt: skip
+         " <FIELDS numfields field [field ...]>", complexity=PER_FIELD)  # fmt: skip
 def hgetex(c: Client, argv: Argv) -> bytes:
     """Return the values under fields of a hash and set or take away their expiry."""
     name, option = argv[1], argv[2].upper()
@@ -328,7 +328,7 @@ def _wrong_number(command_name: str) -> CommandError:
 
 @command("HSETEX", arity=-6, flags=WRITE | DENYOOM | FAST, keys=UPDATE, group="hash", since="8.0.0",
          syntax="key [FNX|FXX] [EX seconds|PX milliseconds|EXAT unix-time-seconds"
-         "|PXAT unix-time-milliseconds|KEEPTTL] FIELDS numfields field value [field value ...]",
+         "|PXAT unix-time-milliseconds|KEEPTTL] <FIELDS numfields field value [field value ...]>",
          complexity=PER_FIELD)  # fmt: skip
 def hsetex(c: Client, argv: Argv) -> bytes:
     """Put values under fields of a hash, with an expiry or a condition if options ask for one."""

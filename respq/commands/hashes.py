@@ -367,7 +367,7 @@ def hdel(c: Client, argv: Argv) -> bytes:
 
 
 @command("HGETDEL", arity=-5, flags=WRITE | FAST, keys=(key(1, "RW access delete"),), group="hash",
-         since="8.0.0", syntax="key FIELDS numfields field [field ...]",
+         since="8.0.0", syntax="key <FIELDS numfields field [field ...]>",
          complexity="O(N) with N being the number of fields named")  # fmt: skip
 def hgetdel(c: Client, argv: Argv) -> bytes:
     """Return the values under fields of a hash and delete the fields."""

@@ -24,7 +24,7 @@ ANYTIME = LOADING | STALE
 KEY_NAMES = {"destination", "dst", "key", "newkey", "source", "src"}
 INTEGER_NAMES = {
     "client-id", "count", "cursor", "db", "decrement", "destination-db", "end", "increment", "index",
-    "index1", "index2", "len", "maxage", "milliseconds", "num-matches", "numkeys", "numlocal",
+    "index1", "index2", "len", "maxage", "milliseconds", "num-matches", "numfields", "numkeys", "numlocal",
     "numreplicas", "offset", "protover", "rank", "seconds", "start", "stop", "timeout", "version", "weight",
 }  # fmt: skip
 SCORES_BETWEEN = {"ZCOUNT", "ZRANGEBYSCORE", "ZREMRANGEBYSCORE", "ZREVRANGEBYSCORE"}  # min and max
@@ -260,7 +260,9 @@ def _type(spec: Spec, argument: Argument) -> str:
         return name
     if name.startswith("unix-time"):
         return "unix-time"
-    if (name == "timeout" and Flag.WRITE in spec.flags) or (name, spec.name) == ("increment", "INCRBYFLOAT"):
+    if (name == "timeout" and Flag.WRITE in spec.flags) or (
+        name == "increment" and spec.name.endswith("BYFLOAT")
+    ):
         return "double"
     if name == "score" or (name in {"min", "max"} and spec.name in SCORES_BETWEEN):
         return "double"

@@ -12,11 +12,12 @@ from copy import copy
 from enum import Flag as EnumFlag
 from enum import auto
 from random import Random
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 from respq import process
+from respq.datatypes.value import Value
 from respq.deadlines import Deadlines
-from respq.errors import CommandError
+from respq.errors import CommandError, wrong_type
 from respq.keyspace import Database, Effects
 from respq.protocol import Argv
 from respq.protocol.reader import Reader
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from respq.clock import Clock
     from respq.config import Config
     from respq.effects.aof import AppendOnlyFile
+
+V = TypeVar("V", bound=Value)
 
 Handler = Callable[["Client", Argv], bytes]
 
@@ -222,6 +225,12 @@ class Transport(Protocol):
     def local_address(self) -> str:
         """Our end as CLIENT LIST shows it."""
 
+    def is_local(self) -> bool:
+        """Whether the peer is on this machine."""
+
+    def is_unix_socket(self) -> bool:
+        """Whether it came through a Unix socket."""
+
     def descriptor(self) -> int:
         """The file descriptor, or -1."""
 
@@ -289,6 +298,24 @@ class Client:
             self.reply_mode = "on"
             self.muted = False
             self.table = self.server.table_of(self)
+
+    def read_any(self, key: bytes) -> Value | None:
+        """The value under a key of the database, for a command that reads it: counts a hit or a miss."""
+        value = self.db.get(key)
+        if value is None:
+            self.server.stats.keyspace_misses += 1
+        else:
+            self.server.stats.keyspace_hits += 1
+        return value
+
+    def read(self, key: bytes, kind: type[V]) -> V | None:
+        """As `read_any`. Raises WRONGTYPE if it is not a `kind`; that is a hit."""
+        value = self.read_any(key)
+        if value is None:
+            return None
+        if value.__class__ is not kind:
+            raise wrong_type()
+        return value
 
     def park(self, argv: Argv, keys: Sequence[WaitKey], timeout_ms: int, timeout_reply: bytes) -> bytes:
         """Wait until one of `keys` changes, then execute `argv` again.

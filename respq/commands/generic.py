@@ -60,16 +60,6 @@ NO_KEY, NO_EXPIRY = integer(-2), integer(-1)
 CONDITIONS = {b"NX", b"XX", b"GT", b"LT"}
 
 
-def _read(c: Client, name: bytes) -> Value | None:
-    """The value under a key, for a command that only reads: counts a hit or a miss."""
-    value = c.db.get(name)
-    if value is None:
-        c.server.stats.keyspace_misses += 1
-    else:
-        c.server.stats.keyspace_hits += 1
-    return value
-
-
 # -- existence -------------------------------------------------------------------------------------
 
 
@@ -127,7 +117,7 @@ def touch(c: Client, argv: Argv) -> bytes:
          syntax="key")  # fmt: skip
 def type_(c: Client, argv: Argv) -> bytes:
     """Return the type of the value under a key, `none` if there is none."""
-    value = _read(c, argv[1])
+    value = c.read_any(argv[1])
     return simple(b"none" if value is None else value.kind)
 
 
@@ -263,7 +253,7 @@ def persist(c: Client, argv: Argv) -> bytes:
 
 def _time_left(c: Client, name: bytes, since_ms: int, unit_ms: int) -> bytes:
     """The expiry of a key, counted in `unit_ms` from `since_ms` on, rounded to the nearest."""
-    value = _read(c, name)
+    value = c.read_any(name)
     if value is None:
         return NO_KEY
     if not value.expires_ms:
@@ -383,7 +373,7 @@ def copy(c: Client, argv: Argv) -> bytes:
             raise syntax_error()
     if target is c.db and name == new_name:
         raise _same_object()
-    value = _read(c, name)
+    value = c.read_any(name)
     if value is None or (target.get(new_name) is not None and not replace):
         return ZERO
     _keep_encoding(name, value)
@@ -412,7 +402,7 @@ def encoding_of(c: Client, name: bytes, value: Value) -> bytes:
          syntax="key", tips=("nondeterministic_output",))  # fmt: skip
 def object_encoding(c: Client, argv: Argv) -> bytes:
     """Return how Redis would represent the value under a key."""
-    value = _read(c, argv[2])
+    value = c.read_any(argv[2])
     return c.enc.null if value is None else bulk(encoding_of(c, argv[2], value))
 
 
@@ -420,7 +410,7 @@ def object_encoding(c: Client, argv: Argv) -> bytes:
          syntax="key", tips=("nondeterministic_output",))  # fmt: skip
 def object_refcount(c: Client, argv: Argv) -> bytes:
     """Return how many keys share the value under a key: always 1."""
-    return c.enc.null if _read(c, argv[2]) is None else ONE
+    return c.enc.null if c.read_any(argv[2]) is None else ONE
 
 
 @command("OBJECT|HELP", arity=2, flags=LOADING | STALE, group="generic", since="6.2.0")

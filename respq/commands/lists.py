@@ -434,7 +434,7 @@ def rpoplpush(c: Client, argv: Argv) -> bytes:
 )
 def llen(c: Client, argv: Argv) -> bytes:
     """The length of a list, 0 if there is none."""
-    items = c.db.find(argv[1], ListValue)
+    items = c.read(argv[1], ListValue)
     return ZERO if items is None else integer(items.count)
 
 
@@ -450,7 +450,7 @@ def llen(c: Client, argv: Argv) -> bytes:
 )
 def lindex(c: Client, argv: Argv) -> bytes:
     """The element at an index, which counts from the tail if negative."""
-    items = c.db.find(argv[1], ListValue)
+    items = c.read(argv[1], ListValue)
     if items is None:
         return c.enc.null
     element = items.index(parse_int(argv[2]))
@@ -479,7 +479,7 @@ def _bounds(length: int, start: int, stop: int) -> tuple[int, int]:
 def lrange(c: Client, argv: Argv) -> bytes:
     """The elements between two indexes, both included."""
     start, stop = parse_int(argv[2]), parse_int(argv[3])
-    items = c.db.find(argv[1], ListValue)
+    items = c.read(argv[1], ListValue)
     if items is None:
         return EMPTY_ARRAY
     start, stop = _bounds(items.count, start, stop)
@@ -512,7 +512,7 @@ def lpos(c: Client, argv: Argv) -> bytes:
             maxlen = parse_non_negative(options.value(), "MAXLEN can't be negative")
         else:
             raise syntax_error()
-    items = c.db.find(argv[1], ListValue)
+    items = c.read(argv[1], ListValue)
     found = [] if items is None else items.positions(argv[2], rank, 1 if count is None else count, maxlen)
     if count is not None:
         return array([integer(index) for index in found])

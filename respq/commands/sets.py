@@ -76,7 +76,7 @@ def srem(c: Client, argv: Argv) -> bytes:
 @command("SCARD", arity=2, flags=READONLY | FAST, keys=ASK, group="set", since="1.0.0", syntax="key")
 def scard(c: Client, argv: Argv) -> bytes:
     """The number of members, 0 if there is no set."""
-    members = c.db.find(argv[1], SetValue)
+    members = c.read(argv[1], SetValue)
     return ZERO if members is None else integer(len(members))
 
 
@@ -84,7 +84,7 @@ def scard(c: Client, argv: Argv) -> bytes:
          syntax="key member")  # fmt: skip
 def sismember(c: Client, argv: Argv) -> bytes:
     """Whether a set has a member."""
-    members = c.db.find(argv[1], SetValue)
+    members = c.read(argv[1], SetValue)
     return ONE if members is not None and argv[2] in members else ZERO
 
 
@@ -92,5 +92,5 @@ def sismember(c: Client, argv: Argv) -> bytes:
          tips=("nondeterministic_output_order",), complexity="O(n), n members")  # fmt: skip
 def smembers(c: Client, argv: Argv) -> bytes:
     """All members of a set."""
-    members = c.db.find(argv[1], SetValue)
+    members = c.read(argv[1], SetValue)
     return c.enc.bulk_set([] if members is None else members.members())

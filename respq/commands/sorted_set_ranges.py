@@ -131,7 +131,7 @@ def _find(c: Client, name: bytes, query: Query) -> Scored:
         scores = _scores_between(query.low, query.high)
     else:
         low, high = _parse_bound(query.low), _parse_bound(query.high)
-    value = c.db.find(name, SortedSetValue)
+    value = c.read(name, SortedSetValue)
     if value is None or (query.offset < 0 and query.by is not By.RANK):
         return [], []
     offset, limit, backward = query.offset, query.limit, query.backward
@@ -231,7 +231,7 @@ def _rank(c: Client, argv: Argv, backward: bool) -> bytes:
         raise CommandError(f"wrong number of arguments for '{argv[0].decode().lower()}' command")
     if with_score and argv[3].upper() != b"WITHSCORE":
         raise syntax_error()
-    value = c.db.find(argv[1], SortedSetValue)
+    value = c.read(argv[1], SortedSetValue)
     rank = None if value is None else value.rank(argv[2])
     if value is None or rank is None:
         return c.enc.null_array if with_score else c.enc.null
@@ -269,7 +269,7 @@ def _count(value: SortedSetValue, start: Place, stop: Place) -> bytes:
 def zcount(c: Client, argv: Argv) -> bytes:
     """How many members have a score in a range."""
     scores = _scores_between(argv[2], argv[3])
-    value = c.db.find(argv[1], SortedSetValue)
+    value = c.read(argv[1], SortedSetValue)
     return ZERO if value is None else _count(value, *value.by_score(*scores))
 
 
@@ -278,7 +278,7 @@ def zcount(c: Client, argv: Argv) -> bytes:
 def zlexcount(c: Client, argv: Argv) -> bytes:
     """How many members stand in a range of members that all have one score."""
     low, high = _parse_bound(argv[2]), _parse_bound(argv[3])
-    value = c.db.find(argv[1], SortedSetValue)
+    value = c.read(argv[1], SortedSetValue)
     return ZERO if value is None else _count(value, *value.by_member(low, high)[:2])
 
 

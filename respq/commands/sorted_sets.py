@@ -383,7 +383,7 @@ def zmpop(c: Client, argv: Argv) -> bytes:
          syntax="key")  # fmt: skip
 def zcard(c: Client, argv: Argv) -> bytes:
     """The number of members, 0 if there is no sorted set."""
-    value = c.db.find(argv[1], SortedSetValue)
+    value = c.read(argv[1], SortedSetValue)
     return ZERO if value is None else integer(len(value.scores))
 
 
@@ -391,7 +391,7 @@ def zcard(c: Client, argv: Argv) -> bytes:
          syntax="key member")  # fmt: skip
 def zscore(c: Client, argv: Argv) -> bytes:
     """The score of a member, or null."""
-    value = c.db.find(argv[1], SortedSetValue)
+    value = c.read(argv[1], SortedSetValue)
     score = None if value is None else value.scores.get(argv[2])
     return c.enc.null if score is None else c.enc.double(score)
 
@@ -400,7 +400,7 @@ def zscore(c: Client, argv: Argv) -> bytes:
          syntax="key member [member ...]", complexity="O(n), n members asked for")  # fmt: skip
 def zmscore(c: Client, argv: Argv) -> bytes:
     """The scores of several members, null for one that is missing."""
-    value = c.db.find(argv[1], SortedSetValue)
+    value = c.read(argv[1], SortedSetValue)
     scores = {} if value is None else value.scores
     null, double = c.enc.null, c.enc.double
     return array([null if (score := scores.get(member)) is None else double(score) for member in argv[2:]])
@@ -416,7 +416,7 @@ def zrandmember(c: Client, argv: Argv) -> bytes:
     """Any of the members, or several: different ones, or drawn again and again if the count is negative."""
     if len(argv) > 2:
         return _random_members(c, argv)
-    value = c.db.find(argv[1], SortedSetValue)
+    value = c.read(argv[1], SortedSetValue)
     return c.enc.null if value is None else bulk(value.choice(c.server.rng))
 
 
@@ -428,7 +428,7 @@ def _random_members(c: Client, argv: Argv) -> bytes:
             raise syntax_error()
         if abs(count) > INT64_MAX // 2:
             raise CommandError("value is out of range")
-    value = c.db.find(argv[1], SortedSetValue)
+    value = c.read(argv[1], SortedSetValue)
     if value is None or count == 0:
         return EMPTY_ARRAY
     rng = c.server.rng
@@ -442,7 +442,7 @@ def _random_members(c: Client, argv: Argv) -> bytes:
 def zscan(c: Client, argv: Argv) -> bytes:
     """Some of the members with their scores, and the cursor with which to ask for the next."""
     cursor = parse_cursor(argv[2])
-    value = c.db.find(argv[1], SortedSetValue)
+    value = c.read(argv[1], SortedSetValue)
     if value is None:
         return array([bulk(b"0"), EMPTY_ARRAY])
     count, pattern = 10, b"*"

@@ -16,7 +16,7 @@ from respq.command import DENYOOM, FAST, FIRST, READONLY, WRITE, Argv, Client, K
 from respq.commands import longdouble
 from respq.commands.arguments import INT64_MAX, INT64_MIN, Options, parse_expiry_ms, parse_int
 from respq.datatypes.strings import Digits, StringValue, to_int
-from respq.errors import CommandError, not_a_float, not_an_integer, syntax_error, wrong_type
+from respq.errors import CommandError, not_a_float, not_an_integer, syntax_error
 from respq.keyspace import Database
 from respq.protocol.resp import EMPTY_BULK, OK, ONE, ZERO, array, bulk, integer
 from respq.protocol.runs import Run
@@ -37,18 +37,6 @@ DIGITS_AT_EASE = 18  # so many digits cannot overflow
 
 
 # -- shared ----------------------------------------------------------------------------------------
-
-
-def _read(c: Client, name: bytes) -> StringValue | None:
-    """The string under a key, for a command that only reads it: counts a hit or a miss."""
-    value = c.db.get(name)
-    if value is None:
-        c.server.stats.keyspace_misses += 1
-        return None
-    c.server.stats.keyspace_hits += 1
-    if value.__class__ is not StringValue:
-        raise wrong_type()
-    return value
 
 
 def _store(db: Database, name: bytes, data: bytes) -> StringValue:
@@ -123,7 +111,7 @@ def get(c: Client, argv: Argv) -> bytes:
         c.server.stats.keyspace_hits += 1
         data = value.data
         return b"$%d\r\n%b\r\n" % (len(data), data)
-    return _maybe(c, _read(c, argv[1]))
+    return _maybe(c, c.read(argv[1], StringValue))
 
 
 @command("MGET", arity=-2, flags=READONLY | FAST, keys=(keys(1, -1, 1, "RO access"),), group="string",
@@ -143,13 +131,13 @@ def mget(c: Client, argv: Argv) -> bytes:
          syntax="key")  # fmt: skip
 def strlen(c: Client, argv: Argv) -> bytes:
     """Return the length of the string under a key in bytes, 0 if there is none."""
-    value = _read(c, argv[1])
+    value = c.read(argv[1], StringValue)
     return ZERO if value is None else integer(len(value.data))
 
 
 def _range(c: Client, argv: Argv) -> bytes:
     start, end = parse_int(argv[2]), parse_int(argv[3])
-    value = _read(c, argv[1])
+    value = c.read(argv[1], StringValue)
     return EMPTY_BULK if value is None else bulk(value.get_range(start, end))
 
 
@@ -172,7 +160,7 @@ def substr(c: Client, argv: Argv) -> bytes:
 def getdel(c: Client, argv: Argv) -> bytes:
     """Return the string under a key and delete the key."""
     db, name = c.db, argv[1]
-    value = _read(c, name)
+    value = c.read(name, StringValue)
     if value is None:
         return c.enc.null
     db.remove(name)
@@ -188,7 +176,7 @@ def getex(c: Client, argv: Argv) -> bytes:
     """Return the string under a key and set or take away its expiry."""
     db, name = c.db, argv[1]
     options = _read_options(argv, 2, OF_GETEX)
-    value = _read(c, name)
+    value = c.read(name, StringValue)
     if value is None:
         return c.enc.null
     at_ms = _read_expiry(c, options, "getex")
@@ -255,7 +243,7 @@ def _set_with_options(c: Client, argv: Argv) -> bytes:
     db, name, data = c.db, argv[1], argv[2]
     options = _read_options(argv, 3, OF_SET)
     at_ms = _read_expiry(c, options, "set")
-    reply = _maybe(c, _read(c, name)) if b"GET" in options else None
+    reply = _maybe(c, c.read(name, StringValue)) if b"GET" in options else None
     present = db.get(name)
     if (b"NX" in options and present is not None) or (b"XX" in options and present is None):
         return c.enc.null if reply is None else reply
@@ -324,7 +312,7 @@ def setnx(c: Client, argv: Argv) -> bytes:
 def getset(c: Client, argv: Argv) -> bytes:
     """Put a string under a key and return the one that was there."""
     db, name = c.db, argv[1]
-    reply = _maybe(c, _read(c, name))
+    reply = _maybe(c, c.read(name, StringValue))
     _store(db, name, argv[2])
     c.effects.append((db, name, "set", [b"SET", name, argv[2]]))
     return reply

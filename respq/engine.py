@@ -80,6 +80,14 @@ class Unconnected:
         """As CLIENT LIST shows it."""
         return "127.0.0.1:6379"
 
+    def is_local(self) -> bool:
+        """It is in this process."""
+        return True
+
+    def is_unix_socket(self) -> bool:
+        """It is none."""
+        return False
+
     def descriptor(self) -> int:
         """There is none."""
         return -1
@@ -207,7 +215,7 @@ class Engine:
             self.server.stats.query_limit_closed += 1
             self.log(
                 "warning",
-                f"Client {client.transport.address()} closed: {waiting} bytes of unfinished commands",
+                f"Client {client.label()} closed: {waiting} bytes of unfinished commands",
             )
             self.server.close(client, at_once=True)
 

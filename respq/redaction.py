@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from respq.config import is_secret
+from respq.config.kinds import decoded
 from respq.protocol import Argv
 
 REDACTED = b"(redacted)"
@@ -25,5 +27,5 @@ def redacted(argv: Argv) -> Argv:
             else:
                 break
     elif name == b"CONFIG" and len(argv) > 1 and argv[1].upper() == b"SET":
-        hidden = [at for at in range(3, len(argv), 2) if argv[at - 1].lower() == b"requirepass"]
+        hidden = [at for at in range(3, len(argv), 2) if is_secret(decoded(argv[at - 1]))]
     return [REDACTED if at in hidden else word for at, word in enumerate(argv)] if hidden else argv

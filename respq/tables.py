@@ -41,7 +41,6 @@ from respq.state import (
 Wrapper = Callable[[Spec, Handler], Handler]
 
 KEYSPACE = Flag.WRITE | Flag.READONLY | Flag.MAY_REPLICATE
-LOCAL = ("127.", "[::1]", "::1", "/")  # how the address of a client on this machine begins
 
 
 class Mode(NamedTuple):
@@ -328,7 +327,7 @@ def _debug_refused(spec: Spec, handler: Handler) -> Handler:
         return handler
 
     def refuse(c: Client, argv: Argv) -> bytes:
-        if c.server.config.enable_debug_command == "local" and c.transport.address().startswith(LOCAL):
+        if c.server.config.enable_debug_command == "local" and c.transport.is_local():
             return handler(c, argv)
         raise Rejected(
             'DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it '

@@ -198,7 +198,7 @@ def _flags(client: Client) -> str:
         ("b", client.parked is not None),
         ("d", client.dirty),
         ("c", client.closing),
-        ("U", client.transport.address().startswith("/")),
+        ("U", client.transport.is_unix_socket()),
         ("e", client.no_evict),
         ("T", client.no_touch),
     ]

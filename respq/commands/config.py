@@ -33,16 +33,10 @@ def config_set(c: Client, argv: Argv) -> bytes:
         raise syntax_error()
     words = [decoded(word) for word in argv[2:]]
     try:
-        c.server.config.set(list(zip(words[::2], words[1::2], strict=True)), local=_is_local(c))
+        c.server.config.set(list(zip(words[::2], words[1::2], strict=True)), local=c.transport.is_local())
     except ConfigError as error:
         raise CommandError(encoded(str(error))) from None
     return OK
-
-
-def _is_local(c: Client) -> bool:
-    """Whether the peer is on this machine: then `enable-protected-configs local` means it as well."""
-    address = c.transport.address()
-    return address.startswith(("127.", "[::1]:", "/"))
 
 
 @command("CONFIG|REWRITE", arity=2, flags=PRIVILEGED, group="server", since="2.8.0", tips=EVERY_NODE)

@@ -10,6 +10,7 @@ import re
 
 from respq.clock import sleep
 from respq.command import ADMIN, LOADING, NOSCRIPT, STALE, Argv, Client, command
+from respq.commands.generic import encoding_of
 from respq.commands.help import help_reply
 from respq.errors import CommandError, no_such_key
 from respq.protocol.resp import OK, simple
@@ -54,7 +55,7 @@ def _object(c: Client, argv: Argv) -> bytes:
         b"Value at:0x%x refcount:1 encoding:%b serializedlength:%d lru:%d lru_seconds_idle:0"
         % (
             id(value),
-            value.encoding(),
+            encoding_of(c, argv[2], value),
             value.memory_bytes(),
             c.server.clock.now_ms // 1000 % (1 << 24),
         )

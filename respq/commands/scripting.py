@@ -77,6 +77,14 @@ class NoTransport:
         """None."""
         return ""
 
+    def is_local(self) -> bool:
+        """What scripts may, anybody may who may use scripts."""
+        return False
+
+    def is_unix_socket(self) -> bool:
+        """It is none."""
+        return False
+
     def descriptor(self) -> int:
         """There is none."""
         return -1

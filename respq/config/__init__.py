@@ -24,7 +24,7 @@ from respq.config.rewriting import rewritten
 from respq.config.source import Setting, read_arguments, read_file
 from respq.glob import matcher
 
-__all__ = ["Config", "ConfigError", "OutputLimit"]
+__all__ = ["Config", "ConfigError", "OutputLimit", "is_secret"]
 
 Hook = Callable[[], None]
 Pairs = Iterable[tuple[str, str]] | Mapping[str, str]
@@ -201,6 +201,12 @@ class Config(Live, Inert, Fixed):
     def _restore(self, before: Mapping[str, object]) -> None:
         for name, value in before.items():
             self._write(DIRECTIVES[name], value)
+
+
+def is_secret(name: str) -> bool:
+    """Whether the value of a directive, under any of its names, is not to be shown to people."""
+    directive = BY_ANY_NAME.get(name.lower())
+    return directive is not None and directive.secret
 
 
 def _is_refused(directive: Directive[object], value: object) -> bool:

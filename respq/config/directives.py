@@ -42,9 +42,9 @@ from respq.config.kinds import (
     Number,
     OutputLimit,
     OutputLimits,
+    Password,
     Permissions,
     Primary,
-    Secret,
     Text,
     Words,
 )
@@ -59,6 +59,7 @@ class Options(TypedDict, total=False):
     immutable: bool  # CONFIG SET refuses it
     protected: bool  # CONFIG SET refuses it unless enable-protected-configs says otherwise
     excused: bool  # Fixed, but another value at start is no error
+    secret: bool  # not to be shown by MONITOR and the slow log
 
 
 class Directive(Generic[T]):
@@ -75,6 +76,7 @@ class Directive(Generic[T]):
         "names",
         "protected",
         "role",
+        "secret",
     )
 
     def __init__(self, kind: Kind[T], default: T, about: str, options: Options) -> None:
@@ -84,6 +86,7 @@ class Directive(Generic[T]):
         self.mutable = not options.get("immutable", False)
         self.protected = options.get("protected", False)
         self.excused = options.get("excused", False)
+        self.secret = options.get("secret", False)
         self.names: tuple[str, ...] = options.get("aliases", ())
         self.name = self.attribute = ""
         self.role: type[object] = object
@@ -206,7 +209,7 @@ class Live:
         "addresses to listen on; * is all of IPv4, ::* all of IPv6, a leading - excuses one that is missing",
     )  # fmt: skip
     protected_mode = flag(True, "without a password, serve clients of this machine only")
-    requirepass = value(Secret(), b"", "password that AUTH or HELLO must give")
+    requirepass = value(Password(), b"", "password that AUTH or HELLO must give", secret=True)
     unixsocket = text("", "path of a Unix socket to listen on as well", immutable=True)
     unixsocketperm = value(Permissions(), 0, "its mode, in octal; 0 leaves it to the umask", immutable=True)
     tcp_backlog = number(511, 0, INT_MAX, "connections that may wait to be accepted", immutable=True)
@@ -359,8 +362,8 @@ class Inert:
 
     # Replication: there are no replicas
     bind_source_addr = text("")
-    masterauth = text("")
-    masteruser = text("")
+    masterauth = text("", secret=True)
+    masteruser = text("", secret=True)
     min_replicas_max_lag = number(10, 0, INT_MAX, aliases=("min-slaves-max-lag",))
     propagation_error_behavior = choice("ignore", "ignore panic panic-on-replicas")
     repl_backlog_size = value(Memory(1, INT64_MAX, clamp=(16 << 10, INT64_MAX)), 1 << 20)
@@ -415,11 +418,11 @@ class Inert:
     tls_ciphersuites = text("")
     tls_client_cert_file = text("")
     tls_client_key_file = text("")
-    tls_client_key_file_pass = text("")
+    tls_client_key_file_pass = text("", secret=True)
     tls_cluster = flag(False)
     tls_dh_params_file = text("")
     tls_key_file = text("")
-    tls_key_file_pass = text("")
+    tls_key_file_pass = text("", secret=True)
     tls_prefer_server_ciphers = flag(False)
     tls_protocols = text("")
     tls_replication = flag(False)

@@ -233,7 +233,7 @@ class Directory(Text):
         return str(Path(words[0]).absolute())
 
 
-class Secret(Kind[bytes]):
+class Password(Kind[bytes]):
     """A password."""
 
     def read(self, words: Sequence[str], current: bytes) -> bytes:

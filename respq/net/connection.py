@@ -16,6 +16,11 @@ MAX_WRITE_BYTES = 1 << 20  # of a backlog, offered to the kernel per tick: the o
 JOIN_BYTES = 1 << 14  # replies shorter than this are joined before they are offered
 
 
+def is_local(peer: Address) -> bool:
+    """Whether a peer is on this machine: through the loopback interface or a Unix socket."""
+    return not isinstance(peer, tuple) or peer[0] == "::1" or peer[0].startswith(("127.", "::ffff:127."))
+
+
 class Connection:
     """A transport (`state.Transport`) over a non-blocking stream socket."""
 
@@ -76,6 +81,14 @@ class Connection:
             return f"{path if isinstance(path, str) else path.decode(errors='replace')}:0"
         host, port = address[0], address[1]
         return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
+
+    def is_local(self) -> bool:
+        """Whether the peer is on this machine."""
+        return is_local(self.peer)
+
+    def is_unix_socket(self) -> bool:
+        """Whether it came through `unixsocket`."""
+        return self.sock.family == socket.AF_UNIX
 
     def descriptor(self) -> int:
         """The file descriptor."""

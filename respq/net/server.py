@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from respq.clock import stopwatch_ns
 from respq.effects.files import AofError
 from respq.engine import Engine
-from respq.net.connection import Address, Connection
+from respq.net.connection import Address, Connection, is_local
 from respq.net.listeners import ListenError, close_listeners, open_listeners
 from respq.net.poller import READ, WRITE, new_poller
 from respq.net.settings import apply_changes, clients_possible
@@ -414,7 +414,7 @@ class Loop:
         """Why this client may not come in, or nothing."""
         if len(self.connections) >= self.config.maxclients:
             return b"-ERR max number of clients reached\r\n"
-        if self.config.protected_mode and not self.config.requirepass and not _is_local(peer):
+        if self.config.protected_mode and not self.config.requirepass and not is_local(peer):
             return PROTECTED
         return b""
 
@@ -540,12 +540,6 @@ def _where(listener: socket.socket) -> str:
     if listener.family == socket.AF_UNIX:
         return str(name)
     return f"[{name[0]}]:{name[1]}" if listener.family == socket.AF_INET6 else f"{name[0]}:{name[1]}"
-
-
-def _is_local(peer: Address) -> bool:
-    """Whether a peer is on this machine: through the loopback interface or a Unix socket."""
-    host = peer[0] if isinstance(peer, tuple) else "::1"
-    return host == "::1" or host.startswith(("127.", "::ffff:127."))
 
 
 def _keep_alive(sock: socket.socket, seconds: int) -> None:

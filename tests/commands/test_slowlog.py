@@ -86,6 +86,15 @@ def test_passwords_are_not_logged(slow: Peer) -> None:
     assert log.count(b"(redacted)") == 4
 
 
+SECRETS = ("requirepass", "masterauth", "masteruser", "tls-key-file-pass", "tls-client-key-file-pass")
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_directives_that_are_secrets_are_not_logged(slow: Peer, name: str) -> None:
+    slow.send("CONFIG", "SET", "timeout", 5, name.upper(), "secret")
+    assert logged(slow)[-1][1] == ["CONFIG", "SET", "timeout", "5", name.upper(), "(redacted)"]
+
+
 def test_exec_is_not_logged_but_what_it_executes(slow: Peer) -> None:
     slow.feed(b"SLOWLOG RESET\r\nMULTI\r\nECHO inside\r\nEXEC\r\n")
     log = slow.send("SLOWLOG", "GET", -1)
@@ -182,7 +191,7 @@ def test_debug_is_refused_by_default(alice: Peer) -> None:
 def test_local_means_this_machine() -> None:
     bench = Workbench(**{"enable-debug-command": "local"})
     near, far = bench.peer(), bench.peer()
-    far.client.transport.address = lambda: "192.0.2.1:4711"  # type: ignore[method-assign]
+    far.client.transport.is_local = lambda: False  # type: ignore[method-assign]
     assert near.send("DEBUG", "SLEEP", 0) == OK
     assert far.send("DEBUG", "SLEEP", 0) == REFUSED
 
@@ -214,6 +223,15 @@ def test_debug_object_names_the_encoding() -> None:
         rb"lru_seconds_idle:0\r\n",
         peer.send("DEBUG", "OBJECT", "k"),
     )
+
+
+def test_debug_object_names_the_encoding_that_object_encoding_does() -> None:
+    peer = Workbench(**{"enable-debug-command": "yes"}).peer()
+    for name, value in (("a", "x" * 40), ("a" * 40, "x" * 40), ("b", "x" * 45)):
+        peer.send("SET", name, value)
+        peer.send("PEXPIRE", name, 10_000)
+        encoding = peer.send("OBJECT", "ENCODING", name).split(b"\r\n")[1]
+        assert b" encoding:%b " % encoding in peer.send("DEBUG", "OBJECT", name)
 
 
 def test_active_expiry_can_be_switched_off() -> None:

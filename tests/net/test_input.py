@@ -19,7 +19,7 @@ def limited(serve: Callable[..., Net]) -> Net:
 
 def closed(net: Net, wire: Wire) -> bool:
     assert wire.rest() == b""
-    assert net.logged(f"Client {wire.address()} closed")
+    assert net.logged(f"Client {wire.address()} (id=1) closed")
     return net.server.stats.query_limit_closed == 1
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from respq.net.connection import Address, is_local
 from respq.net.listeners import ListenError
 from respq.net.server import PROTECTED
 from tests.net.wire import Net, Wire
@@ -60,6 +61,35 @@ def test_ipv4_ipv6_and_a_unix_socket_are_served_at_once(serve: Serve, tmp_path: 
     assert shown == [clients[0].address(), f"[::1]:{clients[1].sock.getsockname()[1]}", f"{path}:0"]
     ends = [connection.local_address() for connection in net.loop.connections.values()]
     assert ends == [f"127.0.0.1:{net.port}", f"[::1]:{net.port}", f"{path}:0"]
+
+
+def test_whoever_comes_through_the_unix_socket_is_local(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    net = serve(unixsocket="here", enable_debug_command="local", enable_protected_configs="local")
+    wire = net.adopt(unix_client(Path("here")))
+    assert wire.ask("DEBUG", "SLEEP", "0") == b"+OK"
+    assert wire.ask("CONFIG", "SET", "dbfilename", "other.rdb") == b"+OK"
+    assert wire.ask("CLIENT", "INFO").startswith(b"$")
+    assert b" flags=U " in wire.line()
+
+
+@pytest.mark.parametrize(
+    ("peer", "local"),
+    [
+        (("127.0.0.1", 1), True),
+        (("127.9.8.7", 1), True),
+        (("::1", 1, 0, 0), True),
+        (("::ffff:127.0.0.1", 1, 0, 0), True),
+        ("", True),
+        (("192.0.2.1", 1), False),
+        (("2001:db8::1", 1, 0, 0), False),
+        (("::ffff:192.0.2.1", 1, 0, 0), False),
+    ],
+)
+def test_who_is_local(peer: Address, local: bool) -> None:
+    assert is_local(peer) == local
 
 
 @pytest.mark.parametrize("mode", ["700", "770", "777"])

@@ -232,6 +232,99 @@ SCENARIOS |= {
     """,
 }
 
+# -- waiting for a sorted set ------------------------------------------------------------------------
+
+SCENARIOS |= {
+    "ZADD serves the client that waited longest, and each its end": """
+        0 BZPOPMIN z 0
+        1 BZPOPMAX z 0
+        2 BZMPOP 0 2 y z MAX COUNT 2
+        3 ZADD z 1 a 2 b 3 c 4 d 5 e
+        3 ZRANGE z 0 -1 WITHSCORES
+    """,
+    "the first key with a member is taken, in the order of the arguments": """
+        0 BZPOPMIN x y z 0
+        1 MULTI
+        1 ZADD z 1 a
+        1 ZADD y 2 b
+        1 EXEC
+        1 ZRANGE z 0 -1
+    """,
+    "who waits for a sorted set is served after EXEC, with what is left": """
+        0 BZPOPMAX z 0
+        1 MULTI
+        1 ZADD z 1 a 2 b
+        1 ZPOPMAX z
+        1 EXEC
+    """,
+    "a list does not wake who waits for a sorted set, nor the reverse": """
+        0 BZPOPMIN k 0
+        1 BLPOP k 0
+        2 RPUSH k a
+
+        2 RPUSH k b c
+
+        2 DEL k
+
+        2 ZADD k 1 m
+    """,
+    "RENAME, COPY and MOVE of a sorted set serve who waits for it": """
+        0 BZPOPMIN z 0
+        1 BZPOPMIN z 0
+        3 SELECT 9
+        3 BZPOPMIN z 0
+
+        2 ZADD other 1 a 2 b
+        2 RENAME other z
+        2 ZADD third 3 c
+        2 COPY third z
+
+        2 ZADD z 4 d
+        2 MOVE z 9
+    """,
+    "a stored result serves who waits for it": """
+        0 BZPOPMIN z 0
+        1 BZMPOP 0 1 z MAX COUNT 10
+        2 BZPOPMAX y 0
+        3 ZADD a 1 m 2 n
+        3 ZUNIONSTORE z 1 a WEIGHTS 3
+        3 ZRANGESTORE z a 0 0
+
+        3 ZINTERSTORE y 2 a a
+    """,
+    "ZINCRBY and ZADD INCR serve who waits": """
+        0 BZPOPMIN z 0
+        1 BZPOPMIN z 0
+        2 ZINCRBY z 2.5 a
+        2 ZADD z INCR 1 b
+    """,
+    "inside a transaction nothing waits for a sorted set": """
+        0 MULTI
+        0 BZPOPMIN z 0
+        0 BZPOPMAX z 0
+        0 BZMPOP 0 1 z MIN
+        0 EXEC
+    """,
+    "a wait for a sorted set ends as it was asked to": """
+        0 CLIENT ID
+        0 BZPOPMIN z 0
+        1 BZPOPMAX z 0.05
+        2 CLIENT UNBLOCK {id0} ERROR
+
+        pause 100
+        2 PING
+    """,
+    "a service from the sorted set breaks the transaction of who watches": """
+        0 BZPOPMIN z 0
+        1 WATCH z
+        2 ZADD z 1 a
+
+        1 MULTI
+        1 ZCARD z
+        1 EXEC
+    """,
+}
+
 # -- watching ----------------------------------------------------------------------------------------
 
 CHANGES = """
@@ -244,14 +337,21 @@ LPUSH l x | LPUSHX l x | LPOP l | RPOP l 0 | LPOP l 9 | LREM l 0 zz | LREM l 0 a
 LTRIM l 1 0 | LTRIM l 0 0 | LSET l 0 a | LSET l 9 a | LINSERT l BEFORE a z | LINSERT l BEFORE zz z
 LMOVE l l LEFT RIGHT | LMOVE gone l LEFT RIGHT | LMPOP 1 l LEFT | BLPOP l 0 | RPOPLPUSH l m
 LPUSH n x | RPUSHX n x | LPOP n
+ZADD z 1 a | ZADD z 3 c | ZADD z XX 1 n | ZADD z GT 0 a | ZADD z LT CH 0 a | ZADD n 1 a | ZINCRBY z 0 a
+ZINCRBY z 1 a | ZREM z n | ZREM z a | ZREM z a b | ZPOPMIN z | ZPOPMIN z 0 | ZPOPMAX z 9 | ZPOPMIN n
+ZMPOP 1 z MIN | ZMPOP 1 n MAX | BZPOPMIN z 0 | BZMPOP 0 1 z MAX | ZREMRANGEBYSCORE z 5 6
+ZREMRANGEBYSCORE z 1 1 | ZREMRANGEBYRANK z 0 -1 | ZREMRANGEBYLEX z [x [y | ZREMRANGEBYLEX z - [a
+ZUNIONSTORE n 1 z | ZUNIONSTORE z 1 n | ZUNIONSTORE n 1 n | ZINTERSTORE z 1 z | ZDIFFSTORE k 2 z z
+ZDIFFSTORE k 1 z | ZRANGESTORE z z 0 -1 | ZRANGESTORE n z 5 6 | ZRANGESTORE n z 0 0 | ZRANGE z 0 -1
 """
 SCENARIOS |= {
     f"after {change}, who watched the keys executes or not": f"""
         setup MSET k old s other
         setup EXPIRE k 500
         setup RPUSH l a b c
+        setup ZADD z 1 a 2 b
         0 WATCH k
-        1 WATCH l
+        1 WATCH l z
         2 WATCH n
         3 {change}
         0 MULTI

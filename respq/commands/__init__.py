@@ -3,6 +3,7 @@
 from respq.command import SPECS
 from respq.commands import (
     blocking_lists,
+    blocking_sorted_sets,
     clients,
     config,
     connection,
@@ -18,6 +19,7 @@ from respq.commands import (
     server,
     sets,
     slowlog,
+    sorted_set_algebra,
     sorted_set_ranges,
     sorted_sets,
     strings,
@@ -27,6 +29,7 @@ from respq.commands import (
 __all__ = [
     "SPECS",
     "blocking_lists",
+    "blocking_sorted_sets",
     "clients",
     "config",
     "connection",
@@ -42,6 +45,7 @@ __all__ = [
     "server",
     "sets",
     "slowlog",
+    "sorted_set_algebra",
     "sorted_set_ranges",
     "sorted_sets",
     "strings",

@@ -21,17 +21,18 @@ from respq.command import (
 from respq.commands.arguments import parse_timeout_s
 from respq.commands.lists import MOVE, is_left, move, pop_first, pop_words
 from respq.datatypes.lists import ListValue
+from respq.datatypes.value import Value
 
 ALL_BUT_LAST = (keys(1, -2, 1, "RW access delete"),)
 
 
-def _woken_for_nothing(c: Client, names: list[bytes]) -> bool:
+def woken_for_nothing(c: Client, names: list[bytes], kind: type[Value]) -> bool:
     """Say whether a client that waits goes on waiting.
 
-    Only a list wakes it. Another type under one of its keys is an error when the command is sent,
-    and again when a list under another key wakes it, but not by itself.
+    Only a value of its kind wakes it. Another type under one of its keys is an error when the command is
+    sent, and again when a value under another key wakes it, but not by itself.
     """
-    return c.parked is not None and not any(isinstance(c.db.get(name), ListValue) for name in names)
+    return c.parked is not None and not any(isinstance(c.db.get(name), kind) for name in names)
 
 
 def _pop_or_park(
@@ -39,7 +40,7 @@ def _pop_or_park(
 ) -> bytes:
     """BLPOP, BRPOP and BLMPOP."""
     timeout_ms = parse_timeout_s(timeout, c.server.clock.now_ms)
-    if not _woken_for_nothing(c, names) and (reply := pop_first(c, names, left, count)):
+    if not woken_for_nothing(c, names, ListValue) and (reply := pop_first(c, names, left, count)):
         return reply
     return c.park(argv, [(c.db, name) for name in names], timeout_ms, c.enc.null_array)
 
@@ -94,7 +95,7 @@ def _move_or_park(c: Client, argv: Argv, from_left: bool, to_left: bool, logged:
     """BLMOVE and BRPOPLPUSH. Waiting in vain they answer a null array, inside MULTI a null."""
     source = argv[1]
     timeout_ms = parse_timeout_s(argv[-1], c.server.clock.now_ms)
-    if not _woken_for_nothing(c, [source]) and (reply := move(c, argv, from_left, to_left, logged)):
+    if not woken_for_nothing(c, [source], ListValue) and (reply := move(c, argv, from_left, to_left, logged)):
         return reply
     if c.executing:
         return c.enc.null

@@ -24,8 +24,9 @@ ANYTIME = LOADING | STALE
 KEY_NAMES = {"destination", "dst", "key", "newkey", "source", "src"}
 INTEGER_NAMES = {
     "client-id", "count", "cursor", "db", "decrement", "destination-db", "end", "increment", "index",
-    "index1", "index2", "len", "maxage", "milliseconds", "num-matches", "numfields", "numkeys", "numlocal",
-    "numreplicas", "offset", "protover", "rank", "seconds", "start", "stop", "timeout", "version", "weight",
+    "index1", "index2", "len", "limit", "maxage", "milliseconds", "num-matches", "numfields", "numkeys",
+    "numlocal", "numreplicas", "offset", "protover", "rank", "seconds", "start", "stop", "timeout", "version",
+    "weight",
 }  # fmt: skip
 SCORES_BETWEEN = {"ZCOUNT", "ZRANGEBYSCORE", "ZREMRANGEBYSCORE", "ZREVRANGEBYSCORE"}  # min and max
 TOKEN_NAMES = {"CH": "change", "INCR": "increment"}  # words with another name

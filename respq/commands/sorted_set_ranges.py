@@ -206,20 +206,24 @@ def zrangestore(c: Client, argv: Argv) -> bytes:
     """Store a range of one sorted set as another, in place of whatever was there."""
     query = _parse_query(argv, 3, None, None, scores_allowed=False)
     members, scores = _find(c, argv[2], query)
-    return store(c, argv, argv[1], dict(zip(members, scores, strict=True)), "zrangestore")
+    result = SortedSetValue()
+    if query.by is By.RANK:  # else nobody knows beforehand how many there will be
+        result.expect(members)
+    result.add_all(members, scores)
+    return store(c, argv, argv[1], result, "zrangestore")
 
 
-def store(c: Client, argv: Argv, name: bytes, scores: dict[bytes, float], event: str) -> bytes:
+def store(c: Client, argv: Argv, name: bytes, result: SortedSetValue, event: str) -> bytes:
     """Put a result under a key, in place of whatever was there, and reply with its size."""
     db = c.db
-    if scores:
+    if result.scores:
         db.get(name)  # what has expired goes first
-        db.put(name, SortedSetValue.of(scores))
+        db.put(name, result)
         c.effects.append((db, name, event, argv))
     elif db.get(name) is not None:
         db.remove(name)
         c.effects.append((db, name, "del", argv))
-    return integer(len(scores))
+    return integer(len(result.scores))
 
 
 # -- rank ------------------------------------------------------------------------------------------

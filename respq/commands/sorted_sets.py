@@ -460,4 +460,11 @@ def zscan(c: Client, argv: Argv) -> bytes:
     cursor, members = value.scan(cursor, count)
     if pattern != b"*":
         members = list(filter(glob.matcher(pattern), members))
-    return array([bulk(b"%d" % cursor), _flat(members, [value.scores[member] for member in members])])
+    show = format_double if value.packed else _with_17_digits
+    words = [word for member in members for word in (member, show(value.scores[member]))]
+    return array([bulk(b"%d" % cursor), bulks(words)])
+
+
+def _with_17_digits(score: float) -> bytes:
+    """A score as ZSCAN alone shows it, if it is in a skip list."""
+    return b"%.17g" % score

@@ -102,7 +102,7 @@ class SortedSetValue(Value):
         Those that it brings to a set which it creates must not be too long either. O(members).
         """
         if len(members) > self.max_listpack_entries or (
-            not self.scores and max(map(len, members)) > self.max_listpack_value
+            not self.scores and max(map(len, members), default=0) > self.max_listpack_value
         ):
             self.packed = False
 

@@ -182,3 +182,39 @@ def test_a_scan_of_many_members_returns_them_all(alice: Peer) -> None:
         if cursor == "0":
             break
     assert sorted(found) == sorted(f"m{n}" for n in range(1000))
+
+
+# -- combined --------------------------------------------------------------------------------------
+
+
+def test_infinities_of_both_signs_add_up_to_zero(alice: Peer) -> None:
+    alice.send("ZADD", "x", "inf", "a")
+    alice.send("ZADD", "y", "-inf", "a")
+    assert alice.send("ZUNION", 2, "x", "y", "WITHSCORES") == flat("a", "0")
+    assert alice.send("ZINTER", 2, "x", "y", "AGGREGATE", "MIN", "WITHSCORES") == flat("a", "-inf")
+    assert alice.send("ZUNION", 1, "x", "WEIGHTS", 0, "WITHSCORES") == flat("a", "0")
+
+
+def test_members_of_a_set_have_a_score_of_1(alice: Peer) -> None:
+    alice.send("SADD", "s", "a", "b")
+    alice.send("ZADD", "z", 5, "b")
+    assert alice.send("ZUNION", 2, "s", "z", "WEIGHTS", 2, 1, "WITHSCORES") == flat("a", "2", "b", "7")
+    assert alice.send("ZDIFF", 2, "s", "z") == flat("a")
+    assert alice.send("ZINTERCARD", 2, "s", "z") == b":1\r\n"
+
+
+def test_a_source_may_be_the_destination(alice: Peer) -> None:
+    alice.send("ZADD", "z", 1, "a", 2, "b")
+    assert alice.send("ZUNIONSTORE", "z", 2, "z", "z") == b":2\r\n"
+    assert alice.send("ZRANGE", "z", 0, -1, "WITHSCORES") == flat("a", "2", "b", "4")
+    assert alice.send("ZDIFFSTORE", "z", 2, "z", "z") == b":0\r\n"
+    assert alice.send("EXISTS", "z") == b":0\r\n"
+
+
+def test_a_wrong_type_is_refused_before_the_options_are_read(alice: Peer) -> None:
+    alice.send("SET", "s", "x")
+    assert alice.send("ZUNION", 1, "s", "NOPE").startswith(b"-WRONGTYPE")
+    assert alice.send("ZUNION", 1, "z", "WEIGHTS", "x") == b"-ERR weight value is not a float\r\n"
+    assert alice.send("ZINTERCARD", 0, "z") == (
+        b"-ERR at least 1 input key is needed for 'zintercard' command\r\n"
+    )

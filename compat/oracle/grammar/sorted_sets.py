@@ -7,6 +7,7 @@ which always stays a listpack: nothing is stored over it and no long member goes
 
 from __future__ import annotations
 
+from compat.oracle.case import BRIEF
 from compat.oracle.grammar.family import (
     ARITY,
     NOT_FLOAT,
@@ -22,9 +23,10 @@ BIG: list[bytes] = [word for n in range(300) for word in (b"%d" % (n * 7 % 50), 
 LETTERS: list[bytes] = [word for n in range(40) for word in (b"0", b"%c" % (97 + n % 26) * (1 + n // 26))]
 MANY: list[bytes] = [word for n in range(200) for word in (b"0", b"m%d" % n)]
 
-KEYS = [b"z1"] * 4 + [b"z2"] * 3 + [b"z3"] * 2 + [b"big"] + [b"s1"] + [b"gone"]
+KEYS = [b"z1"] * 4 + [b"z2"] * 3 + [b"z3"] * 2 + [b"big"] + [b"set", b"s1", b"gone"]
+INPUTS = [b"3", b"z1", b"big", b"set"]
 LEX_KEYS = [b"lex"] * 6 + [b"z1"] * 4 + [b"s1", b"gone"]
-TARGETS = [b"z2"] * 3 + [b"z3"] * 2 + [b"big", b"s1", b"gone"]
+TARGETS = [b"z2"] * 3 + [b"z3"] * 2 + [b"big", b"s2", b"gone"]  # nobody waits for s2, see differences.md
 MEMBERS = [b"a", b"b", b"c", b"d", b"e", b"aa", b"1", b"m1", b"m7", b"m299", b"", b"\x00\xff", b"nope"]
 SCORES = [
     *[b"1", b"2", b"3", b"-1", b"0", b"10", b"1.5", b"2.5", b"0.1", b"3.381772"] * 6,
@@ -47,6 +49,9 @@ INDEXES = [b"0", b"0", b"1", b"2", b"3", b"-1", b"-1", b"-2", b"-3", b"5", b"150
 ]
 OFFSETS = [b"0", b"0", b"0", b"1", b"2", b"5", b"100", b"-1"] * 3 + [b"x"]
 LIMITS = [b"-1", b"-1", b"1", b"2", b"3", b"10", b"0", b"400", b"-5"] * 3 + [b"x"]
+NUMBERS = [b"0", b"-1", b"x", b"9", b"1"]
+WEIGHTS = [b"1", b"2", b"0.5", b"-1", b"0", b"inf", b"-inf", b"1e300", b"0.1"] * 3 + [b"x", b"nan", b"1e400"]
+TIMEOUTS = [BRIEF] * 12 + [b"-1", b"x", b"nan", b"inf", b"1e300"]
 COUNTS = [b"0", b"1", b"2", b"3", b"10", b"400"] * 3 + [b"-1", b"x", b"9223372036854775807"]
 
 NOT_BOUND = "ERR min or max is not a float"
@@ -57,6 +62,13 @@ NAN = "ERR resulting score is not a number (NaN)"
 POSITIVE = "ERR value is out of range, must be positive"
 NUMKEYS = "ERR numkeys should be greater than 0"
 COUNT_ZERO = "ERR count should be greater than 0"
+NO_INPUT = "ERR at least 1 input key is needed"
+NEGATIVE = "ERR timeout is negative"
+NOT_TIMEOUT = "ERR timeout is not a float or out of range"
+LONG_TIMEOUT = "ERR timeout is out of range"
+BLOCKING = (ARITY, WRONGTYPE, NEGATIVE, NOT_TIMEOUT, LONG_TIMEOUT)
+COMBINED = (ARITY, WRONGTYPE, NOT_INTEGER, NO_INPUT)
+NOT_WEIGHT = "ERR weight value is not a float"
 RANGE = (ARITY, WRONGTYPE, SYNTAX, NOT_INTEGER)
 
 BY_SCORE = {"key": KEYS, "min": BOUNDS, "max": BOUNDS}
@@ -154,8 +166,61 @@ SORTED_SETS = Family(
         "ZPOPMAX": POP,
         "ZMPOP": Rule(
             1.2,
-            {"numkeys": [b"0", b"-1", b"x", b"9", b"1"], "count": COUNTS},
+            {"numkeys": NUMBERS, "count": COUNTS},
             errors=(ARITY, WRONGTYPE, SYNTAX, NUMKEYS, COUNT_ZERO),
+        ),
+        "ZUNION": Rule(
+            1.5,
+            errors=(*COMBINED, SYNTAX, NOT_WEIGHT),
+            extra=[
+                [b"ZUNION", *INPUTS, b"WEIGHTS", b"2", b"-0.1", b"inf", b"WITHSCORES"],
+                [b"ZUNION", *INPUTS, b"WEIGHTS", b"-inf", b"inf", b"0", b"AGGREGATE", b"MIN", b"WITHSCORES"],
+                [b"ZUNION", *INPUTS, b"WITHSCORES", b"WEIGHTS", b"1", b"x", b"1"],
+            ],
+            extra_chance=0.3,
+        ),
+        "ZINTER": Rule(
+            1.5,
+            errors=(*COMBINED, SYNTAX, NOT_WEIGHT),
+            extra=[
+                [b"ZINTER", *INPUTS, b"AGGREGATE", b"MAX", b"WEIGHTS", b"2", b"0.1", b"-inf", b"WITHSCORES"],
+                [b"ZINTER", b"2", b"big", b"big", b"WEIGHTS", b"inf", b"-inf", b"WITHSCORES"],
+                [b"ZINTER", b"2", b"z1", b"set", b"WEIGHTS", b"0.1", b"0.2", b"WITHSCORES"],
+                [b"ZINTER", b"1", b"z1", b"WEIGHTS", b"nan"],
+            ],
+            extra_chance=0.3,
+        ),
+        "ZDIFF": Rule(1, errors=(*COMBINED, SYNTAX)),
+        "ZINTERCARD": Rule(
+            1,
+            {"limit": [b"0", b"1", b"2", b"100", b"-1", b"x"]},
+            errors=(*COMBINED, SYNTAX, "ERR LIMIT can't be"),
+        ),
+        "ZUNIONSTORE": Rule(
+            1.5,
+            errors=(*COMBINED, SYNTAX, NOT_WEIGHT),
+            extra=[
+                [b"ZUNIONSTORE", b"z2", *INPUTS, b"WEIGHTS", b"2", b"-0.1", b"inf"],
+                [b"ZUNIONSTORE", b"z3", b"1", b"z3", b"WEIGHTS", b"-0"],
+                [b"ZUNIONSTORE", b"z3", b"1", b"z3", b"WEIGHTS", b"x"],
+            ],
+        ),
+        "ZINTERSTORE": Rule(
+            1.5,
+            errors=(*COMBINED, SYNTAX, NOT_WEIGHT),
+            extra=[
+                [b"ZINTERSTORE", b"z3", b"2", b"big", b"z1", b"WEIGHTS", b"2", b"0.1"],
+                [b"ZINTERSTORE", b"big", b"1", b"big", b"WEIGHTS", b"-0"],
+                [b"ZINTERSTORE", b"z3", b"1", b"z3", b"WEIGHTS", b"x"],
+            ],
+        ),
+        "ZDIFFSTORE": Rule(1, errors=(*COMBINED, SYNTAX)),
+        "BZPOPMIN": Rule(1.2, errors=BLOCKING),
+        "BZPOPMAX": Rule(errors=BLOCKING),
+        "BZMPOP": Rule(
+            1.2,
+            {"numkeys": NUMBERS, "count": COUNTS},
+            errors=(*BLOCKING, SYNTAX, NUMKEYS, COUNT_ZERO),
         ),
         "ZRANDMEMBER": Rule(
             1.5,
@@ -184,6 +249,10 @@ SORTED_SETS = Family(
         "start": INDEXES,
         "stop": INDEXES,
         "offset": OFFSETS,
+        "destination": TARGETS,
+        "numkeys": NUMBERS,
+        "weight": WEIGHTS,
+        "timeout": TIMEOUTS,
         "count": LIMITS,
     },
     setups=[
@@ -192,9 +261,11 @@ SORTED_SETS = Family(
         [b"ZADD", b"z3", b"1", b"c", b"1", b"b", b"1", b"a"],
         [b"ZADD", b"big", *BIG],
         [b"ZADD", b"lex", *LETTERS],
+        [b"SADD", b"set", b"a", b"b", b"m7", b"nope"],
         [b"SET", b"s1", b"a string"],
+        [b"SET", b"s2", b"another"],
     ],
-    keys=[b"z1", b"z2", b"z3", b"big", b"lex", b"s1", b"gone"],
+    keys=[b"z1", b"z2", b"z3", b"big", b"lex", b"set", b"s1", b"s2", b"gone"],
     others={
         "DEL": Rule(0.4, {"key": [b"z1", b"z2", b"z3", b"gone"]}),
         "RENAME": Rule(0.3, {"key": [b"z2", b"gone"], "newkey": [b"z3", b"z2", b"gone"]}),
@@ -202,6 +273,7 @@ SORTED_SETS = Family(
         "MULTI": Rule(1),
         "EXEC": Rule(0.1),
         "EXPIRE": Rule(0.3, {"key": TARGETS, "seconds": [b"1000", b"1000", b"-1"]}),
+        "CLIENT|UNBLOCK": Rule(0.3, {"client-id": [b"{id0}", b"{id1}", b"{id2}", b"999999999"]}),
         "OBJECT|ENCODING": Rule(1),
     },
 )

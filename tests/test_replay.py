@@ -53,6 +53,20 @@ OF_A_KEY: list[Words] = [
         ("LINSERT", k, "BEFORE", "e", "i"), ("BLPOP", k, 0), ("MOVE", k, 0), ("MOVE", k, 1),
     ]
 ]  # fmt: skip
+OF_HASHES: list[Words] = [
+    words
+    for k in KEYS
+    for words in [
+        ("HSET", k, "f", 1), ("HSET", k, "f", 1, "g", "x"), ("HDEL", k, "f"), ("HDEL", k, "f", "g"),
+        ("HINCRBY", k, "f", 2), ("HINCRBYFLOAT", k, "f", "0.5"), ("HGETDEL", k, "FIELDS", 2, "f", "h"),
+        ("HSETEX", k, "PX", 15, "FIELDS", 1, "f", 1), ("HSETEX", k, "PXAT", 1, "FIELDS", 1, "f", 1),
+        ("HSETEX", k, "KEEPTTL", "FIELDS", 2, "f", 1, "g", 1), ("HPEXPIRE", k, 1, "FIELDS", 2, "f", "h"),
+        ("HPEXPIRE", k, 15, "FIELDS", 2, "f", "g"), ("HPEXPIRE", k, 0, "FIELDS", 2, "f", "g"),
+        ("HPEXPIRE", k, 40, "GT", "FIELDS", 2, "f", "g"), ("HPERSIST", k, "FIELDS", 1, "g"),
+        ("HGETEX", k, "PX", 9, "FIELDS", 2, "g", "h"), ("HGETEX", k, "PXAT", 1, "FIELDS", 1, "g"),
+        ("HGETALL", k), ("HMGET", k, "f", "g"), ("HLEN", k), ("HSCAN", k, 0), ("HRANDFIELD", k),
+    ]
+]  # fmt: skip
 OF_TWO_KEYS: list[Words] = [
     words
     for k, j in product(KEYS, KEYS)
@@ -64,7 +78,7 @@ OF_TWO_KEYS: list[Words] = [
         ("COPY", k, j, "DB", 0, "REPLACE"), ("COPY", k, j, "DB", 1, "REPLACE"),
     ]
 ]  # fmt: skip
-GROUPS = (COMMON, OF_DATABASES, READS, EXPIRY, EXPIRY, OF_A_KEY, OF_A_KEY, OF_TWO_KEYS)
+GROUPS = (COMMON, OF_DATABASES, READS, EXPIRY, EXPIRY, OF_A_KEY, OF_A_KEY, OF_HASHES, OF_HASHES, OF_TWO_KEYS)
 
 
 def draw_command(random: Random) -> Words:

@@ -555,3 +555,53 @@ SCENARIOS |= {
         2 QUIT
     """),
 }
+
+# -- fields that expire ------------------------------------------------------------------------------
+
+SCENARIOS |= {
+    "a hash goes with the last of its fields": """
+        0 HSET h a 1 b 2 c 3
+        0 HPEXPIRE h 40 FIELDS 2 a b
+        1 HSETEX i PX 40 FIELDS 2 a 1 b 2
+
+        pause 400
+        1 HLEN h
+        1 HGETALL h
+        1 HTTL h FIELDS 3 a b c
+        1 EXISTS i
+        2 HPEXPIRE h 30 FIELDS 1 c
+
+        pause 400
+        0 EXISTS h
+        0 HSET h a 1
+        0 HTTL h FIELDS 1 a
+    """,
+    "a transaction fails if a field of what it watches has expired": """
+        0 HSET h a 1 b 2
+        0 HPEXPIRE h 60 FIELDS 1 a
+        0 WATCH h
+
+        pause 400
+        0 MULTI
+        0 HGETALL h
+        0 EXEC
+    """,
+    "a field that is set, moved or made to stay again expires with its new deadline, or not": """
+        0 HSET h a 1 b 2 c 3 d 4 e 5
+        0 HPEXPIRE h 60 FIELDS 5 a b c d e
+        1 HSET h a 1
+        1 HPERSIST h FIELDS 1 b
+        1 HEXPIRE h 1000 FIELDS 1 c
+        1 HINCRBY h d 1
+        0 COPY h other
+        0 RENAME h moved
+
+        pause 400
+        2 HGETALL moved
+        2 HGETALL other
+        2 HDEL other d e
+        2 HTTL other FIELDS 5 a b c d e
+        2 HGETDEL moved FIELDS 2 d a
+        2 HGETEX moved EX 1000 FIELDS 2 e b
+    """,
+}

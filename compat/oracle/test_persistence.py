@@ -91,6 +91,8 @@ def test_a_killed_server_comes_back_with_the_same_data_whoever_starts_on_it(
     finally:
         server.kill()
     for place, start in OTHERS.items():
+        if place == "redis 7.0" and family.since_7_0:
+            continue
         shutil.copytree(tmp_path / FIRST / "appendonlydir", tmp_path / place / "appendonlydir")
         other = start(tmp_path / place)
         try:

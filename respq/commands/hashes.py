@@ -208,8 +208,10 @@ def hstrlen(c: Client, argv: Argv) -> bytes:
 @command("HLEN", arity=2, flags=READONLY | FAST, keys=READ_QUIETLY, group="hash", since="2.0.0",
          syntax="key")  # fmt: skip
 def hlen(c: Client, argv: Argv) -> bytes:
-    """Return the number of fields of a hash, 0 if there is none."""
-    value = count_read(c, find_whole(c, argv[1]))
+    """Return the number of fields of a hash, 0 if there is none; expired ones may count until deleted."""
+    value = count_read(c, c.db.find(argv[1], HashValue))
+    if value is not None and value.expiry is not None:
+        value = c.db.expire_some_fields(argv[1], value)
     return ZERO if value is None else integer(len(value.fields))
 
 

@@ -208,6 +208,7 @@ HASHES = Family(
         [b"SET", b"s1", b"a string"],
     ],
     keys=[b"h1", b"h2", b"h3", b"t1", b"t2", b"t3", b"s1", b"gone"],
+    since_7_0=True,
     dump=[
         [b"HGETALL", b"{key}"],
         [b"HPEXPIRETIME", b"{key}", b"FIELDS", b"11", *sorted(set(FIELDS)), b"f1", b"f599"],

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from respq.command import DENYOOM, FAST, READONLY, WRITE, Argv, Client, Keys, command, key
 from respq.commands.arguments import INT_MAX, bad_expiry, parse_int, parse_int_between
-from respq.commands.hashes import count_read, find_naming, read_fields, remove_emptied, values_of
+from respq.commands.hashes import find_naming, read_fields, remove_emptied, values_of, without_expired
 from respq.datatypes.hashes import HashValue
 from respq.errors import CommandError, shown
 from respq.protocol.resp import ONE, ZERO, array, integer
@@ -79,12 +79,12 @@ def _holds(condition: bytes, at_ms: int, present_ms: int) -> bool:
 def _hexpire(c: Client, argv: Argv, unit_ms: int, base_ms: int, command_name: str) -> bytes:
     """HEXPIRE and its relatives, for a time that counts in `unit_ms` from `base_ms` on."""
     name = argv[1]
-    c.db.find(name, HashValue)  # the type comes before the words
+    value = c.db.find(name, HashValue)  # its type comes before the words
     at_ms = _parse_deadline(argv[2], unit_ms, base_ms, command_name)
     condition = argv[3].upper()
     at = 4 if condition in {b"NX", b"XX", b"GT", b"LT"} else 3
     fields = read_fields(argv, at, "Parameter `numFields` should be greater than 0")
-    value = find_naming(c, name, fields)
+    value = without_expired(c, name, value, fields)
     if value is None:
         return array([NO_FIELD] * len(fields))
     value.keep_deadlines()
@@ -148,9 +148,9 @@ def hpexpireat(c: Client, argv: Argv) -> bytes:
 def hpersist(c: Client, argv: Argv) -> bytes:
     """Take away the expiry of fields of a hash."""
     name = argv[1]
-    c.db.find(name, HashValue)
+    value = c.db.find(name, HashValue)
     fields = read_fields(argv, 2)
-    value = find_naming(c, name, fields)
+    value = without_expired(c, name, value, fields)
     if value is None:
         return array([NO_FIELD] * len(fields))
     replies = [
@@ -167,9 +167,9 @@ def hpersist(c: Client, argv: Argv) -> bytes:
 
 def _time_left(c: Client, argv: Argv, since_ms: int, unit_ms: int) -> bytes:
     """The deadlines of fields, counted in `unit_ms` from `since_ms` on, rounded up."""
-    c.db.find(argv[1], HashValue)
+    value = c.read(argv[1], HashValue)
     fields = read_fields(argv, 2)
-    value = count_read(c, find_naming(c, argv[1], fields))
+    value = without_expired(c, argv[1], value, fields)
     if value is None:
         return array([NO_FIELD] * len(fields))
     replies = []
@@ -221,7 +221,7 @@ def hpexpiretime(c: Client, argv: Argv) -> bytes:
 def hgetex(c: Client, argv: Argv) -> bytes:
     """Return the values under fields of a hash and set or take away their expiry."""
     name, option = argv[1], argv[2].upper()
-    c.db.find(name, HashValue)
+    value = c.db.find(name, HashValue)
     at, at_ms = 2, 0
     if option in EXPIRIES:
         at, at_ms = 4, _parse_option(c, option, argv[3], "hgetex")
@@ -230,7 +230,7 @@ def hgetex(c: Client, argv: Argv) -> bytes:
     if len(argv) < at + 2:
         raise _wrong_number("hgetex")
     fields = read_fields(argv, at)
-    value = find_naming(c, name, fields)
+    value = without_expired(c, name, value, fields)
     reply = values_of(c, value, fields)
     if value is None or at == 2:
         return reply

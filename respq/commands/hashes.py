@@ -5,7 +5,7 @@ each is written out for the common case, a hash of which neither the key nor a f
 everything else to a function. HSET has a bulk form, for any mixture of keys.
 
 Fields that have expired are deleted by whoever names them (`find_naming`), so that a command looks at no more
-fields than it names; those who want all of them (`find_whole`) delete some and look away from the rest.
+fields than it names; those who want all of them (`read_whole`) delete some and look away from the rest.
 What is logged then is one HDEL a field, as redis-server does it.
 """
 
@@ -46,27 +46,29 @@ LARGEST_SAMPLE = 1 << 28  # fields that HRANDFIELD returns: a longer reply would
 
 def find_naming(c: Client, name: bytes, fields: Sequence[bytes]) -> HashValue | None:
     """The hash under a key, without those of `fields` that have expired. O(fields) if any field expires."""
-    value = c.db.find(name, HashValue)
+    return without_expired(c, name, c.db.find(name, HashValue), fields)
+
+
+def read_naming(c: Client, name: bytes, fields: Sequence[bytes]) -> HashValue | None:
+    """As `find_naming`; counts a hit or a miss."""
+    return without_expired(c, name, c.read(name, HashValue), fields)
+
+
+def without_expired(
+    c: Client, name: bytes, value: HashValue | None, fields: Sequence[bytes]
+) -> HashValue | None:
+    """What was found under a key, without those of `fields` that have expired."""
     if value is None or value.expiry is None:
         return value
     return c.db.expire_fields(name, value, fields)
 
 
-def find_whole(c: Client, name: bytes) -> HashValue | None:
+def read_whole(c: Client, name: bytes) -> HashValue | None:
     """The hash under a key, without the fields that have expired. O(1), O(n) if very many just have."""
-    value = c.db.find(name, HashValue)
+    value = c.read(name, HashValue)
     if value is None or value.expiry is None:
         return value
     return c.db.without_expired_fields(name, value)
-
-
-def count_read(c: Client, value: HashValue | None) -> HashValue | None:
-    """Count a hit or a miss."""
-    if value is None:
-        c.server.stats.keyspace_misses += 1
-    else:
-        c.server.stats.keyspace_hits += 1
-    return value
 
 
 def _map_of(c: Client, pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -165,7 +167,7 @@ def hget(c: Client, argv: Argv) -> bytes:
     if value.__class__ is HashValue and not value.expires_ms and value.expiry is None:
         c.server.stats.keyspace_hits += 1
     else:
-        value = count_read(c, find_naming(c, argv[1], argv[2:]))
+        value = read_naming(c, argv[1], argv[2:])
         if value is None:
             return c.enc.null
     data = value.fields.get(argv[2])
@@ -176,7 +178,7 @@ def hget(c: Client, argv: Argv) -> bytes:
          syntax="key field [field ...]", complexity="O(N) with N being the number of fields")  # fmt: skip
 def hmget(c: Client, argv: Argv) -> bytes:
     """Return the values under fields of a hash, null for one that is missing."""
-    value = count_read(c, find_naming(c, argv[1], argv[2:]))
+    value = read_naming(c, argv[1], argv[2:])
     return values_of(c, value, argv[2:])
 
 
@@ -193,7 +195,7 @@ def values_of(c: Client, value: HashValue | None, fields: Sequence[bytes]) -> by
          syntax="key field")  # fmt: skip
 def hexists(c: Client, argv: Argv) -> bytes:
     """Tell whether a hash has a field."""
-    value = count_read(c, find_naming(c, argv[1], argv[2:]))
+    value = read_naming(c, argv[1], argv[2:])
     return ONE if value is not None and argv[2] in value.fields else ZERO
 
 
@@ -201,7 +203,7 @@ def hexists(c: Client, argv: Argv) -> bytes:
          syntax="key field")  # fmt: skip
 def hstrlen(c: Client, argv: Argv) -> bytes:
     """Return the length of the value under a field in bytes, 0 if there is none."""
-    value = count_read(c, find_naming(c, argv[1], argv[2:]))
+    value = read_naming(c, argv[1], argv[2:])
     return ZERO if value is None else integer(len(value.fields.get(argv[2], b"")))
 
 
@@ -209,7 +211,7 @@ def hstrlen(c: Client, argv: Argv) -> bytes:
          syntax="key")  # fmt: skip
 def hlen(c: Client, argv: Argv) -> bytes:
     """Return the number of fields of a hash, 0 if there is none; expired ones may count until deleted."""
-    value = count_read(c, c.db.find(argv[1], HashValue))
+    value = c.read(argv[1], HashValue)
     if value is not None and value.expiry is not None:
         value = c.db.expire_some_fields(argv[1], value)
     return ZERO if value is None else integer(len(value.fields))
@@ -220,7 +222,7 @@ def hlen(c: Client, argv: Argv) -> bytes:
          complexity="O(N) with N being the number of fields")  # fmt: skip
 def hgetall(c: Client, argv: Argv) -> bytes:
     """Return all fields of a hash with their values."""
-    value = count_read(c, find_whole(c, argv[1]))
+    value = read_whole(c, argv[1])
     return _map_of(c, () if value is None else value.items())
 
 
@@ -229,7 +231,7 @@ def hgetall(c: Client, argv: Argv) -> bytes:
          complexity="O(N) with N being the number of fields")  # fmt: skip
 def hkeys(c: Client, argv: Argv) -> bytes:
     """Return all fields of a hash."""
-    value = count_read(c, find_whole(c, argv[1]))
+    value = read_whole(c, argv[1])
     return EMPTY_ARRAY if value is None else bulks(value.names())
 
 
@@ -238,7 +240,7 @@ def hkeys(c: Client, argv: Argv) -> bytes:
          complexity="O(N) with N being the number of fields")  # fmt: skip
 def hvals(c: Client, argv: Argv) -> bytes:
     """Return all values of a hash."""
-    value = count_read(c, find_whole(c, argv[1]))
+    value = read_whole(c, argv[1])
     return EMPTY_ARRAY if value is None else bulks(list(value.values()))
 
 
@@ -302,7 +304,7 @@ def _float_sum(data: bytes, increment: Fraction) -> bytes:
 def hscan(c: Client, argv: Argv) -> bytes:
     """Return some fields of a hash, with their values, and the cursor with which to ask for the next."""
     cursor = parse_cursor(argv[2])
-    value = count_read(c, c.db.find(argv[1], HashValue))
+    value = c.read(argv[1], HashValue)
     if value is None:
         return scan_reply(0, ())
     options = ScanOptions(argv, 3, of_hash=True)
@@ -330,7 +332,7 @@ def _flat(value: HashValue, fields: Sequence[bytes]) -> list[bytes]:
 def hrandfield(c: Client, argv: Argv) -> bytes:
     """Return any fields of a hash: so many different ones, or, if negative, so many with repetitions."""
     if len(argv) == 2:
-        value = count_read(c, find_whole(c, argv[1]))
+        value = read_whole(c, argv[1])
         return c.enc.null if value is None else bulk(value.choice(c.server.rng))
     count = parse_int_between(argv[2], -INT64_MAX, INT64_MAX)
     with_values = len(argv) > 3
@@ -338,7 +340,7 @@ def hrandfield(c: Client, argv: Argv) -> bytes:
         raise syntax_error()
     if count < -LARGEST_SAMPLE or (with_values and count > INT64_MAX // 2):
         raise CommandError("value is out of range")
-    value = count_read(c, find_whole(c, argv[1]))
+    value = read_whole(c, argv[1])
     if value is None or not count:
         return EMPTY_ARRAY
     rng = c.server.rng
@@ -374,9 +376,9 @@ def hdel(c: Client, argv: Argv) -> bytes:
 def hgetdel(c: Client, argv: Argv) -> bytes:
     """Return the values under fields of a hash and delete the fields."""
     name = argv[1]
-    c.db.find(name, HashValue)  # the type comes before the words
+    value = c.db.find(name, HashValue)  # its type comes before the words
     fields = read_fields(argv, 2)
-    value = find_naming(c, name, fields)
+    value = without_expired(c, name, value, fields)
     if value is None:
         return values_of(c, None, fields)
     replies = []

@@ -334,7 +334,7 @@ def _keys(flags: str, notes: str = "") -> tuple[Keys, ...]:
 
 @command("EVAL", arity=-3, flags=_FLAGS | MAY_REPLICATE, group="scripting", since="2.6.0",
          keys=_keys("RW access update", _ANY_KEYS % "RW and UPDATE"),
-         syntax="script numkeys [key ...] [arg ...]", complexity="That of the script")  # fmt: skip
+         syntax="script numkeys [key [key ...]] [arg [arg ...]]", complexity="That of the script")  # fmt: skip
 def evaluate(c: Client, argv: Argv) -> bytes:
     """Run a Lua script."""
     return _eval(c, argv, read_only=False)
@@ -342,7 +342,7 @@ def evaluate(c: Client, argv: Argv) -> bytes:
 
 @command("EVAL_RO", arity=-3, flags=_FLAGS | READONLY, group="scripting", since="7.0.0",
          keys=_keys("RO access", _ANY_KEYS % "RO and ACCESS"), acl="-read",
-         syntax="script numkeys [key ...] [arg ...]", complexity="That of the script")  # fmt: skip
+         syntax="script numkeys [key [key ...]] [arg [arg ...]]", complexity="That of the script")  # fmt: skip
 def evaluate_read_only(c: Client, argv: Argv) -> bytes:
     """Run a Lua script that may not write."""
     return _eval(c, argv, read_only=True)
@@ -350,7 +350,7 @@ def evaluate_read_only(c: Client, argv: Argv) -> bytes:
 
 @command("EVALSHA", arity=-3, flags=_FLAGS | MAY_REPLICATE, group="scripting", since="2.6.0",
          keys=_keys("RW access update"),
-         syntax="sha1 numkeys [key ...] [arg ...]", complexity="That of the script")  # fmt: skip
+         syntax="sha1 numkeys [key [key ...]] [arg [arg ...]]", complexity="That of the script")  # fmt: skip
 def evaluate_sha(c: Client, argv: Argv) -> bytes:
     """Run a Lua script of the cache, named by its SHA-1."""
     return _evalsha(c, argv, read_only=False)
@@ -358,7 +358,7 @@ def evaluate_sha(c: Client, argv: Argv) -> bytes:
 
 @command("EVALSHA_RO", arity=-3, flags=_FLAGS | READONLY, group="scripting", since="7.0.0",
          keys=_keys("RO access"), acl="-read",
-         syntax="sha1 numkeys [key ...] [arg ...]", complexity="That of the script")  # fmt: skip
+         syntax="sha1 numkeys [key [key ...]] [arg [arg ...]]", complexity="That of the script")  # fmt: skip
 def evaluate_sha_read_only(c: Client, argv: Argv) -> bytes:
     """Run a Lua script of the cache that may not write."""
     return _evalsha(c, argv, read_only=True)

@@ -334,7 +334,8 @@ def _keys(flags: str, notes: str = "") -> tuple[Keys, ...]:
 
 @command("EVAL", arity=-3, flags=_FLAGS | MAY_REPLICATE, group="scripting", since="2.6.0",
          keys=_keys("RW access update", _ANY_KEYS % "RW and UPDATE"),
-         syntax="script numkeys [key [key ...]] [arg [arg ...]]", complexity="That of the script")  # fmt: skip
+         syntax="script numkeys [key [key ...]] [arg [arg ...]]",
+         complexity="That of the script")  # fmt: skip
 def evaluate(c: Client, argv: Argv) -> bytes:
     """Run a Lua script."""
     return _eval(c, argv, read_only=False)
@@ -342,7 +343,8 @@ def evaluate(c: Client, argv: Argv) -> bytes:
 
 @command("EVAL_RO", arity=-3, flags=_FLAGS | READONLY, group="scripting", since="7.0.0",
          keys=_keys("RO access", _ANY_KEYS % "RO and ACCESS"), acl="-read",
-         syntax="script numkeys [key [key ...]] [arg [arg ...]]", complexity="That of the script")  # fmt: skip
+         syntax="script numkeys [key [key ...]] [arg [arg ...]]",
+         complexity="That of the script")  # fmt: skip
 def evaluate_read_only(c: Client, argv: Argv) -> bytes:
     """Run a Lua script that may not write."""
     return _eval(c, argv, read_only=True)

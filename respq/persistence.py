@@ -18,6 +18,7 @@ from respq.config.kinds import ConfigError
 from respq.effects.aof import AppendOnlyFile
 from respq.effects.files import AofError, Files, SyncError
 from respq.effects.snapshot import ForkedSnapshot, TakeSnapshot, dataset_commands
+from respq.effects.writer import NO
 from respq.engine import Engine
 from respq.errors import CommandError
 from respq.loading import Loading
@@ -44,6 +45,7 @@ class Persistence:
         self._rewrite_began_ms = self._rewritten_bytes = 0  # of the one that goes on
         self.server.rewrite_log = self._schedule_rewrite
         self.config.on_change("appendfsync", self._change_policy)
+        self.config.on_change("no-appendfsync-on-rewrite", self._change_policy)
         self.config.on_change("appendonly", self._switch)
 
     # -- start and end -----------------------------------------------------------------------------
@@ -158,7 +160,7 @@ class Persistence:
     def _begin_rewrite(self, aof: AppendOnlyFile, now_ms: int, why: str) -> None:
         self._note_rewrite(now_ms, aof.current_bytes)
         try:
-            aof.begin_rewrite(self._dataset, now_ms)
+            self._fork(aof)
             self.engine.log("notice", f"Rewriting the append-only file of {aof.current_bytes} bytes, {why}")
         except SyncError:
             raise
@@ -166,6 +168,13 @@ class Persistence:
             self.engine.log("warning", f"The append-only file was not rewritten: {error}")
             if not aof.is_whole:
                 self._rewrite_at_ms = now_ms + RETRY_MS
+
+    def _fork(self, aof: AppendOnlyFile) -> None:
+        """Begin the rewrite itself. Raises AofError."""
+        fork_us = aof.begin_rewrite(self._dataset, self.engine.clock.now_ms)
+        self._apply_policy(aof)
+        self.server.stats.forks += 1
+        self.server.stats.last_fork_us = fork_us
 
     def _note_rewrite(self, now_ms: int, size: int) -> None:
         """Remember what the line at its end compares with."""
@@ -175,6 +184,7 @@ class Persistence:
         ended = aof.poll(now_ms)
         if ended is None:
             return
+        self._apply_policy(aof)
         seconds = (now_ms - self._rewrite_began_ms) / 1000
         if ended:
             sizes = f"{self._rewritten_bytes} bytes before, {aof.current_bytes} now"
@@ -191,7 +201,12 @@ class Persistence:
 
     def _change_policy(self) -> None:
         if self.server.aof is not None:
-            self.server.aof.writer.fsync = self.config.appendfsync
+            self._apply_policy(self.server.aof)
+
+    def _apply_policy(self, aof: AppendOnlyFile) -> None:
+        """When the log is synced: by `appendfsync`, or never while it is rewritten, if that is wanted."""
+        spared = aof.rewriting and self.config.no_appendfsync_on_rewrite
+        aof.writer.fsync = NO if spared else self.config.appendfsync
 
     def _switch(self) -> None:
         """CONFIG SET appendonly: yes starts a log with the present data as its base. Raises ConfigError."""
@@ -208,7 +223,7 @@ class Persistence:
         try:
             aof.open()
             self._note_rewrite(self.engine.clock.now_ms, 0)
-            aof.begin_rewrite(self._dataset, self.engine.clock.now_ms)
+            self._fork(aof)
             self.engine.log("notice", "Beginning an append-only file with the present data")
         except AofError as error:
             aof.writer.abandon()

@@ -352,6 +352,9 @@ class Statistics:
         self.evicted_scripts = 0
         self.expired_keys = 0  # of databases that were flushed since; see Server.expired_keys
         self.expire_us = 0  # spent on keys that nobody asked for
+        self.expire_cut_short = 0  # slices that left some, for their time was up
+        self.forks = 0
+        self.last_fork_us = 0  # for which nobody was served
         self.query_limit_closed = 0
         self.output_limit_closed = 0
         self.loop_cycles = 0

@@ -41,6 +41,49 @@ def test_a_rewrite_begins_when_the_log_is_on_the_disk_without_stopping_the_loop_
     kept.persistence.close()
 
 
+def rewriting(kept: Kept) -> None:
+    """Begin a rewrite."""
+    aof = kept.server.aof
+    assert aof is not None
+    aof.writer.sync()
+    kept.peer().send("BGREWRITEAOF")
+    kept.persistence.cron(kept.clock.now_ms)
+    assert aof.rewriting
+
+
+def test_forks_are_counted_and_timed() -> None:
+    kept = Kept()
+    rewriting(kept)
+    stats = kept.peer().send("INFO", "stats")
+    assert b"latest_fork_usec:250\r\ntotal_forks:1\r\n" in stats
+
+
+@pytest.mark.parametrize(("spared", "syncs"), [("no", 1), ("yes", 0)])
+def test_no_appendfsync_on_rewrite_spares_the_disk_until_the_rewrite_has_ended(
+    spared: str, syncs: int
+) -> None:
+    kept = Kept(**{"appendfsync": "always", "no-appendfsync-on-rewrite": spared})
+    ann = kept.peer()
+
+    def syncs_of(number: int) -> int:
+        before = kept.disk.operations.count("datasync")
+        ann.send("SET", "key", number)
+        assert kept.persistence.flush(kept.clock.now_ms)
+        return kept.disk.operations.count("datasync") - before
+
+    assert syncs_of(1) == 1
+    rewriting(kept)
+    assert syncs_of(2) == syncs
+    ann.send("CONFIG", "SET", "no-appendfsync-on-rewrite", "no")
+    assert syncs_of(3) == 1
+    ann.send("CONFIG", "SET", "no-appendfsync-on-rewrite", spared)
+    assert syncs_of(4) == syncs
+    kept.persistence.cron(kept.clock.now_ms)
+    kept.persistence.cron(kept.clock.now_ms)
+    assert syncs_of(5) == 1
+    assert kept.replays()
+
+
 def test_a_log_whose_first_snapshot_fails_tries_again() -> None:
     kept = Kept(appendonly="no")
     ann = kept.peer()

@@ -19,7 +19,6 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
-from itertools import islice
 
 from respq import __version__, process
 from respq.command import LOADING, STALE, Argv, Client, command
@@ -88,6 +87,7 @@ def _server(server: Server) -> Fields:
     yield "lru_clock", clock.now_ms // 1000 % (1 << 24)
     yield "executable", sys.executable
     yield "config_file", config.file or ""
+    yield "io_threads_active", 0
     yield "respq_version", __version__
     yield "python_version", platform.python_version()
     if config.port:
@@ -148,6 +148,7 @@ def _memory(server: Server) -> Fields:
     yield "used_memory_dataset_perc", f"{min(100.0, 100 * dataset / net):.2f}%"
     yield "total_system_memory", machine
     yield "total_system_memory_human", human_bytes(machine)
+    yield "number_of_cached_scripts", 0 if server.scripts is None else len(server.scripts.scripts)
     yield "maxmemory", 0
     yield "maxmemory_human", "0B"
     yield "maxmemory_policy", "noeviction"
@@ -200,6 +201,11 @@ def _loading(server: Server) -> Fields:
     yield "loading_eta_seconds", int(elapsed_s * (total - done) / done) if done else 1
 
 
+def _threads(server: Server) -> Fields:
+    stats = server.stats
+    yield "io_thread_0", f"clients={len(server.clients)},reads={stats.reads},writes={stats.writes}"
+
+
 def _stats(server: Server) -> Fields:
     stats = server.stats
     commands_per_s, input_per_s, output_per_s, cycles_per_s, loop_us_per_s = _rates(server)
@@ -220,6 +226,8 @@ def _stats(server: Server) -> Fields:
     yield "sync_partial_err", 0
     yield "expired_subkeys", sum(db.expired_fields for db in server.databases)
     yield "expired_keys", stats.expired_keys + sum(db.expired for db in server.databases)
+    yield "expired_stale_perc", f"{_stale_percentage(server):.2f}"
+    yield "expired_time_cap_reached_count", stats.expire_cut_short
     yield "expire_cycle_cpu_milliseconds", stats.expire_us // 1000
     yield "evicted_keys", 0
     yield "evicted_clients", 0
@@ -228,6 +236,8 @@ def _stats(server: Server) -> Fields:
     yield "pubsub_channels", len(server.pubsub.channels.audiences)
     yield "pubsub_patterns", len(server.pubsub.patterns.audiences)
     yield "pubsubshard_channels", len(server.pubsub.shard_channels.audiences)
+    yield "latest_fork_usec", stats.last_fork_us
+    yield "total_forks", stats.forks
     yield "migrate_cached_sockets", 0
     yield "slave_expires_tracked_keys", 0
     yield "tracking_total_keys", 0
@@ -326,13 +336,24 @@ def _keyspace(server: Server) -> Fields:
 
 
 def _average_ttl_ms(db: Database) -> int:
-    """The mean of what the expiring ones among some keys, evenly spread, have left to live."""
+    """The mean of what the expiring ones among some keys have left to live."""
+    deadlines = _sampled_deadlines(db)
+    return max(0, sum(deadlines) // len(deadlines) - db.clock.now_ms) if deadlines else 0
+
+
+def _stale_percentage(server: Server) -> float:
+    """How many in a hundred of some keys with an expiry have expired and not been deleted yet."""
+    deadlines = [at_ms for db in server.databases for at_ms in _sampled_deadlines(db)]
+    stale = sum(at_ms <= server.clock.now_ms for at_ms in deadlines)
+    return 100 * stale / len(deadlines) if deadlines else 0.0
+
+
+def _sampled_deadlines(db: Database) -> list[int]:
+    """When the expiring ones among some keys, evenly spread, end. O(SAMPLED_KEYS)."""
     if not db.expiring:
-        return 0
-    now_ms = db.clock.now_ms
-    sampled = islice(db.keys, 0, None, max(1, len(db) // SAMPLED_KEYS))
-    deadlines = [at_ms for name in sampled if (at_ms := db.values[name].expires_ms)]
-    return max(0, sum(deadlines) // len(deadlines) - now_ms) if deadlines else 0
+        return []
+    sampled = db.keys[:: max(1, len(db) // SAMPLED_KEYS)]
+    return [at_ms for name in sampled if (at_ms := db.values[name].expires_ms)]
 
 
 _SECTIONS: dict[str, Callable[[Server], Fields]] = {
@@ -340,6 +361,7 @@ _SECTIONS: dict[str, Callable[[Server], Fields]] = {
     "clients": _clients,
     "memory": _memory,
     "persistence": _persistence,
+    "threads": _threads,
     "stats": _stats,
     "replication": _replication,
     "cpu": _cpu,

@@ -215,6 +215,9 @@ class Live:
     tcp_backlog = number(511, 0, INT_MAX, "connections that may wait to be accepted", immutable=True)
     tcp_keepalive = number(300, 0, INT_MAX, "seconds of silence before a peer is probed; 0 never")
     timeout = number(0, 0, INT_MAX, "seconds that a client may be idle; 0 for ever")
+    max_new_connections_per_cycle = size(
+        10, 1000, "clients let in before those that are in have their turn", low=1
+    )
     maxclients = size(10000, UINT_MAX, "clients at once; lowered to what ulimit -n allows", low=1)
 
     # What a client may use
@@ -344,7 +347,6 @@ class Inert:
     dynamic_hz = flag(True)
     hide_user_data_from_log = flag(False)
     ignore_warnings = text("")
-    max_new_connections_per_cycle = size(10, 1000, low=1)
     max_new_tls_connections_per_cycle = size(1, 1000, low=1)
     proc_title_template = value(Text(_check_title), "{title} {listen-addr} {server-mode}")
     set_proc_title = flag(True, immutable=True)

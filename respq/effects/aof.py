@@ -178,8 +178,10 @@ class AppendOnlyFile:
         """
         return not self.writer.is_open or self.error is not None or self.writer.sync_behind(now_ms)
 
-    def begin_rewrite(self, commands: Commands, now_ms: int) -> None:
+    def begin_rewrite(self, commands: Commands, now_ms: int) -> int:
         """Start a rewrite; `commands` yields the data set and runs in a copy of this process.
+
+        Return the microseconds that making the copy took.
 
         To be called between ticks, when every effect of what has been executed has been appended. After
         `open` without `load` and `start` it switches the log on: all files of before become history.
@@ -200,6 +202,7 @@ class AppendOnlyFile:
             self.selected_db = None  # perhaps a new file, even if the rewrite failed
             self._measure()
         self._rewrite_began_ms = now_ms
+        return self._rewrite.fork_us
 
     def poll(self, now_ms: int) -> bool | None:
         """Look after the rewrite, from a timer: None if there is nothing to say, else how it ended."""

@@ -139,6 +139,11 @@ class Rewrite:
         """Memory that the snapshot cost."""
         return self._snapshot.private_bytes
 
+    @property
+    def fork_us(self) -> int:
+        """How long the process stood still for it."""
+        return self._snapshot.fork_us
+
     def cancel(self) -> None:
         """Give up; the log stays as it is."""
         self._snapshot.cancel()

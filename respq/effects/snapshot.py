@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+from respq.clock import stopwatch_ns
 from respq.effects.encoding import encode, select
 from respq.effects.files import Files, write_all
 from respq.protocol import Argv
@@ -110,6 +111,11 @@ class Snapshot(Protocol):
         """Memory that the writing cost, if known, once it is done."""
         ...
 
+    @property
+    def fork_us(self) -> int:
+        """How long this process stood still to begin it."""
+        ...
+
 
 TakeSnapshot = Callable[[Files, Path, Commands], Snapshot]
 
@@ -123,6 +129,7 @@ class ForkedSnapshot:
         self._result: bool | None = None
         die_with_parent = _prepare_death_signal()
         self._pipe, pipe = os.pipe()
+        start_ns = stopwatch_ns()
         try:
             self._pid = _fork()
         except OSError:
@@ -131,6 +138,7 @@ class ForkedSnapshot:
             raise
         if self._pid == 0:
             _be_child(pipe, die_with_parent, lambda check: write_base(files, path, commands, check))
+        self.fork_us = (stopwatch_ns() - start_ns) // 1000
         os.close(pipe)
 
     def poll(self) -> bool | None:

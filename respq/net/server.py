@@ -17,6 +17,7 @@ import gc
 import signal
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from respq.clock import stopwatch_ns
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 READ_BYTES = (
     1 << 14
 )  # per ready client and tick: bounds how long one client's pipeline keeps the others waiting
-ACCEPTS_PER_TICK = 1000
 SLICE_US = 250  # of deleting what expired or was flushed; then clients are served, for 1 ms at least
 UNCOUNTED_BYTES = 1 << 14  # of output; to the limits of Redis the buffer that each client has does not count
 REFUSALS_NOTED_MS = 1000  # between lines about clients turned away
@@ -94,12 +94,12 @@ class Loop:
         """Let in who connects to them."""
         self.listeners += listeners
         for listener in listeners:
-            self._on_ready(listener, lambda listener=listener: self._accept(listener))  # type: ignore[misc]
+            self._on_ready(listener, partial(self._let_in, listener))
 
     def remove_listeners(self, listeners: list[socket.socket]) -> None:
         """Close them, after letting in who has connected already."""
         for listener in listeners:
-            self._accept(listener)
+            self._accept(listener, self.config.tcp_backlog + 1)
             self.listeners.remove(listener)
             del self.others[listener.fileno()]
             self.poller.unregister(listener.fileno())
@@ -364,8 +364,12 @@ class Loop:
 
     # -- connections -------------------------------------------------------------------------------
 
-    def _accept(self, listener: socket.socket) -> None:
-        for _ in range(ACCEPTS_PER_TICK):
+    def _let_in(self, listener: socket.socket) -> None:
+        self._accept(listener, self.config.max_new_connections_per_cycle)
+
+    def _accept(self, listener: socket.socket, most: int) -> None:
+        """Let in, or turn away, at most so many of those who have connected."""
+        for _ in range(most):
             try:
                 sock, peer = listener.accept()
             except BlockingIOError:

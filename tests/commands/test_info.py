@@ -10,10 +10,10 @@ from respq.datatypes.strings import StringValue
 from tests.conftest import Peer, Workbench
 
 DEFAULT = [
-    "Server", "Clients", "Memory", "Persistence", "Stats", "Replication", "CPU", "Modules", "Errorstats",
-    "Cluster", "Keyspace",
+    "Server", "Clients", "Memory", "Persistence", "Threads", "Stats", "Replication", "CPU", "Modules",
+    "Errorstats", "Cluster", "Keyspace",
 ]  # fmt: skip
-ALL = [*DEFAULT[:8], "Commandstats", "Errorstats", "Latencystats", "Cluster", "Keyspace"]
+ALL = [*DEFAULT[:9], "Commandstats", "Errorstats", "Latencystats", "Cluster", "Keyspace"]
 
 
 def text(peer: Peer, *sections: str) -> str:
@@ -46,7 +46,7 @@ def titles(peer: Peer, *sections: str) -> list[str]:
         (["all", "nosuch"], ALL),
         (["cpu"], ["CPU"]),
         (["Keyspace", "CPU", "cpu"], ["CPU", "Keyspace"]),
-        (["default", "commandstats"], [*DEFAULT[:8], "Commandstats", *DEFAULT[8:]]),
+        (["default", "commandstats"], [*DEFAULT[:9], "Commandstats", *DEFAULT[9:]]),
         (["nosuch"], []),
         (["nosuch", "cluster"], ["Cluster"]),
     ],
@@ -100,6 +100,28 @@ def test_expired_keys_are_counted_also_after_a_flush(engine: Workbench, alice: P
     engine.pass_time(1000)
     alice.send("FLUSHALL")
     assert fields(alice, "stats")["expired_keys"] == "2"
+
+
+def test_what_has_expired_and_is_still_there_is_estimated(engine: Workbench, alice: Peer) -> None:
+    for number in range(1000):
+        alice.send("SET", number, "x", "PX", 10 if number % 3 == 0 else 10_000)
+        alice.send("SET", f"stays{number}", "x")
+    assert fields(alice, "stats")["expired_stale_perc"] == "0.00"
+    engine.clock.advance(1000)
+    assert 20 < float(fields(alice, "stats")["expired_stale_perc"]) < 50
+    assert fields(alice, "stats")["expired_time_cap_reached_count"] == "0"
+    engine.expire_keys(budget_us=0)
+    assert fields(alice, "stats")["expired_time_cap_reached_count"] == "1"
+    engine.expire_keys(budget_us=10_000_000)
+    found = fields(alice, "stats")
+    assert (found["expired_stale_perc"], found["expired_time_cap_reached_count"]) == ("0.00", "1")
+    assert found["expired_keys"] == "334"
+
+
+def test_scripts_are_counted(alice: Peer) -> None:
+    assert fields(alice, "memory")["number_of_cached_scripts"] == "0"
+    alice.send("SCRIPT", "LOAD", "return 1")
+    assert fields(alice, "memory")["number_of_cached_scripts"] == "1"
 
 
 def test_commandstats_count_calls_failures_and_refusals(engine: Workbench, alice: Peer) -> None:

@@ -24,6 +24,7 @@ class LaterSnapshot:
         self._polls = 0
         self.report = ""
         self.private_bytes = 4096
+        self.fork_us = 250
 
     def poll(self) -> bool | None:
         self._polls += 1

@@ -222,6 +222,23 @@ def test_a_storm_of_connections_is_let_in(net: Net) -> None:
     net.until(lambda: not net.loop.connections)
 
 
+def test_a_few_connections_are_let_in_at_a_time(serve: Serve) -> None:
+    net = serve(max_new_connections_per_cycle="2")
+    socks = [socket.create_connection(("127.0.0.1", net.port)) for _ in range(5)]
+    seen = []
+    for _ in range(4):
+        net.turn()
+        seen.append(len(net.loop.connections))
+    assert seen == [2, 4, 5, 5]
+    first = Wire(net, socks[0])
+    assert first.ask("CONFIG", "SET", "max-new-connections-per-cycle", 3) == b"+OK"
+    socks += [socket.create_connection(("127.0.0.1", net.port)) for _ in range(5)]
+    net.turn()
+    assert len(net.loop.connections) == 8
+    for sock in socks:
+        vanish(sock)
+
+
 def test_clients_that_are_gone_before_they_are_let_in_do_no_harm(net: Net) -> None:
     for _ in range(50):
         vanish(socket.create_connection(("127.0.0.1", net.port)))

@@ -59,7 +59,7 @@ class Server:
 
     def __init__(self, command: list[str], directory: Path, **directives: str) -> None:
         self.directory = directory
-        self.port = free_port()
+        self.port = int(directives.get("port") or free_port())
         self.socket_path = str(directory / "s")
         self.log_path = directory / "server.out"
         options = {

@@ -1,0 +1,31 @@
+"""celery beat: what is due is sent, as often as it should be, and by one schedule only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from celery import Celery
+
+from compat.celery.application import PREFORK
+from compat.celery.processes import Journal, Process, eventually
+
+EVERY = 0.5  # seconds
+
+
+def test_a_beat_sends_what_is_due(
+    app: Celery, url: str, workers: dict[str, Process], journal: Journal, mark: str, tmp_path: Path
+) -> None:
+    entry = {
+        "task": "compat.celery.application.record",
+        "schedule": EVERY,
+        "args": [mark],
+        "options": {"queue": PREFORK, "ignore_result": True},
+    }
+    words = ["beat", "--schedule", str(tmp_path / "schedule"), "--pidfile", "", "--loglevel", "INFO"]
+    beat = Process("beat", words, url, journal, beat_schedule={"often": entry}, beat_max_loop_interval=EVERY)
+    try:
+        times = [at for at, *_ in journal.await_entries(mark, 4)]
+    finally:
+        beat.stop()
+    assert EVERY * 2 < times[3] - times[0] < EVERY * 3 + 2
+    eventually(lambda: app.backend.client.llen(PREFORK) == 0, "the queue is empty")

@@ -7,21 +7,21 @@ last one. Grisu2 (Florian Loitsch, "Printing Floating-Point Numbers Quickly and 
 arithmetic is in 64 bits with rounding, which is what decides about those cases.
 
 Digits are not made one by one, as in the paper. Whether so many of them are enough is monotonic in their
-number, so the number is found first, by bisection, and the digits in one division. Cost: 0.2 µs for an
-integer, 2 µs otherwise (Python 3.11). Source of the notation: what redis-server 8.2.3 was seen to print.
+number, so the number is searched for, from the end, and the digits come from one division. Cost: 0.15 µs for
+an integer, 1.1 µs otherwise (Python 3.11; `repr` 0.36). Source of the notation: what redis-server 8.2.3 was
+seen to print.
 """
 
 from __future__ import annotations
 
-from math import copysign, inf
-from struct import Struct
+from math import copysign, frexp, inf
 from typing import NamedTuple
 
 _INTEGER_END = 2.0**62  # an integer up to here is printed in full
-_BITS = Struct("<d")
-_FRACTION_BITS = 52
-_HIDDEN = 1 << _FRACTION_BITS
-_BIAS = 1075  # of the exponent, with the fraction taken for an integer
+_FRACTION_BITS = 53
+_SCALE = 2.0**_FRACTION_BITS
+_POWER_OF_TWO = 1 << (_FRACTION_BITS - 1)  # the fraction of one
+_LEAST_NORMAL = -1021  # exponents below are those of subnormal numbers, which have fewer bits
 _HALF = 1 << 63
 _TENS = [10**n for n in range(20)]
 _LEAST_SCALED, _GREATEST_SCALED = -60, -32  # exponents after scaling, so that the integer part has 32 bits
@@ -34,6 +34,17 @@ class _Power(NamedTuple):
     mantissa: int
     exponent: int
     tens: int
+
+
+# How to scale the numbers of one binary exponent, by a power of ten:
+#   whole   times a fraction of 53 bits: the number, 64 bits too far to the left
+#   half    half the distance to its neighbours, likewise
+#   point   bits behind the binary point, once scaled
+#   mask    these bits
+#   tens    the power of ten
+#   enough  so many decimals always suffice
+# A plain tuple: a NamedTuple takes 0.1 µs to unpack.
+_Scale = tuple[int, int, int, int, int, int]
 
 
 def _power(tens: int) -> _Power:
@@ -49,7 +60,7 @@ def _power(tens: int) -> _Power:
 
 
 _POWERS = [_power(tens) for tens in range(_POWER_FIRST, _POWER_LAST + 1, _POWER_STEP)]
-_POWER_FOR: dict[int, _Power] = {}  # by the exponent to scale; filled as they are asked for
+_SCALES: dict[int, _Scale] = {}  # by binary exponent; filled as they are asked for
 
 
 def _power_for(exponent: int) -> _Power:
@@ -62,8 +73,19 @@ def _power_for(exponent: int) -> _Power:
         elif scaled > _GREATEST_SCALED:
             at -= 1
         else:
-            _POWER_FOR[exponent] = _POWERS[at]
             return _POWERS[at]
+
+
+def _scale_for(exponent: int) -> _Scale:
+    """The scale of numbers from 2 ** (exponent - 1) on."""
+    exponent -= 64
+    mantissa, power_exponent, tens = _power_for(exponent)
+    point = -(exponent + power_exponent + 64)
+    mask = (1 << point) - 1
+    least_delta = (mantissa << 11 >> 64) - 3  # of both borders, each up to 1.5 nearer
+    enough = next(count for count, ten in enumerate(_TENS) if least_delta * ten > mask)
+    scale = _SCALES[exponent + 64] = (mantissa << 11, mantissa << 10, point, mask, tens, enough)
+    return scale
 
 
 def format_double(number: float) -> bytes:
@@ -97,29 +119,41 @@ def _positive(number: float) -> bytes:
 
 def _grisu2(number: float) -> tuple[int, int]:
     """Digits and an exponent of ten. Both borders of what reads back equal are moved in by their error."""
-    bits = int.from_bytes(_BITS.pack(number), "little")
-    fraction, exponent = bits & (_HIDDEN - 1), bits >> _FRACTION_BITS
-    if exponent:
-        fraction |= _HIDDEN
-        exponent -= _BIAS
-    else:
-        exponent = 1 - _BIAS
-    shift = 64 - fraction.bit_length()
-    exponent -= shift
-    mantissa, power_exponent, tens = _POWER_FOR.get(exponent) or _power_for(exponent)
-    upper = ((((2 * fraction + 1) << (shift - 1)) * mantissa + _HALF) >> 64) - 1
-    if fraction == _HIDDEN:  # the next number below is half as far away
-        lower = (((4 * fraction - 1) << (shift - 2)) * mantissa + _HALF >> 64) + 1
-    else:
-        lower = (((2 * fraction - 1) << (shift - 1)) * mantissa + _HALF >> 64) + 1
-    distance = upper - (((fraction << shift) * mantissa + _HALF) >> 64)
-    delta = upper - lower
-    point = -(exponent + power_exponent + 64)  # bits behind the binary point
-    mask = (1 << point) - 1
-    if upper & mask <= delta:
-        return _whole(upper, delta, distance, point, tens)
+    significand, exponent = frexp(number)
+    fraction = int(significand * _SCALE)
+    whole, half, point, mask, tens, enough = _SCALES.get(exponent) or _scale_for(exponent)
+    scaled = fraction * whole + _HALF
+    below = half
+    if exponent < _LEAST_NORMAL:
+        below = half = half << (_LEAST_NORMAL - exponent)
+    elif fraction == _POWER_OF_TWO:  # the next number below is half as far away
+        below >>= 1
+        enough += 1
+    upper = ((scaled + half) >> 64) - 1
+    delta = upper - ((scaled - below) >> 64) - 1
+    distance = upper - (scaled >> 64)
     behind = upper & mask
-    low, high = 1, len(_TENS) - 1  # so many decimals
+    if behind <= delta:
+        zeros, rest = _zeros(upper, delta, point)
+        unit = _TENS[zeros] << point
+        return upper // unit - _rounding(rest, delta, distance, unit), zeros - tens
+    ten = _TENS[enough - 1]
+    if (behind * ten) & mask < delta * ten:
+        enough = _decimals(behind, delta, mask, enough - 1)
+    ten = _TENS[enough]
+    digits = (upper * ten) >> point
+    rest = (behind * ten) & mask
+    if rest + (mask >> 1) < distance * ten:  # else the last digit is right as it is
+        digits -= _rounding(rest, delta * ten, distance * ten, mask + 1)
+    return digits, -tens - enough
+
+
+def _decimals(behind: int, delta: int, mask: int, enough: int) -> int:
+    """How many decimals it takes to come within `delta` of the upper border, at most `enough`."""
+    ten = _TENS[enough - 1]
+    if (behind * ten) & mask >= delta * ten:  # most numbers take all, or all but one
+        return enough
+    low, high = 1, enough - 1
     while low < high:
         middle = (low + high) >> 1
         ten = _TENS[middle]
@@ -127,20 +161,19 @@ def _grisu2(number: float) -> tuple[int, int]:
             high = middle
         else:
             low = middle + 1
-    ten = _TENS[low]
-    rest, unit = (behind * ten) & mask, 1 << point
-    back = _rounding(rest, delta * ten, distance * ten, unit)
-    return ((upper * ten) >> point) - back, -tens - low
+    return low
 
 
-def _whole(upper: int, delta: int, distance: int, point: int, tens: int) -> tuple[int, int]:
-    """`_grisu2` if no decimals are needed, perhaps not even all digits before the point."""
-    zeros = 0
-    while upper % (unit := _TENS[zeros + 1] << point) <= delta:
-        zeros += 1
-    unit = _TENS[zeros] << point
-    digits, rest = divmod(upper, unit)
-    return digits - _rounding(rest, delta, distance, unit), zeros - tens
+def _zeros(upper: int, delta: int, point: int) -> tuple[int, int]:
+    """How many digits before the point may be 0 within `delta` of the upper border; and what they were."""
+    if delta >> point:  # a subnormal number
+        zeros = 0
+        while upper % (_TENS[zeros + 1] << point) <= delta:
+            zeros += 1
+    else:
+        digits = b"%d" % (upper >> point)
+        zeros = len(digits) - len(digits.rstrip(b"0"))
+    return zeros, upper % (_TENS[zeros] << point)
 
 
 def _rounding(rest: int, delta: int, distance: int, unit: int) -> int:

@@ -64,11 +64,20 @@ def _flat(members: Sequence[bytes], scores: Sequence[float]) -> bytes:
 
 def scored_pairs(c: Client, members: Sequence[bytes], scores: Sequence[float]) -> bytes:
     """An array of arrays of a member and its score."""
-    return array([_pair(c, member, score) for member, score in zip(members, scores, strict=True)])
+    return array(_pairs(c, members, scores))
 
 
-def _pair(c: Client, member: bytes, score: float) -> bytes:
-    return b"*2\r\n$%d\r\n%b\r\n%b" % (len(member), member, c.enc.double(score))
+def _pairs(c: Client, members: Sequence[bytes], scores: Sequence[float]) -> list[bytes]:
+    """Arrays of a member and its score."""
+    if c.enc.version == 2:
+        return [
+            b"*2\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(member), member, len(text), text)
+            for member, text in zip(members, map(format_double, scores), strict=True)
+        ]
+    return [
+        b"*2\r\n$%d\r\n%b\r\n,%b\r\n" % (len(member), member, text)
+        for member, text in zip(members, map(format_double, scores), strict=True)
+    ]
 
 
 def remove_emptied(c: Client, db: Database, name: bytes) -> None:
@@ -94,12 +103,13 @@ def _zadd_run(c: Client, run: Run) -> bytes | None:
     """ZADDs of one member each, to one sorted set or to several."""
     if run.words != 4:
         return None
-    _, names, words, members = zip(*run.commands, strict=True)
+    *shared, words, members = [[word] * run.count for word in run.shared[1:]] + list(run.columns)
     scores = _plain_scores(words)
     if scores is None:
         return None
+    names = shared[0]
     name = names[0]
-    if names.count(name) != len(names):
+    if names.count(name) != run.count:
         return _zadd_each(c, run, scores)
     try:
         value = c.db.find_or_create(name, SortedSetValue)
@@ -296,8 +306,7 @@ def _pop_run(c: Client, run: Run, highest: bool) -> bytes | None:
         return EMPTY_ARRAY * len(run)
     size = len(value.scores)
     members, scores = _take(c, name, value, len(run), highest, run if size >= run.count else run.first(size))
-    replies = [_pair(c, member, score) for member, score in zip(members, scores, strict=True)]
-    return b"".join(replies) + EMPTY_ARRAY * (len(run) - len(members))
+    return b"".join(_pairs(c, members, scores)) + EMPTY_ARRAY * (len(run) - len(members))
 
 
 def _zpopmin_run(c: Client, run: Run) -> bytes | None:
@@ -316,7 +325,7 @@ def _pop(c: Client, argv: Argv, highest: bool) -> bytes:
     if value is None or count == 0:
         return EMPTY_ARRAY
     members, scores = _take(c, argv[1], value, count, highest, argv)
-    return scored(c, members, scores) if len(argv) == 3 else _pair(c, members[0], scores[0])
+    return scored(c, members, scores) if len(argv) == 3 else _pairs(c, members, scores)[0]
 
 
 @command("ZPOPMIN", arity=-2, flags=WRITE | FAST, keys=POP, group="sorted-set", since="5.0.0",

@@ -12,7 +12,7 @@ with a random score, 0.5 with a growing one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from random import Random
@@ -189,18 +189,14 @@ class SortedSetValue(Value):
             names = ranking.members[0]
             stop = (0, count) if count <= len(names) else ranking.place(count)
             gone = ranking.cut((0, 0), stop)
-        scores = [self.scores[member] for member in gone]
-        self._forget(gone)
-        return gone, scores
+        return gone, self._forget(gone)
 
-    def _forget(self, members: Iterable[bytes]) -> None:
-        """Take out members that the ranking has no more."""
-        scores, slots = self.scores, self.slots
-        for member in members:
-            del scores[member]
-        if slots is not None:
+    def _forget(self, members: list[bytes]) -> list[float]:
+        """Take out members that the ranking has no more; return their scores."""
+        if self.slots is not None:
             for member in members:
-                slots.remove(member)
+                self.slots.remove(member)
+        return list(map(self.scores.pop, members))
 
     # -- reading -----------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ seen to print.
 
 from __future__ import annotations
 
-from math import copysign, frexp, inf
+from math import copysign, frexp
 from typing import NamedTuple
 
 _INTEGER_END = 2.0**62  # an integer up to here is printed in full
@@ -92,33 +92,13 @@ def format_double(number: float) -> bytes:
     """The double as Redis prints it: `3`, `0.1`, `1e-7`, `-0`, `inf`, `nan`. It reads back equal."""
     if -_INTEGER_END <= number <= _INTEGER_END and number == (whole := int(number)):
         return b"%d" % whole if whole or copysign(1.0, number) > 0 else b"-0"
-    if number != number:  # noqa: PLR0124  # not a number
-        return b"nan"
-    if number < 0:
-        return b"-" + _positive(-number)
-    return _positive(number)
+    if number - number != 0.0:
+        return b"nan" if number != number else b"inf" if number > 0 else b"-inf"  # noqa: PLR0124
+    return _positive(number) if number > 0 else b"-" + _positive(-number)
 
 
 def _positive(number: float) -> bytes:
-    """A number above 0, which may be infinite."""
-    if number == inf:
-        return b"inf"
-    value, exponent = _grisu2(number)
-    digits = b"%d" % value
-    count = len(digits)
-    point = count + exponent  # digits before the point
-    if exponent >= 0:
-        if point - 1 < count + 7:
-            return digits + b"0" * exponent
-    elif exponent > -7 or abs(point - 1) < 4:
-        if point > 0:
-            return digits[:point] + b"." + digits[point:]
-        return b"0." + b"0" * -point + digits
-    return b"%b%b%b" % (digits[:1], b"." + digits[1:] if count > 1 else b"", b"e%+d" % (point - 1))
-
-
-def _grisu2(number: float) -> tuple[int, int]:
-    """Digits and an exponent of ten. Both borders of what reads back equal are moved in by their error."""
+    """Grisu2. Both borders of what reads back equal are moved in by their error."""
     significand, exponent = frexp(number)
     fraction = int(significand * _SCALE)
     whole, half, point, mask, tens, enough = _SCALES.get(exponent) or _scale_for(exponent)
@@ -134,9 +114,7 @@ def _grisu2(number: float) -> tuple[int, int]:
     distance = upper - (scaled >> 64)
     behind = upper & mask
     if behind <= delta:
-        zeros, rest = _zeros(upper, delta, point)
-        unit = _TENS[zeros] << point
-        return upper // unit - _rounding(rest, delta, distance, unit), zeros - tens
+        return _without_decimals(upper, delta, distance, point, tens)
     ten = _TENS[enough - 1]
     if (behind * ten) & mask < delta * ten:
         enough = _decimals(behind, delta, mask, enough - 1)
@@ -145,7 +123,30 @@ def _grisu2(number: float) -> tuple[int, int]:
     rest = (behind * ten) & mask
     if rest + (mask >> 1) < distance * ten:  # else the last digit is right as it is
         digits -= _rounding(rest, delta * ten, distance * ten, mask + 1)
-    return digits, -tens - enough
+    return _spelled(b"%d" % digits, -tens - enough)
+
+
+def _spelled(digits: bytes, exponent: int) -> bytes:
+    """Digits times a power of ten, with a point if it is not far away from them."""
+    count = len(digits)
+    point = count + exponent  # digits before the point
+    if exponent >= 0:
+        if point - 1 < count + 7:
+            return digits + b"0" * exponent
+    elif exponent > -7 or -4 < point - 1 < 4:
+        if point > 0:
+            return digits[:point] + b"." + digits[point:]
+        return b"0." + b"0" * -point + digits
+    if count == 1:
+        return b"%be%+d" % (digits, point - 1)
+    return b"%b.%be%+d" % (digits[:1], digits[1:], point - 1)
+
+
+def _without_decimals(upper: int, delta: int, distance: int, point: int, tens: int) -> bytes:
+    """A number that has no digits behind the point, once scaled, and perhaps zeros before it."""
+    zeros, rest = _zeros(upper, delta, point)
+    unit = _TENS[zeros] << point
+    return _spelled(b"%d" % (upper // unit - _rounding(rest, delta, distance, unit)), zeros - tens)
 
 
 def _decimals(behind: int, delta: int, mask: int, enough: int) -> int:

@@ -126,29 +126,37 @@ def test_what_only_looks_like_a_run_is_read_as_what_it_is(
     assert read(Reader(), pieces) == read(Grammar(), pieces)
 
 
-# Reads that have, or nearly have, the form of the run before them: two words that differ, of 1 and 2 bytes.
-PAIRS = st.one_of(
-    st.tuples(st.sampled_from([b"a", b"b", b"\n"]), st.sampled_from([b"xy", b"\r\n", b"$2"])).map(
-        lambda pair: encode(b"SET", *pair)
-    ),
-    st.tuples(WORDS, WORDS).map(lambda pair: encode(b"SET", *pair)),
-    st.tuples(st.sampled_from([b"$1\r\na\r\n", b"$2\r\na\r\n", b"$1\r\nab\r\n"]), NEARLY_LAST).map(
-        lambda pair: b"*3\r\n$3\r\nSET\r\n" + b"".join(pair)
-    ),
-    st.sampled_from([PING, b"*3\r\n$3\r\nGET\r\n$1\r\na\r\n$2\r\nxy\r\n", b"*3\r\n$3\r\nSET\r\n$1\r\n"]),
-)
+# Reads that have, or nearly have, the form of the run before them: two words that differ.
+def pairs_behind(shared: list[bytes]) -> st.SearchStrategy[bytes]:
+    front = encode(*shared).replace(b"*%d" % len(shared), b"*%d" % (len(shared) + 2), 1)
+    even = st.tuples(st.sampled_from([b"a", b"b", b"\n"]), st.sampled_from([b"xy", b"\r\n", b"$2"]))
+    lying = st.tuples(st.sampled_from([b"$1\r\na\r\n", b"$2\r\na\r\n", b"$1\r\nab\r\n"]), NEARLY_LAST)
+    return st.one_of(
+        even.map(lambda pair: encode(*shared, *pair)),
+        st.tuples(WORDS, WORDS).map(lambda pair: encode(*shared, *pair)),
+        st.tuples(NEARLY_LAST, NEARLY_LAST).map(lambda pair: front + b"".join(pair)),
+        lying.map(lambda pair: front + b"".join(pair)),
+        st.sampled_from([PING, b"*3\r\n$3\r\nGET\r\n$1\r\na\r\n$2\r\nxy\r\n", front + b"$1\r\n"]),
+    )
 
 
-@given(
-    st.lists(PAIRS, min_size=1, max_size=6), st.integers(0, 20), st.lists(st.integers(0, 1000), max_size=2)
-)
+@pytest.mark.parametrize("keys", [(b"a", b"b", b"c", b"d"), (b"a", b"", b"ccc", b"d")])
+@pytest.mark.parametrize("shared", [[b"SET"], [b"ZADD", b"z"]])
+@given(data=st.data(), short_by=st.integers(0, 20), cuts=st.lists(st.integers(0, 1000), max_size=2))
 def test_what_only_looks_like_pairs_is_read_as_what_it_is(
-    commands: list[bytes], short_by: int, cuts: list[int]
+    shared: list[bytes], keys: tuple[bytes, ...], data: st.DataObject, short_by: int, cuts: list[int]
 ) -> None:
-    first = b"".join(encode(b"SET", key, b"xy") for key in (b"a", b"b", b"c", b"d"))
-    second = b"".join(commands)
+    first = b"".join(encode(*shared, key, b"xy") for key in keys)
+    second = b"".join(data.draw(st.lists(pairs_behind(shared), min_size=1, max_size=6)))
     pieces = [first, *cut(second[: len(second) - short_by], cuts)]
     assert read(Reader(), pieces) == read(Grammar(), pieces)
+
+
+def test_lines_that_fit_together_only_as_a_whole_are_not_pairs() -> None:
+    first = b"".join(encode(b"ZADD", b"z", b"1" * n, b"a") for n in range(4))
+    front = b"*4\r\n$4\r\nZADD\r\n$1\r\nz\r\n"
+    second = front + b"$1\r\n1\r\n$0\r\n" + front + b"$\r\n\r\n$1\r\n1\r\n$1\r\na\r\n"
+    assert read(Reader(), [first, second]) == read(Grammar(), [first, second])
 
 
 @given(INPUTS)
@@ -382,6 +390,20 @@ def test_runs_of_pairs_survive_cuts_anywhere() -> None:
         assert reader.verbatim == data
 
 
+def test_runs_of_uneven_pairs_survive_cuts_anywhere() -> None:
+    rng = random.Random(4)
+    words = [(b"%d" % rng.randrange(1 << rng.randrange(60)), rng.randbytes(rng.choice((0, 3, 64, 5000))))
+             for _ in range(200)]  # fmt: skip
+    data = b"".join(encode(b"ZADD", b"z", *pair) for pair in words)
+    expected = [[b"ZADD", b"z", *pair] for pair in words]
+    for size in (97, 997, 4096, 16384):
+        reader = Reader()
+        pieces = [data[i : i + size] for i in range(0, len(data), size)]
+        assert read(reader, pieces) == (expected, b"", 0)
+        assert reader.feed(data) == expected
+        assert reader.verbatim == data
+
+
 def test_a_form_that_does_not_fit_any_more_gives_way_to_one_that_does() -> None:
     reader = Reader()
     reads = [
@@ -389,6 +411,8 @@ def test_a_form_that_does_not_fit_any_more_gives_way_to_one_that_does() -> None:
         [[b"LPUSH", b"jobs", b"x" * n] for n in range(5)],
         [[b"LPUSH", b"job%d" % n, b"%04d" % n] for n in range(5)],
         [[b"LPUSH", b"job%d" % n, b"x" * n] for n in range(5)],
+        [[b"ZADD", b"z", b"%d" % 9**n, b"x" * n] for n in range(5)],
+        [[b"ZADD", b"z", b"%d" % n, b"%04d" % n] for n in range(5)],
         [[b"RPOP", b"jobs"]] * 5,
         [[b"PING"]] * 5,
         [[b"GET", b"%d" % n] for n in range(8, 13)],

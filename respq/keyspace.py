@@ -175,6 +175,10 @@ class Database:
             self.expire(key)
         return len(due)
 
+    def has_due(self, now_ms: int) -> bool:
+        """Whether there may be a key or a field whose time has come. O(1)."""
+        return self.deadlines.has_due(now_ms) or self.field_deadlines.has_due(now_ms)
+
     # -- expiry of fields --------------------------------------------------------------------------
 
     def note_deadlines(self, key: bytes, value: HashValue) -> None:

@@ -53,6 +53,17 @@ STRUCTURES = (
         ],
     ),
     Structure(
+        "hash",
+        lambda index, value: (b"HSET", b"jobs", b"job:%d" % index, value),
+        lambda index: (b"HDEL", b"jobs", b"job:%d" % index),
+        [
+            (b"HLEN", b"jobs"),
+            (b"HSCAN", b"jobs", b"0", b"COUNT", b"10"),
+            (b"HRANDFIELD", b"jobs", b"3", b"WITHVALUES"),
+            *ANY_KEY,
+        ],
+    ),
+    Structure(
         "keys",
         lambda index, value: (b"SET", b"job:%d" % index, value),
         lambda index: (b"DEL", b"job:%d" % index),

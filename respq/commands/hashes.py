@@ -28,7 +28,7 @@ from respq.commands.arguments import (
 from respq.commands.scanning import ScanOptions, scan_reply
 from respq.datatypes.hashes import HashValue
 from respq.errors import CommandError, syntax_error
-from respq.protocol.resp import EMPTY_ARRAY, OK, ONE, ZERO, array, bulk, bulks, integer
+from respq.protocol.resp import EMPTY_ARRAY, OK, ONE, ZERO, array, bulk, bulk_strings, bulks, integer
 from respq.protocol.runs import Run
 
 READ = (key(1, "RO access"),)
@@ -73,10 +73,10 @@ def read_whole(c: Client, name: bytes) -> HashValue | None:
 
 def _map_of(c: Client, pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Fields and values as a map of bulk strings."""
-    replies = [b"$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(f), f, len(data), data) for f, data in pairs]
+    words = [word for pair in pairs for word in pair]
     if c.enc.version == 2:
-        return b"*%d\r\n%b" % (2 * len(replies), b"".join(replies))
-    return b"%%%d\r\n%b" % (len(replies), b"".join(replies))
+        return bulks(words)
+    return b"%%%d\r\n%b" % (len(words) // 2, bulk_strings(words))
 
 
 # -- set -------------------------------------------------------------------------------------------
@@ -86,10 +86,29 @@ def _hset_run(c: Client, run: Run) -> bytes | None:
     """HSETs of one field each."""
     if run.words != 4:
         return None
-    db = c.db
-    values, commands = db.values, run.commands
-    names = {argv[1] for argv in commands}
-    for name in names:
+    db, shared, columns = c.db, run.shared, run.columns
+    name = shared[1] if len(shared) > 1 else columns[0][0]
+    if len(columns) == 3 and columns[0].count(name) < run.count:
+        return _hset_each(c, run)
+    value = db.values.get(name)
+    if value.__class__ is not HashValue or value.expires_ms:
+        try:
+            value = db.find_or_create(name, HashValue)
+        except CommandError:
+            return None
+    if value.expiry is not None:
+        return None
+    fields = columns[-2] if len(columns) > 1 else [shared[2]] * run.count
+    added = value.set_each(fields, columns[-1])
+    c.effects.append((db, name, "hset", run))
+    return b":%d\r\n" * len(added) % tuple(added)
+
+
+def _hset_each(c: Client, run: Run) -> bytes | None:
+    """HSETs of one field each into several hashes."""
+    db, commands = c.db, run.commands
+    values = db.values
+    for name in {argv[1] for argv in commands}:
         value = values.get(name)
         if value is not None and (value.__class__ is not HashValue or value.expires_ms):
             return None
@@ -97,9 +116,10 @@ def _hset_run(c: Client, run: Run) -> bytes | None:
     for _, name, field, data in commands:
         value = values.get(name)
         if value is None:
-            value = db.find_or_create(name, HashValue)
+            value = HashValue()
+            db.add(name, value)
         replies.append(ONE if value.set(field, data) else ZERO)  # type: ignore[attr-defined]  # seen above
-    c.effects.append((db, name, "hset", run) if len(names) == 1 else (db, None, None, run))
+    c.effects.append((db, None, None, run))
     return b"".join(replies)
 
 
@@ -129,8 +149,12 @@ def _set_all(c: Client, argv: Argv, command_name: str) -> int:
     """HSET and HMSET."""
     if len(argv) % 2:
         raise CommandError(f"wrong number of arguments for '{command_name}' command")
-    added = find_to_write(c, argv[1], argv[2::2]).set_all(argv[2:])
-    c.effects.append((c.db, argv[1], "hset", argv))
+    db, name = c.db, argv[1]
+    value = db.values.get(name)
+    if value.__class__ is not HashValue or value.expires_ms or value.expiry is not None:
+        value = find_to_write(c, name, argv[2::2])
+    added = value.set_all(argv[2:])
+    c.effects.append((db, name, "hset", argv))
     return added
 
 
@@ -253,7 +277,9 @@ def hincrby(c: Client, argv: Argv) -> bytes:
     """Add to the integer under a field of a hash, which counts as 0 if missing."""
     _, name, field, word = argv
     increment = parse_int(word)
-    value = find_naming(c, name, (field,))
+    value = c.db.values.get(name)
+    if value.__class__ is not HashValue or value.expires_ms or value.expiry is not None:
+        value = find_naming(c, name, (field,))
     data = None if value is None else value.fields.get(field)
     number = 0 if data is None else as_int(data)
     if number is None:

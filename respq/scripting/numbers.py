@@ -27,6 +27,13 @@ def argument(value: object) -> bytes:
     raise CommandError("Lua redis lib command arguments must be strings or integers")
 
 
+def double(number: float) -> bytes:
+    """A number that a script returns as a double; minus zero does not get here."""
+    if -EXACT <= number <= EXACT and number == int(number):
+        return b"%d" % number
+    return shortest(number)
+
+
 def shortest(number: float) -> bytes:
     """A double with the fewest digits that say which it is: `0.1`, `1e+20`, `inf`, `nan`."""
     if math.isnan(number):

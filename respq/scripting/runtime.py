@@ -1,9 +1,10 @@
 """Lua 5.1 for scripts: a sandbox, and the way in and out of it. Knows no commands.
 
 `lua/sandbox.lua` makes the globals that a script sees, `lua/redis.lua` its `redis` table and the
-conversions; cjson, cmsgpack, struct and bit lie beside them. They are Lua because they walk over Lua's own
-tables and strings: a crossing between Lua and Python costs 0.15 to 0.3 µs, and a table seen from Python is a
-crossing per item. What a script asks of the server comes through the callables of a `Host`.
+conversions; cjson and cmsgpack lie beside them. They are Lua because they walk over Lua's own tables and
+strings: a crossing between Lua and Python costs 0.15 to 0.3 µs, and a table seen from Python is a crossing
+per item. struct and bit work on single numbers, for which Lua 5.1 has no operators: they are Python
+(`binary`). What a script asks of the server comes through the callables of a `Host`.
 
 lupa is no sandbox by itself. Here it has no `python` module once the sandbox stands, no debug library, no
 environment functions; Python callables are upvalues of our own functions, made with `as_function`, so that a
@@ -27,10 +28,11 @@ from typing import Any, NamedTuple, Protocol
 
 from respq.errors import CommandError
 from respq.protocol import Argv
+from respq.scripting import binary
 from respq.scripting.bytecode import keep_callers
-from respq.scripting.numbers import argument, shortest
+from respq.scripting.numbers import argument, double
 
-SOURCES = ("sandbox", "redis")
+SOURCES = ("sandbox", "binary", "cjson", "cmsgpack", "redis")
 MEMORY_BYTES = 1 << 30
 RESERVE_BYTES = 1 << 26  # for what Python pushes
 FEW_BYTES = 1 << 20
@@ -121,8 +123,9 @@ class Runtime:
             b"set_repl": self.host.set_repl,
             b"tick": self._tick,
             b"sha1": _sha1,
-            b"double": shortest,
+            b"double": double,
             b"keep_callers": keep_callers,
+            **{name.encode(): function for name, function in binary.CALLABLES.items()},
         })  # fmt: skip
         constants = lua.table_from(
             {

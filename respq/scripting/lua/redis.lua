@@ -87,7 +87,7 @@ end
 
 local NULL, TRUE, FALSE -- as the script's client and redis.setresp have it
 local client3, script3 = false, false
-local DEEPEST = 1900 -- tables inside each other: where the C stack that Redis gives to Lua ends
+local DEEPEST = 7995 -- slots of the stack that Redis's conversion, which is C, may use
 
 local function choose_spelling(of_client, of_script)
     client3, script3 = of_client, of_script
@@ -107,95 +107,88 @@ local function line(text) -- fit for a simple string or an error
     return (gsub(text, '[\r\n]', ' '))
 end
 
-local encode
-
-local function encode_items(t, parts, depth)
-    local at, count = #parts + 1, 0
-    parts[at] = ''
-    while true do
-        local item = rawget(t, count + 1)
-        if item == nil then break end
-        count = count + 1
-        encode(item, parts, depth)
-    end
-    parts[at] = '*' .. count .. '\r\n'
-end
-
-local function encode_pairs(t, parts, depth, of_map)
-    local at, count = #parts + 1, 0
-    parts[at] = ''
-    for key, value in next, t do
-        count = count + 1
-        encode(key, parts, depth)
-        if of_map then encode(value, parts, depth) end
-    end
-    if client3 then
-        parts[at] = (of_map and '%' or '~') .. count .. '\r\n'
-    else
-        parts[at] = '*' .. (of_map and 2 * count or count) .. '\r\n'
-    end
-end
-
-local function encode_table(t, parts, depth)
-    if depth > DEEPEST then
-        parts[#parts + 1] = '-ERR reached lua stack limit\r\n'
-        return
-    end
-    t = behind[t] or t
+-- What kind of reply a table is: `map` or `set` with its items, `array`; nil if it is encoded already.
+local function shape_of(t, parts)
     local v = rawget(t, 'err')
     if type(v) == 'string' then
         parts[#parts + 1] = '-' .. line(v) .. '\r\n'
-        return
+        return nil
     end
     v = rawget(t, 'ok')
     if type(v) == 'string' then
         parts[#parts + 1] = '+' .. line(v) .. '\r\n'
-        return
+        return nil
     end
     v = rawget(t, 'double')
     if type(v) == 'number' then
-        local text = host.double(v)
+        local text = v == 0 and (1 / v < 0 and '-0' or '0') or host.double(v)
         parts[#parts + 1] = client3 and ',' .. text .. '\r\n' or '$' .. #text .. '\r\n' .. text .. '\r\n'
-        return
+        return nil
     end
     v = rawget(t, 'map')
-    if type(v) == 'table' then return encode_pairs(behind[v] or v, parts, depth + 1, true) end
+    if type(v) == 'table' then return 'map', behind[v] or v end
     v = rawget(t, 'set')
-    if type(v) == 'table' then return encode_pairs(behind[v] or v, parts, depth + 1, false) end
+    if type(v) == 'table' then return 'set', behind[v] or v end
     v = rawget(t, 'big_number')
     if type(v) == 'string' then
         v = gsub(v, '[\r\n]', ' ')
         parts[#parts + 1] = client3 and '(' .. v .. '\r\n' or '$' .. #v .. '\r\n' .. v .. '\r\n'
-        return
+        return nil
     end
     v = rawget(t, 'verbatim_string')
     if type(v) == 'table' then
         local text, form = rawget(v, 'string'), rawget(v, 'format')
         if type(text) == 'string' and type(form) == 'string' then
-            if client3 then
-                form = sub(form .. '   ', 1, 3)
-                parts[#parts + 1] = '=' .. #text + 4 .. '\r\n' .. form .. ':' .. text .. '\r\n'
-            else
-                parts[#parts + 1] = '$' .. #text .. '\r\n' .. text .. '\r\n'
-            end
-            return
+            form = client3 and sub(form .. '   ', 1, 3) .. ':' or ''
+            local mark = client3 and '=' or '$'
+            parts[#parts + 1] = mark .. #form + #text .. '\r\n' .. form .. text .. '\r\n'
+            return nil
         end
     end
-    return encode_items(t, parts, depth + 1)
+    return 'array', t
 end
 
-function encode(v, parts, depth)
+-- One frame of Lua's per level: as deep as Redis goes is nearly all that there are. `used` counts its slots.
+local function encode(v, parts, used)
     local kind = type(v)
-    if kind == 'string' then
+    if used > DEEPEST then
+        parts[#parts + 1] = '-ERR reached lua stack limit\r\n'
+    elseif kind == 'string' then
         parts[#parts + 1] = '$' .. #v .. '\r\n' .. v .. '\r\n'
     elseif kind == 'number' then
         parts[#parts + 1] = format(':%d\r\n', v)
-    elseif kind == 'table' then
-        encode_table(v, parts, depth)
     elseif kind == 'boolean' then
         parts[#parts + 1] = v and TRUE or FALSE
-    else
+    elseif kind ~= 'table' then
         parts[#parts + 1] = NULL
+    else
+        local shape, items = shape_of(behind[v] or v, parts)
+        local at, count = #parts + 1, 0
+        if shape == 'array' then
+            parts[at] = ''
+            while true do
+                local item = rawget(items, count + 1)
+                if item == nil then break end
+                count = count + 1
+                encode(item, parts, used + 1)
+            end
+            parts[at] = '*' .. count .. '\r\n'
+        elseif shape == 'map' then
+            parts[at] = ''
+            for key, value in next, items do
+                count = count + 1
+                encode(key, parts, used + 4)
+                encode(value, parts, used + 3)
+            end
+            parts[at] = client3 and '%' .. count .. '\r\n' or '*' .. 2 * count .. '\r\n'
+        elseif shape == 'set' then
+            parts[at] = ''
+            for key in next, items do
+                count = count + 1
+                encode(key, parts, used + 3)
+            end
+            parts[at] = (client3 and '~' or '*') .. count .. '\r\n'
+        end
     end
 end
 
@@ -207,7 +200,7 @@ local function reply_of(v) -- the encoded reply
         local ok = rawget(v, 'ok')
         if type(ok) == 'string' and rawget(v, 'err') == nil then return '+' .. line(ok) .. '\r\n' end
         local parts = {}
-        encode_table(v, parts, 1)
+        encode(v, parts, 1)
         return concat(parts)
     end
     if kind == 'boolean' then return v and TRUE or FALSE end

@@ -20,7 +20,7 @@ local assert, error, next, pairs, pcall, rawget, rawset = assert, error, next, p
 local select, setmetatable, getmetatable, type, tostring = select, setmetatable, getmetatable, type, tostring
 local tonumber, load, loadstring, setfenv = tonumber, load, loadstring, setfenv
 local collectgarbage, getinfo, sethook = collectgarbage, debug.getinfo, debug.sethook
-local byte, find, format, sub, dump = string.byte, string.find, string.format, string.sub, string.dump
+local byte, dump, find, format, gsub = string.byte, string.dump, string.find, string.format, string.gsub
 local insert, floor = table.insert, math.floor
 local create, resume, running = coroutine.create, coroutine.resume, coroutine.running
 
@@ -38,6 +38,11 @@ end
 local function expected(level, n, kind, ...) -- the function at `level` got something else than a `kind`
     local got = select('#', ...) < n and 'no value' or type((select(n, ...)))
     blame(level + 1, n, kind .. ' expected, got ' .. got)
+end
+
+local function place(level) -- where the function at `level` is, as error() puts it before a text
+    local info = getinfo(level + 1, 'Sl')
+    return info and info.currentline > 0 and format('%s:%d: ', info.short_src, info.currentline) or ''
 end
 
 -- Being killed --------------------------------------------------------------------------------------------
@@ -71,6 +76,8 @@ local function caught(ok, ...)
     if type(reason) == 'table' then
         local text = reason.err
         if is_text(text) then reason = text end
+    elseif type(reason) == 'string' and find(reason, '^respq:%d+: ') then -- error(…, 2) as what pcall calls
+        reason = place(3) .. gsub(reason, '^respq:%d+: ', '', 1)
     end
     return false, reason
 end
@@ -265,6 +272,14 @@ local function load_pieces(...)
     return kept(f)
 end
 
+local function dump_function(...)
+    local f = ...
+    if type(f) ~= 'function' then expected(2, 1, 'function', ...) end
+    local info = getinfo(f, 'S')
+    if info.what == 'C' or info.source == MADE_HERE then error('unable to dump given function', 2) end
+    return dump(f)
+end
+
 -- Chance: drand48, as Redis has it, so that the same seed gives the same numbers --------------------------
 
 local x0, x1, x2 = 0x330E, 0xABCD, 0x1234 -- 48 bits, lowest first
@@ -370,8 +385,9 @@ end
 
 local library = {}
 
-library.string = chosen(string, [[byte char dump find format gfind gmatch gsub len lower match rep reverse
+library.string = chosen(string, [[byte char find format gfind gmatch gsub len lower match rep reverse
     sub upper]])
+library.string.dump = dump_function
 library.table = chosen(table, 'concat foreachi getn maxn remove setn sort')
 library.table.insert = table_insert
 library.table.foreach = table_foreach

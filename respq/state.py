@@ -445,7 +445,10 @@ class Server:
         self.scripts: Any = None  # commands.scripting.ScriptHost, from the first script on
         self.script_tables: dict[bool, Any] = {}  # what scripts may execute; True: those that only read
 
+        self.busy: Any = None  # commands.overtime.Overtime, while a script keeps everybody waiting
+
         # What the layers above provide.
+        self.serve_meanwhile: Callable[[], None] = lambda: None  # the event loop, from inside a long command
         self.log: Callable[[str, str], None] = _unset  # a level and a line
         self.table_of: Callable[[Client], Table] = _unset  # the table that a client's mode calls for
         self.retable_all: Callable[[], None] = _unset  # gates changed: choose every client's table anew

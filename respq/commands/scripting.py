@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 
+from respq.clock import stopwatch_ns
 from respq.command import (
     ALLOW_BUSY,
     LOADING,
@@ -35,13 +36,14 @@ from respq.command import (
 )
 from respq.commands.arguments import parse_int
 from respq.commands.help import help_reply
+from respq.commands.overtime import Overtime
 from respq.commands.scripttable import ScriptEntry, ScriptTable, execute, table_for, unknown
 from respq.errors import ONE_LINE, CommandError
 from respq.monitor import show_monitors
 from respq.protocol.resp import OK, RESP2, RESP3, array, bulk, integer
 from respq.scripting.runtime import Compiled, CompileError, Failure, Runtime
 from respq.scripting.shebang import Flags, read_shebang
-from respq.state import Rejected, Server
+from respq.state import Closing, Rejected, Server
 
 EVALUATED_KEPT = 500  # scripts that only EVAL brought
 SHA_DIGITS = 40
@@ -107,6 +109,10 @@ class ScriptHost:
         self.table: ScriptTable = {}
         self.writes = True  # whether the script that runs may write
         self.wrote = False  # whether it has tried to
+        self.caller = self.client  # whose script runs
+        self.sha = b""  # the script's
+        self.began_ns = 0  # when it was first seen running
+        self.overtime: Overtime | None = None  # since it has run for too long
         self.repl_from: list[tuple[int, int]] = []  # redis.set_repl: from which effect on, and the flags
         self.runtime = Runtime(self, VERSION)
 
@@ -168,8 +174,17 @@ class ScriptHost:
         self.repl_from.append((len(self.server.effects), flags))
 
     def tick(self) -> bool:
-        """Whether the script must end."""
-        return False
+        """Whether the script must end. Past the threshold, others are served."""
+        now_ns = stopwatch_ns()
+        if not self.began_ns:  # 100,000 instructions ago: a millisecond
+            self.began_ns = now_ns
+        running_ms = (now_ns - self.began_ns) // 1_000_000
+        threshold_ms = self.server.config.busy_reply_threshold
+        if not threshold_ms or running_ms < threshold_ms:
+            return False
+        if self.overtime is None:
+            self.overtime = Overtime(self.server, self.caller, self.sha, running_ms)
+        return self.overtime.serve_others()
 
     # -- running -----------------------------------------------------------------------------------
 
@@ -183,14 +198,30 @@ class ScriptHost:
         self.table = server.script_tables.get(read_only) or table_for(server, read_only)
         client.db = c.db
         self.wrote = False
+        self.caller = c
+        self.sha = script.sha
+        self.began_ns = 0
         effects, stats = server.effects, server.stats
         mark, timed_ns = len(effects), stats.timed_ns
         outcome = self.runtime.run(script.compiled, c.enc is RESP3, count, argv[3:])
         stats.timed_ns = timed_ns  # the script's own time contains that of its commands
+        if self.overtime is not None:
+            outcome = self._end_overtime(mark, outcome)
         if len(effects) > mark:
             self._log_together(mark, nested=c.executing)
         if isinstance(outcome, Failure):
             raise self._error(script, outcome)
+        return outcome
+
+    def _end_overtime(self, mark: int, outcome: bytes | Failure) -> bytes | Failure:
+        """Others are served as ever again; what the script has to say for itself."""
+        overtime, self.overtime = self.overtime, None
+        assert overtime is not None
+        overtime.end(mark)
+        if self.caller.closing:  # it has hung up, or the server shuts down
+            raise Closing
+        if overtime.killed and isinstance(outcome, Failure):
+            return outcome._replace(text=b"ERR Script killed by user with SCRIPT KILL...")
         return outcome
 
     def _admit(self, flags: Flags, read_only: bool) -> None:
@@ -407,7 +438,11 @@ def script_flush(c: Client, argv: Argv) -> bytes:
          tips=("request_policy:all_shards", "response_policy:one_succeeded"))  # fmt: skip
 def script_kill(c: Client, argv: Argv) -> bytes:
     """End the script that runs, unless it has written."""
-    raise CommandError("No scripts in execution right now.", "NOTBUSY")
+    server = c.server
+    if server.busy is None:
+        raise CommandError("No scripts in execution right now.", "NOTBUSY")
+    server.busy.kill(server.scripts.wrote)
+    return OK
 
 
 @command("SCRIPT|DEBUG", arity=3, flags=NOSCRIPT, group="scripting", since="3.2.0",

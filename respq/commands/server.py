@@ -26,6 +26,7 @@ from respq.command import (
     key,
 )
 from respq.command import ALLOW_BUSY as BUSY
+from respq.commands import overtime
 from respq.commands.arguments import parse_int, parse_int_between
 from respq.commands.connection import REDIS_VERSION
 from respq.commands.help import help_reply
@@ -152,6 +153,10 @@ def shutdown(c: Client, argv: Argv) -> bytes:
         raise syntax_error()
     if b"ABORT" in chosen:
         raise CommandError("No shutdown in progress.")
+    if c.server.busy is not None:
+        if b"NOSAVE" not in chosen:
+            raise overtime.refusal()
+        c.server.busy.abandoned = True
     c.server.shut_down(f"SHUTDOWN from {c.label()}")
     raise Closing
 

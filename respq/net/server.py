@@ -73,6 +73,7 @@ class Loop:
         self._refusals_noted_ms = 0
         self.persistence = Persistence(engine)
         self.server.shut_down = self.stop
+        self.server.serve_meanwhile = partial(self.tick, 0)
         apply_changes(self)
 
     # -- life --------------------------------------------------------------------------------------
@@ -211,17 +212,8 @@ class Loop:
         engine, server = self.engine, self.server
         engine.clock.refresh()
         now_ms = engine.clock.now_ms
-        deadline_ms = engine.next_deadline_ms()
-        if deadline_ms is not None and deadline_ms <= now_ms:
-            engine.on_time()
-        if self.next_cron_ms - now_ms > 1000 // self.config.hz:  # the system's time was put back
-            self.next_cron_ms = self.next_slice_ms = now_ms
-        if now_ms >= self.next_slice_ms:
-            self._delete_slice(now_ms)
-        if now_ms >= self.next_cron_ms:
-            self._cron(now_ms)
-        if server.resumed:
-            engine.resume_clients()
+        if server.busy is None:
+            self._act_on_time(now_ms)
         if engine.broken:
             raise BrokenEngineError(engine.broken)
         self._write_log(now_ms)
@@ -234,6 +226,21 @@ class Loop:
         stats.loop_cycles += 1
         stats.loop_us += elapsed_us
         stats.longest_tick_us = max(stats.longest_tick_us, elapsed_us)
+
+    def _act_on_time(self, now_ms: int) -> None:
+        """What is due, and what clients sent while they waited."""
+        engine = self.engine
+        deadline_ms = engine.next_deadline_ms()
+        if deadline_ms is not None and deadline_ms <= now_ms:
+            engine.on_time()
+        if self.next_cron_ms - now_ms > 1000 // self.config.hz:  # the system's time was put back
+            self.next_cron_ms = self.next_slice_ms = now_ms
+        if now_ms >= self.next_slice_ms:
+            self._delete_slice(now_ms)
+        if now_ms >= self.next_cron_ms:
+            self._cron(now_ms)
+        if self.server.resumed:
+            engine.resume_clients()
 
     def _timeout(self) -> float:
         """Seconds until the next timer."""

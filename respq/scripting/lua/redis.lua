@@ -5,7 +5,7 @@
 
 local world = ... -- what sandbox.lua returns
 local host, globals, behind = world.host, world.globals, world.behind
-local is_text, is_killed, explained = world.is_text, world.is_killed, world.explained
+local is_text, killer, explained = world.is_text, world.killer, world.explained
 
 local error, pcall, rawget, select, type, tostring = error, pcall, rawget, select, type, tostring
 local tonumber, xpcall, next, unpack = tonumber, xpcall, next, unpack
@@ -326,7 +326,8 @@ local function finished(of_client3, ok, v)
         choose_spelling(of_client3, false)
     end
     if ok then return v end
-    if type(v) ~= 'table' or is_killed() then return nil, 'ERR ' .. tostring(v), nil, 0, false end
+    v = killer() or v
+    if type(v) ~= 'table' then return nil, 'ERR ' .. tostring(v), nil, 0, false end
     local reason = behind[v] or v
     local text, source, at = rawget(reason, 'err'), rawget(reason, 'source'), rawget(reason, 'line')
     return nil, is_text(text) and tostring(text) or 'ERR unknown error', source, at,

@@ -26,6 +26,7 @@ local create, resume, running = coroutine.create, coroutine.resume, coroutine.ru
 
 local HOOK_EVERY = 100000 -- instructions between two looks at the time, as in Redis
 local RESUMES = 1000 -- resumptions between two: a coroutine's instructions are counted by itself
+local FAILURES = 20 -- errors caught between two
 local MADE_HERE = '=respq'
 
 -- Errors --------------------------------------------------------------------------------------------------
@@ -48,15 +49,34 @@ end
 -- Being killed --------------------------------------------------------------------------------------------
 
 local killed = false
-local KILLED = {}
-local resumes = RESUMES
+local KILLED = {} -- raised then; with the place where it was noticed first
+local resumes, failures = RESUMES, FAILURES
 local tick = host.tick
 
+local function noticed(level) -- that the script is killed; where it is then is what the error will say
+    killed = true
+    local info
+    repeat
+        level = level + 1
+        info = getinfo(level, 'Sl')
+    until not info or info.what ~= 'C' and info.source ~= MADE_HERE
+    KILLED.err, KILLED.source, KILLED.line = 'ERR killed', info and info.source, info and info.currentline
+end
+
 local function hook()
-    if killed or tick() then
-        killed = true
-        error(KILLED, 0)
+    if not killed and tick() then noticed(1) end
+    if killed then error(KILLED, 0) end
+end
+
+-- An error was caught. Where the C stack is full no hook can run, but raises an error instead: a loop down there
+-- that catches it must still be seen.
+local function go_on_after_error()
+    failures = failures - 1
+    if failures == 0 then
+        failures = FAILURES
+        if not killed and tick() then noticed(1) end
     end
+    if killed then error(KILLED, 0) end
 end
 
 local function watch(thread)
@@ -71,7 +91,7 @@ end
 
 local function caught(ok, ...)
     if ok then return true, ... end
-    if killed then error(KILLED, 0) end
+    go_on_after_error()
     local reason = ...
     if type(reason) == 'table' then
         local text = reason.err
@@ -89,7 +109,7 @@ end
 
 local function handled(handler, ok, ...)
     if ok then return true, ... end
-    if killed then error(KILLED, 0) end
+    go_on_after_error()
     local fine, answer = pcall(handler, (...))
     if killed then error(KILLED, 0) end
     if fine then return false, answer end
@@ -102,9 +122,9 @@ local function protected_call_with_handler(...)
     return handled(handler, pcall(f))
 end
 
-local function returned(...)
-    if killed then error(KILLED, 0) end
-    return ...
+local function returned(ok, ...)
+    if not ok then go_on_after_error() end
+    return ok, ...
 end
 
 local function watched_resume(...)
@@ -267,8 +287,10 @@ local function load_pieces(...)
         begun = true
         return byte(piece) == 27 and ' ' .. piece or piece
     end, tostring(name or '=(load)'))
-    if killed then error(KILLED, 0) end
-    if not f then return nil, reason end
+    if not f then
+        go_on_after_error()
+        return nil, reason
+    end
     return kept(f)
 end
 
@@ -445,10 +467,13 @@ return {
     host = host, publish = publish, blame = blame, expected = expected, is_text = is_text, globals = globals,
     behind = behind, load_text = load_text, explained = explained,
     seal = seal,
-    is_killed = function() return killed end,
+    killer = function() return killed and KILLED end,
     end_script = function()
         killed = false
         if collector_changed then settle_collector() end
     end,
-    kill = function() killed = true end,
+    kill = function()
+        killed = true
+        KILLED.err, KILLED.source, KILLED.line = 'ERR killed', nil, nil
+    end,
 }

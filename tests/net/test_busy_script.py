@@ -1,0 +1,74 @@
+"""The event loop turns on while a script runs for too long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.net.wire import CLOSED, Net, encode
+
+ENDLESS = encode("EVAL", "while true do end", 0)
+BUSY = b"-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n"
+
+
+@pytest.fixture
+def net(serve: Callable[..., Net]) -> Net:
+    return serve(busy_reply_threshold="1", appendonly="yes", appendfsync="no")
+
+
+def log_of(net: Net) -> bytes:
+    return b"".join(path.read_bytes() for path in Path(net.config.dir).rglob("*.incr.aof"))
+
+
+def test_others_are_answered_and_may_kill_the_script(net: Net) -> None:
+    alice, bob = net.connect(), net.connect()
+    alice.sock.send(encode("SET", "k", "v") + ENDLESS + encode("PING"))
+    bob.sock.send(encode("GET", "k") + encode("SCRIPT", "KILL"))
+    bob.expect(BUSY + b"+OK\r\n")
+    assert alice.line() == b"+OK"
+    assert alice.line().startswith(b"-ERR Script killed by user with SCRIPT KILL...")
+    alice.expect(b"+PONG\r\n")
+    assert bob.ask("GET", "k") == b"$1"
+
+
+def test_a_client_that_hangs_up_meanwhile_is_gone_afterwards(net: Net) -> None:
+    alice, bob = net.connect(), net.connect()
+    alice.sock.send(ENDLESS)
+    alice.sock.close()
+    bob.sock.send(encode("SCRIPT", "KILL"))
+    bob.expect(b"+OK\r\n")
+    assert bob.ask("PING") == b"+PONG"
+    net.until(lambda: len(net.loop.connections) == 1)
+
+
+def test_clients_may_come_and_go_meanwhile(net: Net) -> None:
+    alice, bob = net.connect(), net.connect()
+    carol = net.connect()
+    alice.sock.send(ENDLESS)
+    carol.sock.close()
+    bob.sock.send(encode("PING") + encode("SCRIPT", "KILL"))
+    bob.expect(BUSY + b"+OK\r\n")
+    assert net.connect().ask("PING") == b"+PONG"
+
+
+def test_shutdown_ends_the_script_and_the_log_has_nothing_of_it(net: Net) -> None:
+    alice, bob = net.connect(), net.connect()
+    assert alice.ask("SET", "before", "1") == b"+OK"
+    alice.sock.send(encode("EVAL", "redis.call('set', 'half', 1) while true do end", 0))
+    bob.sock.send(encode("SHUTDOWN", "NOSAVE"))
+    assert bob.rest() == b""
+    assert not net.loop.running
+    assert b"before" in log_of(net)
+    assert b"half" not in log_of(net)
+
+
+def test_what_came_before_the_script_is_answered_once_it_is_logged(net: Net) -> None:
+    alice, bob = net.connect(), net.connect()
+    alice.sock.send(encode("SET", "first", "1") + ENDLESS)
+    bob.sock.send(encode("SCRIPT", "KILL"))
+    bob.expect(b"+OK\r\n")
+    assert alice.line() == b"+OK"
+    assert b"first" in log_of(net)
+    assert CLOSED not in alice.line()

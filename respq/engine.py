@@ -423,7 +423,8 @@ class Engine:
         if isinstance(cause, Parked):
             return True
         if isinstance(cause, Closing):
-            client.out.append(cause.reply)
+            if not self.server.closing.get(client):  # at once: then nothing is sent any more
+                client.out.append(cause.reply)
             self.server.close(client)
             return True
         self._fail(client, argv, spec, cause)

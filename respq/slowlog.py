@@ -15,7 +15,7 @@ from operator import itemgetter
 from respq.clock import stopwatch_ns
 from respq.protocol import Argv
 from respq.redaction import redacted
-from respq.state import Client, Flag, Handler, Parked, Server, SlowEntry, Spec
+from respq.state import LONG_REPLY, Client, Flag, Handler, Parked, Server, SlowEntry, Spec
 
 SINGLY_BELOW_US = 5000  # a slow log that wants shorter ones has every command timed by itself
 MANY_WORDS = 64  # a FAST command with more is timed like one that is not
@@ -37,7 +37,10 @@ def timed(server: Server, spec: Spec, handler: Handler) -> Handler:
         start = stopwatch_ns()
         waits = False
         try:
-            return handler(c, argv)
+            reply = handler(c, argv)
+            if len(reply) > LONG_REPLY:
+                c.make_room(len(reply))
+            return reply
         except Parked:
             waits = True
             raise

@@ -28,7 +28,7 @@ from respq.rubble import Rubble
 
 if TYPE_CHECKING:
     from respq.clock import Clock
-    from respq.config import Config
+    from respq.config import Config, OutputLimit
     from respq.effects.aof import AppendOnlyFile
 
 V = TypeVar("V", bound=Value)
@@ -188,6 +188,11 @@ class Parked(Exception):  # not an error
     """The command waits; `Client.parked` says for what."""
 
 
+LONG_REPLY = 1 << 14  # bytes from which a reply is accounted for while its batch is executed
+UNCOUNTED_BYTES = 1 << 14  # of output; to the limits of Redis the buffer that each client has does not count
+STRANGER_LIMIT = (1024, 0, 0)  # on output for a client that has not authenticated, as in Redis 8.2
+
+
 class Closing(Exception):  # not an error
     """`reply` is the last that this connection gets."""
 
@@ -244,8 +249,9 @@ class Client:
     __slots__ = (
         "active_ms", "authenticated", "backlog", "bytes_in", "bytes_out", "closing", "commands_done",
         "created_ms", "db", "dirty", "effects", "enc", "executing", "held", "id", "last_spec", "lib_name",
-        "lib_version", "monitoring", "muted", "name", "no_evict", "no_touch", "out", "parked", "queue_failed",
-        "queued", "reader", "reply_mode", "server", "subscribed", "table", "transport", "watched",
+        "lib_version", "long_bytes", "monitoring", "muted", "name", "no_evict", "no_touch", "out", "parked",
+        "queue_failed", "queued", "reader", "reply_mode", "server", "subscribed", "table",
+        "transport", "watched",
     )  # fmt: skip
 
     def __init__(self, server: Server, client_id: int, transport: Transport) -> None:
@@ -268,6 +274,7 @@ class Client:
         self.queued: list[Argv] | None = None  # MULTI and what followed it
         self.queue_failed = False  # EXEC will refuse
         self.executing = False  # inside EXEC or a script: never block
+        self.long_bytes = 0  # of long replies that this EXEC has made so far
         self.watched: list[tuple[Database, bytes]] = []
         self.dirty = False  # a watched key changed
         self.parked: Parking | None = None
@@ -316,6 +323,24 @@ class Client:
         if value.__class__ is not kind:
             raise wrong_type()
         return value
+
+    def make_room(self, size: int) -> None:
+        """Account for a long reply of `size` bytes, which is made or about to be. O(replies of this tick).
+
+        If more would wait than `client-output-buffer-limit` allows, the client is closed, and raises Closing:
+        a batch of reads is not executed to its end for somebody who cannot have the replies.
+        """
+        server = self.server
+        hard, _, _ = server.output_limit(self)
+        if not hard or self.muted or self.id not in server.clients:
+            return
+        waiting = self.transport.output_bytes() + sum(map(len, self.out)) + size
+        if self.executing:  # its replies are sent behind EXEC
+            waiting += self.long_bytes
+            self.long_bytes += size
+        if waiting - UNCOUNTED_BYTES >= hard:
+            server.close_for_output(self, waiting)
+            raise Closing
 
     def park(self, argv: Argv, keys: Sequence[WaitKey], timeout_ms: int, timeout_reply: bytes) -> bytes:
         """Wait until one of `keys` changes, then execute `argv` again.
@@ -585,6 +610,23 @@ class Server:
         if at_once:
             client.out.clear()
         self.closing[client] = at_once or self.closing.get(client, False)
+
+    def output_limit(self, client: Client) -> OutputLimit:
+        """How much output may wait for a client: `client-output-buffer-limit` of its class."""
+        if not client.authenticated:
+            return STRANGER_LIMIT
+        return self.config.client_output_buffer_limit["pubsub" if client.subscribed else "normal"]
+
+    def close_for_output(self, client: Client, waiting: int) -> None:
+        """Close a client at once for whom so many bytes wait."""
+        if not client.closing:
+            self.stats.output_limit_closed += 1
+            self.log(
+                "warning",
+                f"Client {client.label()} closed: {waiting} bytes of output waiting exceed "
+                "client-output-buffer-limit",
+            )
+        self.close(client, at_once=True)
 
     def find_spec(self, argv: Argv) -> Spec | None:
         """The declaration of the command in `argv`; of the subcommand where there is one."""

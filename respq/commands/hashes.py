@@ -30,6 +30,7 @@ from respq.datatypes.hashes import HashValue
 from respq.errors import CommandError, syntax_error
 from respq.protocol.resp import EMPTY_ARRAY, OK, ONE, ZERO, array, bulk, bulk_strings, bulks, integer
 from respq.protocol.runs import Run
+from respq.state import LONG_REPLY
 
 READ = (key(1, "RO access"),)
 READ_QUIETLY = (key(1, "RO"),)
@@ -195,7 +196,12 @@ def hget(c: Client, argv: Argv) -> bytes:
         if value is None:
             return c.enc.null
     data = value.fields.get(argv[2])
-    return c.enc.null if data is None else b"$%d\r\n%b\r\n" % (len(data), data)
+    if data is None:
+        return c.enc.null
+    size = len(data)
+    if size > LONG_REPLY:
+        c.make_room(size)
+    return b"$%d\r\n%b\r\n" % (size, data)
 
 
 @command("HMGET", arity=-3, flags=READONLY | FAST, keys=READ, group="hash", since="2.0.0",
@@ -203,7 +209,10 @@ def hget(c: Client, argv: Argv) -> bytes:
 def hmget(c: Client, argv: Argv) -> bytes:
     """Return the values under fields of a hash, null for one that is missing."""
     value = read_naming(c, argv[1], argv[2:])
-    return values_of(c, value, argv[2:])
+    reply = values_of(c, value, argv[2:])
+    if len(reply) > LONG_REPLY:
+        c.make_room(len(reply))
+    return reply
 
 
 def values_of(c: Client, value: HashValue | None, fields: Sequence[bytes]) -> bytes:

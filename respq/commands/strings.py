@@ -20,6 +20,7 @@ from respq.errors import CommandError, not_a_float, not_an_integer, syntax_error
 from respq.keyspace import Database
 from respq.protocol.resp import EMPTY_BULK, OK, ONE, ZERO, array, bulk, integer
 from respq.protocol.runs import Run
+from respq.state import LONG_REPLY
 
 READ = (key(1, "RO access"),)
 REPLACE = (key(1, "OW update"),)
@@ -33,6 +34,7 @@ ABOUT_EXPIRY = {*EXPIRIES, b"KEEPTTL", b"PERSIST"}  # at most one of them
 OF_SET = {b"NX", b"XX", b"GET", b"KEEPTTL"}
 OF_GETEX = {b"PERSIST"}
 
+MANY_VALUES = 16  # that one MGET answers with: they are measured before the reply is made
 DIGITS_AT_EASE = 18  # so many digits cannot overflow
 
 
@@ -50,6 +52,13 @@ def _store(db: Database, name: bytes, data: bytes) -> StringValue:
     value = StringValue(data)
     db.put(name, value)
     return value
+
+
+def _answer(c: Client, value: StringValue | None) -> bytes:
+    """A string or null, as the end of a command: if it is long, the client may be closed instead."""
+    if value is not None and len(value.data) > LONG_REPLY:
+        c.make_room(len(value.data))
+    return _maybe(c, value)
 
 
 def _maybe(c: Client, value: StringValue | None) -> bytes:
@@ -93,7 +102,10 @@ def _get_run(c: Client, run: Run) -> bytes | None:
             replies.append(null)
         elif value.__class__ is StringValue and not value.expires_ms:
             data = value.data
-            replies.append(b"$%d\r\n%b\r\n" % (len(data), data))
+            size = len(data)
+            if size > LONG_REPLY:  # each is accounted for
+                return None
+            replies.append(b"$%d\r\n%b\r\n" % (size, data))
         else:
             return None
     stats = c.server.stats
@@ -110,8 +122,11 @@ def get(c: Client, argv: Argv) -> bytes:
     if value.__class__ is StringValue and not value.expires_ms:
         c.server.stats.keyspace_hits += 1
         data = value.data
-        return b"$%d\r\n%b\r\n" % (len(data), data)
-    return _maybe(c, c.read(argv[1], StringValue))
+        size = len(data)
+        if size > LONG_REPLY:
+            c.make_room(size)
+        return b"$%d\r\n%b\r\n" % (size, data)
+    return _answer(c, c.read(argv[1], StringValue))
 
 
 @command("MGET", arity=-2, flags=READONLY | FAST, keys=(keys(1, -1, 1, "RO access"),), group="string",
@@ -124,7 +139,12 @@ def mget(c: Client, argv: Argv) -> bytes:
     misses = values.count(None)
     stats.keyspace_misses += misses
     stats.keyspace_hits += len(values) - misses
-    return array([bulk(value.data) if isinstance(value, StringValue) else null for value in values])
+    if len(values) > MANY_VALUES:
+        c.make_room(sum([len(value.data) for value in values if isinstance(value, StringValue)]))
+    reply = array([bulk(value.data) if isinstance(value, StringValue) else null for value in values])
+    if len(reply) > LONG_REPLY and len(values) <= MANY_VALUES:
+        c.make_room(len(reply))
+    return reply
 
 
 @command("STRLEN", arity=2, flags=READONLY | FAST, keys=(key(1, "RO"),), group="string", since="2.2.0",
@@ -165,7 +185,7 @@ def getdel(c: Client, argv: Argv) -> bytes:
         return c.enc.null
     db.remove(name)
     c.effects.append((db, name, "del", [b"DEL", name]))
-    return _maybe(c, value)
+    return _answer(c, value)
 
 
 @command("GETEX", arity=-2, flags=WRITE | FAST,
@@ -186,7 +206,7 @@ def getex(c: Client, argv: Argv) -> bytes:
         value.keep_raw(name)
         db.set_expiry(name, value, 0)
         c.effects.append((db, name, "persist", [b"PERSIST", name]))
-    return _maybe(c, value)
+    return _answer(c, value)
 
 
 def _expire_at(c: Client, name: bytes, value: StringValue, at_ms: int) -> None:

@@ -19,7 +19,8 @@ key that expires while it is watched counts as changed, one that had expired bef
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 
 from respq.clock import stopwatch_ns
@@ -65,8 +66,11 @@ def at_once(c: Client, commands: list[Argv], at: int) -> tuple[int, list[Spec]] 
                 return None
             done = [steps[0][1]]
             c.out.append(OK + QUEUED * (len(steps) - 1))
-            c.out.append(_run(c, iter(steps), argv, done))
-            done.append(spec)
+            try:
+                c.out.append(_run(c, iter(steps), argv, done))
+                done.append(spec)
+            except Closing:  # for too much output: nothing behind it is executed
+                return len(commands) - at, done
             return len(steps) + 1, done
         steps.append((handler, spec, argv))
     return None
@@ -190,6 +194,7 @@ def _run(c: Client, steps: Iterator[Step], exec_argv: Argv, done: list[Spec]) ->
     mark = len(effects)
     _, _, multi_argv = next(steps)
     nested, c.executing = c.executing, True
+    c.long_bytes = 0
     try:
         replies, closing = _replies(c, steps, done)
     finally:
@@ -208,21 +213,28 @@ def _run(c: Client, steps: Iterator[Step], exec_argv: Argv, done: list[Spec]) ->
 def _replies(c: Client, steps: Iterator[Step], done: list[Spec]) -> tuple[list[bytes], bool]:
     """The replies one by one, and whether the client has killed itself: the rest goes unanswered."""
     replies: list[bytes] = []
+    answer: Callable[[bytes], None] = replies.append
     closing = False
     for handler, spec, argv in steps:
         try:
-            replies.append(handler(c, argv))
+            answer(handler(c, argv))
             done.append(spec)
         except CommandError as error:
-            replies.append(b"" if c.muted else error.reply)
+            answer(b"" if c.muted else error.reply)
             c.server.stats.errors[error.prefix] += 1
             spec.calls += 1
             spec.failed_calls += 1
         except Closing as last:
-            replies.append(last.reply)
+            answer(last.reply)
+            answer = partial(_count_only, replies)
             closing = c.muted = True
             c.table = c.server.table_of(c)
     return replies, closing
+
+
+def _count_only(replies: list[bytes], reply: bytes) -> None:
+    """The array announces one more; the connection ends before it."""
+    replies.append(b"")
 
 
 def _bracket(c: Client, mark: int, multi_argv: Argv, exec_argv: Argv) -> None:

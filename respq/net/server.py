@@ -28,6 +28,7 @@ from respq.net.listeners import ListenError, close_listeners, open_listeners
 from respq.net.poller import READ, WRITE, new_poller
 from respq.net.settings import apply_changes, clients_possible
 from respq.persistence import Persistence
+from respq.state import UNCOUNTED_BYTES
 
 if TYPE_CHECKING:
     from respq.config import Config
@@ -37,15 +38,11 @@ READ_BYTES = (
     1 << 14
 )  # per ready client and tick: bounds how long one client's pipeline keeps the others waiting
 SLICE_US = 250  # of deleting what expired or was flushed; then clients are served, for 1 ms at least
-UNCOUNTED_BYTES = 1 << 14  # of output; to the limits of Redis the buffer that each client has does not count
 REFUSALS_NOTED_MS = 1000  # between lines about clients turned away
 
 
 class StoppedError(Exception):
     """The server was told to stop while it was loading; there is nothing to be saved."""
-
-
-STRANGER_BYTES = 1024  # of output that may wait for a client that has not authenticated, as in Redis 8.2
 
 
 class BrokenEngineError(Exception):
@@ -260,8 +257,7 @@ class Loop:
         """Offer every client its output; what the kernel does not take waits for the socket to drain."""
         outbox = self.server.outbox
         sent_bytes = 0
-        most = self.config.client_output_buffer_limit["normal"][0]
-        most += UNCOUNTED_BYTES if most else 0
+        most = self._least_limit()
         for client in outbox:
             out = client.out
             if not out:
@@ -286,6 +282,11 @@ class Loop:
         self.server.stats.writes += len(outbox)
         self.server.stats.output_bytes += sent_bytes
         outbox.clear()
+
+    def _least_limit(self) -> int:
+        """Bytes of output that no limit forbids, whatever the class of the client; 0: there is no limit."""
+        limits = [hard for hard, _, _ in self.config.client_output_buffer_limit.values() if hard]
+        return min(limits) + UNCOUNTED_BYTES if limits else 0
 
     def _hold_back(self, connection: Connection, data: bytes, taken: int = 0) -> None:
         """Queue output for later, within what the client's class may have waiting."""
@@ -320,9 +321,8 @@ class Loop:
 
     def _check_output_limit(self, connection: Connection) -> None:
         """Close a client that lets more pile up than `client-output-buffer-limit` allows."""
-        hard, soft, seconds = self.config.client_output_buffer_limit["normal"]
-        if not connection.client.authenticated:
-            hard = STRANGER_BYTES
+        client = connection.client
+        hard, soft, seconds = self.server.output_limit(client)
         waiting, now_ms = connection.unsent_bytes - UNCOUNTED_BYTES, self.engine.clock.now_ms
         exceeded = bool(hard) and waiting >= hard
         if soft and waiting >= soft:
@@ -330,13 +330,8 @@ class Loop:
             exceeded = exceeded or now_ms - connection.soft_since_ms > seconds * 1000
         else:
             connection.soft_since_ms = 0
-        if exceeded and not connection.client.closing:
-            self.server.stats.output_limit_closed += 1
-            self.log.warning(
-                f"Client {connection.client.label()} closed: {connection.unsent_bytes} bytes of output "
-                "waiting exceed client-output-buffer-limit"
-            )
-            self.server.close(connection.client, at_once=True)
+        if exceeded and not client.closing:
+            self.server.close_for_output(client, connection.unsent_bytes)
 
     # -- the log -----------------------------------------------------------------------------------
 

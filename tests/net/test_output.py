@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -139,6 +140,85 @@ def test_the_soft_limit_has_its_seconds(serve: Serve) -> None:
     assert [one.client for one in net.loop.connections.values()] == [connection_of(net, quick).client]
     assert net.server.stats.output_limit_closed == 1
     assert len(slow.rest()) < 20_000_000
+
+
+def long_reads(wire: Wire) -> dict[str, bytes]:
+    """Batches of reads with long replies, each of 100 MB in all."""
+    data = b"v" * 1_000_000
+    for name in ("k1", "k2"):
+        wire.ask("SET", name, data)
+    wire.ask("SET", "fleeting", data, "EX", 100)
+    wire.ask("HSET", "hash", "field", data)
+    wire.ask("RPUSH", "list", data)
+    return {
+        "a run": encode("GET", "k1") * 100,
+        "no run": (encode("GET", "k1") + encode("GET", "k2")) * 50,
+        "a key that expires": encode("GET", "fleeting") * 100,
+        "a command on several keys": encode("MGET", *["k1"] * 100),
+        "a command on a few keys": encode("MGET", "k1", "k2") * 50,
+        "hashes": (encode("HGET", "hash", "field") + encode("HMGET", "hash", "field")) * 50,
+        "commands that are timed": encode("LRANGE", "list", 0, -1) * 100,
+        "a transaction in one packet": encode("MULTI") + encode("GET", "k1") * 100 + encode("EXEC"),
+        "a transaction in pieces": encode("GETRANGE", "k1", 0, -1) * 100 + encode("EXEC"),
+    }
+
+
+LONG_READS = (
+    "a run", "no run", "a key that expires", "a command on several keys", "a command on a few keys", "hashes",
+    "commands that are timed", "a transaction in one packet", "a transaction in pieces",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("which", LONG_READS)
+def test_a_batch_is_not_executed_to_its_end_for_output_beyond_the_limit(serve: Serve, which: str) -> None:
+    net = serve(client_output_buffer_limit="normal 10mb 0 0")
+    greedy, other = net.connect(), net.connect()
+    batch = long_reads(other)[which]
+    if which == "a transaction in pieces":
+        assert greedy.ask("MULTI") == b"+OK"
+    tracemalloc.start()
+    try:
+        greedy.write(batch + encode("INCR", "behind"))
+        assert greedy.rest() == b""
+        assert tracemalloc.get_traced_memory()[1] < 35_000_000
+    finally:
+        tracemalloc.stop()
+    assert net.server.stats.output_limit_closed == 1
+    assert net.logged(f"Client {greedy.address()} (id=1) closed")
+    assert other.ask("EXISTS", "behind") == b":0"
+
+
+def test_a_transaction_does_what_it_says_though_its_replies_are_too_long(serve: Serve) -> None:
+    net = serve(client_output_buffer_limit="normal 10mb 0 0")
+    greedy, other = net.connect(), net.connect()
+    other.ask("SET", "key", b"v" * 1_000_000)
+    greedy.write(
+        encode("MULTI") + encode("INCR", "n") + encode("GET", "key") * 100 + encode("INCR", "n")
+        + encode("EXEC") + encode("INCR", "n")
+    )  # fmt: skip
+    assert greedy.rest() == b""
+    assert other.ask("INCR", "n") == b":3"
+
+
+def test_whoever_hears_no_replies_has_no_limit(serve: Serve) -> None:
+    net = serve(client_output_buffer_limit="normal 2mb 0 0")
+    wire = net.connect()
+    wire.ask("SET", "key", b"v" * 1_000_000)
+    wire.write(
+        encode("CLIENT", "REPLY", "OFF") + (encode("GET", "key") + encode("GETRANGE", "key", 0, -1)) * 9
+    )
+    wire.write(encode("CLIENT", "REPLY", "ON") + encode("PING"))
+    wire.expect(b"+OK\r\n+PONG\r\n")
+
+
+def test_what_is_within_the_limit_is_answered(serve: Serve) -> None:
+    net = serve(client_output_buffer_limit="normal 10mb 0 0")
+    wire = net.connect()
+    wire.ask("SET", "key", b"v" * 1_000_000)
+    for _ in range(5):  # transactions do not add up
+        wire.write(encode("MULTI") + encode("GET", "key") * 4 + encode("EXEC"))
+        wire.expect(b"+OK\r\n" + b"+QUEUED\r\n" * 4 + b"*4\r\n")
+        assert len(wire.read(4 * 1_000_012)) == 4 * 1_000_012
 
 
 def test_no_limit_is_the_default(net: Net) -> None:

@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from compat.bench import kombu
 from compat.bench.client import CONNECTIONS, Batch, batch, drive, fill, payload
 from compat.bench.machine import cpu_seconds
 from compat.bench.report import Goal, Measure
@@ -161,6 +162,7 @@ def workloads() -> Iterator[Workload]:
     yield Workload(f"LPUSH, {KEYS:,} lists, {ours}", own(pushes_to_many_lists), 0.75)
     yield Workload(f"mixed, no runs, {ours}", own(mixed), 0.75, with_list(LIST, b"other"))
     yield Workload("MULTI LPUSH INCR LPOP EXEC, own client", own(transaction), 0.7, share=0.5)
+    yield Workload("kombu's mix, recorded", kombu.replay, 0.8, kombu.prepare, 0.5)
     yield Workload("LMOVE, own client, P=1", own(take_and_acknowledge), None, with_list(LIST), 0.25)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from compat.bench import churn, footprint, latency, throughput
+from compat.bench import churn, footprint, latency, tasks, throughput
 from compat.bench.machine import description
 from compat.bench.report import Measure, document, table
 from compat.bench.sides import Side, candidate, reference
@@ -25,6 +25,7 @@ class Scale:
     keys: int = 1_000_000  # pushed in a flood, expiring together, churned
     few: int = 10_000  # the small size of churn
     fills: int = churn.SMALL_FILLS
+    tasks: int = 2000  # of Celery, each way, side and round
     idle_seconds: float = 10.0
     lead_seconds: float = 20.0  # from the first key that will expire to the moment it does
 
@@ -34,7 +35,9 @@ class Scale:
         return min(3, self.rounds)
 
 
-QUICK = Scale(rounds=1, commands=3200, keys=2000, few=500, fills=1, idle_seconds=0.3, lead_seconds=2.0)
+QUICK = Scale(
+    rounds=1, commands=3200, keys=2000, few=500, fills=1, tasks=20, idle_seconds=0.3, lead_seconds=2.0
+)
 
 
 def throughput_tables(theirs: Side, ours: Side, scale: Scale) -> list[str]:
@@ -59,11 +62,17 @@ def churn_tables(theirs: Side, ours: Side, scale: Scale) -> list[str]:
     return [table("FIFO churn", measures)]
 
 
+def celery_tables(theirs: Side, ours: Side, scale: Scale) -> list[str]:
+    with theirs.running() as their_server, ours.running() as our_server:
+        return [table("Celery", tasks.run(their_server, our_server, scale.few_rounds, scale.tasks))]
+
+
 PARTS: dict[str, Callable[[Side, Side, Scale], list[str]]] = {
     "throughput": throughput_tables,
     "latency": latency_tables,
     "footprint": footprint_tables,
     "churn": churn_tables,
+    "celery": celery_tables,
 }
 
 

@@ -37,12 +37,20 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._read = 0  # bytes of the file
+        self._entries: dict[str, list[list[Any]]] = {}  # by mark
         path.touch()
 
     def entries(self, mark: str) -> list[list[Any]]:
-        """The lines with a mark: the time and the words of each."""
-        with self.path.open(encoding="utf-8") as lines:
-            return [entry[1:] for entry in map(json.loads, lines) if entry[0] == mark]
+        """The lines with a mark: the time and the words of each. Reads what is new in the file."""
+        with self.path.open("rb") as lines:
+            lines.seek(self._read)
+            complete, end, _ = lines.read().rpartition(b"\n")
+        self._read += len(complete) + len(end)
+        for line in complete.splitlines():
+            found, *entry = json.loads(line)
+            self._entries.setdefault(found, []).append(entry)
+        return self._entries.get(mark, [])
 
     def words(self, mark: str) -> list[list[Any]]:
         return [words for _, *words in self.entries(mark)]

@@ -64,6 +64,19 @@ STRUCTURES = (
         ],
     ),
     Structure(
+        "delay queue",
+        lambda index, _: (b"ZADD", b"delayed", b"%d" % index, b"job:%d" % index),
+        lambda index: (b"ZREM", b"delayed", b"job:%d" % index) if index % 2 else (b"ZPOPMIN", b"delayed"),
+        [
+            (b"ZCARD", b"delayed"),
+            (b"ZRANGEBYSCORE", b"delayed", b"-inf", b"+inf", b"LIMIT", b"0", b"5"),
+            (b"ZREVRANGEBYSCORE", b"delayed", b"+inf", b"-inf", b"LIMIT", b"0", b"5"),
+            (b"ZRANGE", b"delayed", b"0", b"4", b"WITHSCORES"),
+            (b"ZCOUNT", b"delayed", b"-inf", b"1000"),
+            *ANY_KEY,
+        ],
+    ),
+    Structure(
         "keys",
         lambda index, value: (b"SET", b"job:%d" % index, value),
         lambda index: (b"DEL", b"job:%d" % index),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 
+from compat.bench import sorted_sets
 from compat.bench.client import fill, payload
 from compat.bench.machine import cpu_seconds, resident_bytes
 from compat.bench.report import Goal, Measure
@@ -47,11 +48,20 @@ def messages(side: Side, count: int) -> float:
         return resident_bytes(server.pid) / MIB
 
 
+def members(side: Side, count: int) -> float:
+    """Resident MiB with one sorted set of `count` members of 17 bytes, once no log is being rewritten."""
+    with side.running() as server:
+        sorted_sets.with_growing(server, count)
+        await_rewrite(server)
+        return resident_bytes(server.pid) / MIB
+
+
 def run(theirs: Side, ours: Side, rounds: int, seconds: float, count: int) -> list[Measure]:
     start = Measure("start to first PONG, CPU", "s", Goal(0.4, ratio=False))
     resident = Measure("idle, resident", "MiB", Goal(40, ratio=False))
     busy = Measure("idle, CPU", "%", Goal(1, ratio=False))
     stored = Measure(f"list of {count:,} × {MESSAGE_BYTES} B, resident", "MiB", Goal(1.15))
+    ranked = Measure(f"sorted set of {count:,}, resident", "MiB", Goal(1.6))
     for _ in range(rounds):
         for side, name in ((theirs, "theirs"), (ours, "ours")):
             getattr(start, name).append(start_cpu(side))
@@ -59,4 +69,5 @@ def run(theirs: Side, ours: Side, rounds: int, seconds: float, count: int) -> li
             getattr(resident, name).append(memory)
             getattr(busy, name).append(cpu)
             getattr(stored, name).append(messages(side, count))
-    return [start, resident, busy, stored]
+            getattr(ranked, name).append(members(side, count))
+    return [start, resident, busy, stored, ranked]

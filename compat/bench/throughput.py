@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from compat.bench import kombu
+from compat.bench import kombu, sorted_sets
 from compat.bench.client import CONNECTIONS, Batch, batch, drive, fill, payload
 from compat.bench.machine import cpu_seconds
 from compat.bench.report import Goal, Measure
@@ -163,6 +163,12 @@ def workloads() -> Iterator[Workload]:
     yield Workload(f"mixed, no runs, {ours}", own(mixed), 0.75, with_list(LIST, b"other"))
     yield Workload("MULTI LPUSH INCR LPOP EXEC, own client", own(transaction), 0.7, share=0.5)
     yield Workload("kombu's mix, recorded", kombu.replay, 0.8, kombu.prepare, 0.5)
+    hundred = f"own client, P={sorted_sets.PIPELINE}"
+    yield Workload(f"ZADD, whole scores at random, {hundred}", sorted_sets.add_whole, 0.8)
+    yield Workload(f"ZADD, fractions at random, {hundred}", sorted_sets.add_fractional, 0.8)
+    yield Workload(f"ZADD, growing scores, {hundred}", sorted_sets.add_growing, 1.0)
+    yield Workload(f"ZPOPMIN, whole scores, {hundred}", sorted_sets.pop, 0.8, sorted_sets.with_whole)
+    yield Workload(f"ZPOPMIN, fractions, {hundred}", sorted_sets.pop, 0.8, sorted_sets.with_fractional)
     yield Workload("LMOVE, own client, P=1", own(take_and_acknowledge), None, with_list(LIST), 0.25)
 
 

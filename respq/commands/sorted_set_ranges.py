@@ -89,7 +89,7 @@ def _ranks_between(value: SortedSetValue, first: int, last: int, backward: bool 
         return (0, 0), (0, 0)
     if backward:
         first, last = total - 1 - last, total - 1 - first
-    return value.ranking.place(first), value.ranking.place(last + 1)
+    return value.place(first), value.place(last + 1)
 
 
 # -- read ------------------------------------------------------------------------------------------

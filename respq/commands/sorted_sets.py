@@ -25,7 +25,7 @@ from respq.commands.arguments import (
     parse_int_between,
     parse_non_negative,
 )
-from respq.datatypes.sorted_sets import SortedSetValue
+from respq.datatypes.sorted_sets import Scored, SortedSetValue
 from respq.errors import CommandError, not_a_float, syntax_error
 from respq.keyspace import Database
 from respq.protocol.doubles import format_double
@@ -285,7 +285,7 @@ def zrem(c: Client, argv: Argv) -> bytes:
 
 def _take(
     c: Client, name: bytes, value: SortedSetValue, count: int, highest: bool, logged: Argv | Run
-) -> tuple[list[bytes], list[float]]:
+) -> Scored:
     """Take members off one end of the sorted set under `name`, with the effects of that."""
     members, scores = value.pop(count, highest)
     c.effects.append((c.db, name, "zpopmax" if highest else "zpopmin", logged))

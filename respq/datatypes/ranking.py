@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import accumulate
 from typing import Final
 
@@ -46,7 +46,8 @@ class Ranking:
         self.members: list[list[bytes]] = [[]]
         self._marks: array[float] = array("d")  # the mark before each chunk but the first: its score
         self._mark_members: list[bytes] = []  # and its member
-        self._ends: list[int] | None = None  # the rank at which each chunk ends, while it is known
+        # The rank at which each chunk ends, while it is known; empty if it was asked for once since a change.
+        self._ends: list[int] | None = None
 
     # -- editing -----------------------------------------------------------------------------------
 
@@ -122,6 +123,16 @@ class Ranking:
         first = max(0, start - 1)  # the first chunk has no mark, its successor loses the one it has
         del self._marks[first : first + stop - start]
         del self._mark_members[first : first + stop - start]
+
+    def pop_first(self) -> bytes:
+        """Take out the first member. Raises IndexError. O(CHUNK)."""
+        self._ends = None
+        names = self.members[0]
+        first = names.pop(0)
+        self.scores[0].pop(0)
+        if len(names) <= SMALL:
+            self._join(0)
+        return first
 
     def cut(self, start: Place, stop: Place) -> list[bytes]:
         """Take out what stands between two places; return the members. O(log n + their number)."""
@@ -209,25 +220,40 @@ class Ranking:
     def rank(self, place: Place) -> int:
         """How many members stand before a place. O(log n), or O(n / CHUNK) right behind a change."""
         index, at = place
+        members = self.members
         if index <= NEAR:
-            return at + sum(map(len, self.members[:index]))
-        return at + self._all_ends()[index - 1]
+            return at + sum(map(len, members[:index]))
+        if not self._ends:
+            if self._ends is None:  # changed since it was last asked: it may go on like that
+                self._ends = []
+                return at + sum(map(len, members[:index]))
+            self._ends = list(accumulate(map(len, members)))
+        return at + self._ends[index - 1]
 
     def place(self, rank: int) -> Place:
         """The place that so many members stand before: 0 to all of them. Costs as `rank` does."""
-        for index, names in enumerate(self.members[:NEAR]):
+        members = self.members
+        if self._ends:
+            index = bisect_left(self._ends, rank)
+            return index, rank - (self._ends[index - 1] if index else 0)
+        for index, names in enumerate(members):
             if rank <= len(names):
                 return index, rank
             rank -= len(names)
-        rank += sum(map(len, self.members[:NEAR]))
-        ends = self._all_ends()
-        index = bisect_left(ends, rank)
-        return index, rank - ends[index - 1]
+            if index == NEAR:
+                break
+        else:
+            raise IndexError(rank)
+        self._ends = list(accumulate(map(len, members)))
+        return self.place(rank + self._ends[NEAR])
 
-    def _all_ends(self) -> list[int]:
-        if self._ends is None:
-            self._ends = list(accumulate(map(len, self.members)))
-        return self._ends
+    def place_from_end(self, rank: int) -> Place:
+        """The place that so many members stand behind: 0 to all of them. Costs as `rank` does."""
+        for index in range(len(self.members) - 1, max(-1, len(self.members) - NEAR), -1):
+            if rank <= len(self.members[index]):
+                return index, len(self.members[index]) - rank
+            rank -= len(self.members[index])
+        return self.place(sum(map(len, self.members[: max(1, len(self.members) - NEAR + 1)])) - rank)
 
     def count(self, start: Place, stop: Place) -> int:
         """How many members stand between two places, of which `start` is not the later. Costs as `rank`."""
@@ -238,19 +264,52 @@ class Ranking:
 
     # -- reading -----------------------------------------------------------------------------------
 
-    def forward(self, start: Place, stop: Place) -> Iterator[Stretch]:
-        """The members between two places, in stretches. Nothing may change meanwhile."""
-        (first, at), (last, end) = start, stop
-        for index in range(first, last + 1):
-            low, high = at if index == first else 0, end if index == last else None
-            yield self.members[index][low:high], self.scores[index][low:high]
+    def read(self, start: Place, stop: Place, offset: int = 0, limit: int = -1) -> Stretch:
+        """The members between two places: `limit` of them, if that is not negative, behind `offset` of them.
 
-    def backward(self, start: Place, stop: Place) -> Iterator[Stretch]:
-        """The members between two places from the last to the first, in stretches."""
-        (first, at), (last, end) = start, stop
-        for index in range(last, first - 1, -1):
-            low, high = at if index == first else 0, end if index == last else None
-            yield self.members[index][low:high][::-1], self.scores[index][low:high][::-1]
+        O(log n + their number).
+        """
+        (index, at), (last, end) = start, stop
+        found: list[bytes] = []
+        points: array[float] = array("d")
+        while index <= last and limit != 0:
+            names = self.members[index]
+            stretch = (end if index == last else len(names)) - at
+            if offset >= stretch:
+                offset -= stretch
+            else:
+                at += offset
+                stretch -= offset
+                offset = 0
+                if limit >= 0:
+                    stretch = min(stretch, limit)
+                    limit -= stretch
+                found += names[at : at + stretch]
+                points += self.scores[index][at : at + stretch]
+            index += 1
+            at = 0
+        return found, points
+
+    def read_backward(self, start: Place, stop: Place, offset: int = 0, limit: int = -1) -> Stretch:
+        """As `read`, from the last to the first."""
+        (first, begin), (index, end) = start, stop
+        found: list[bytes] = []
+        points: array[float] = array("d")
+        while index >= first and limit != 0:
+            low = begin if index == first else 0
+            if offset >= end - low:
+                offset -= end - low
+            else:
+                end -= offset
+                offset = 0
+                if limit >= 0:
+                    low = max(low, end - limit)
+                    limit -= end - low
+                found += self.members[index][low:end][::-1]
+                points += self.scores[index][low:end][::-1]
+            index -= 1
+            end = len(self.members[index])
+        return found, points
 
     def check(self) -> None:
         """Assert that the rows agree, are in order, and lie between their marks."""
@@ -266,4 +325,4 @@ class Ranking:
         for index, mark in enumerate(zip(self._marks, self._mark_members, strict=True)):
             assert (self.scores[index][-1], self.members[index][-1]) < mark
             assert mark <= (self.scores[index + 1][0], self.members[index + 1][0])
-        assert self._ends is None or self._ends == list(accumulate(map(len, self.members)))
+        assert not self._ends or self._ends == list(accumulate(map(len, self.members)))

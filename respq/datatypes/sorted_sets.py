@@ -53,7 +53,7 @@ class Bound:
         return member < self.member or (member == self.member and not self.exclusive)
 
 
-Scored = tuple[list[bytes], list[float]]  # members, and the score of each
+Scored = tuple[list[bytes], Sequence[float]]  # members, and the score of each
 
 
 class SortedSetValue(Value):
@@ -180,15 +180,17 @@ class SortedSetValue(Value):
 
     def pop(self, count: int, highest: bool) -> Scored:
         """Take out up to `count` members with the lowest scores, in order, or the highest. O(count)."""
-        ranking, total = self.ranking, len(self.scores)
-        count = min(count, total)
-        if highest:
-            start, stop = ranking.place(total - count), ranking.end
-            gone = ranking.cut(start, stop)[::-1]
+        ranking = self.ranking
+        if count == 1 and not highest:
+            gone = [ranking.pop_first()]
+        elif count >= len(self.scores):
+            gone = ranking.cut((0, 0), ranking.end)
+        elif highest:
+            gone = ranking.cut(self.place(len(self.scores) - count), ranking.end)
         else:
-            names = ranking.members[0]
-            stop = (0, count) if count <= len(names) else ranking.place(count)
-            gone = ranking.cut((0, 0), stop)
+            gone = ranking.cut((0, 0), self.place(count))
+        if highest:
+            gone.reverse()
         return gone, self._forget(gone)
 
     def _forget(self, members: list[bytes]) -> list[float]:
@@ -200,6 +202,11 @@ class SortedSetValue(Value):
 
     # -- reading -----------------------------------------------------------------------------------
 
+    def place(self, rank: int) -> Place:
+        """The place that so many members stand before. Costs as `Ranking.place`, which counts from an end."""
+        behind = len(self.scores) - rank
+        return self.ranking.place(rank) if rank <= behind else self.ranking.place_from_end(behind)
+
     def rank(self, member: bytes) -> int | None:
         """How many members stand before this one; None if it is not there. Costs as `Ranking.rank`."""
         score = self.scores.get(member)
@@ -208,24 +215,11 @@ class SortedSetValue(Value):
     def read(
         self, start: Place, stop: Place, *, backward: bool = False, offset: int = 0, limit: int = -1
     ) -> Scored:
-        """The members between two places: `limit` of them, if that is not negative, behind `offset` of them.
-
-        O(log n + their number).
-        """
-        members: list[bytes] = []
-        scores: list[float] = []
-        if start >= stop or limit == 0:
-            return members, scores
-        for names, points in (self.ranking.backward if backward else self.ranking.forward)(start, stop):
-            if offset >= len(names):
-                offset -= len(names)
-                continue
-            members += names[offset:]
-            scores += points[offset:]
-            offset = 0
-            if 0 <= limit <= len(members):
-                return members[:limit], scores[:limit]
-        return members, scores
+        """The members between two places; see `Ranking.read`."""
+        if start >= stop:
+            return [], []
+        ranking = self.ranking
+        return (ranking.read_backward if backward else ranking.read)(start, stop, offset, limit)
 
     def by_score(self, low: float, after_low: bool, high: float, before_high: bool) -> tuple[Place, Place]:
         """The places around the scores from `low` to `high`, with or without these. O(log n)."""
@@ -258,7 +252,7 @@ class SortedSetValue(Value):
         last = next((at for at in range(first, count) if not until(walk[at])), count)
         if backward:
             first, last = count - last, count - first
-        return ranking.place(first), ranking.place(last), 0
+        return self.place(first), self.place(last), 0
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
         """Some members, and the next cursor; a listpack comes all at once. O(count), the first call O(n)."""
@@ -270,7 +264,7 @@ class SortedSetValue(Value):
 
     def choice(self, rng: Random) -> bytes:
         """Any member; each is as likely as the others. Costs as `Ranking.place`."""
-        index, at = self.ranking.place(int(rng.random() * len(self.scores)) + 1)
+        index, at = self.place(int(rng.random() * len(self.scores)) + 1)
         return self.ranking.members[index][at - 1]
 
     def sample(self, rng: Random, count: int) -> list[bytes]:
@@ -281,7 +275,7 @@ class SortedSetValue(Value):
         ranks = rng.sample(range(total), count)
         if self.packed:  # in order, as Redis walks through a listpack
             ranks.sort()
-        members, place = self.ranking.members, self.ranking.place
+        members, place = self.ranking.members, self.place
         return [members[index][at - 1] for index, at in [place(rank + 1) for rank in ranks]]
 
     # -- the whole ---------------------------------------------------------------------------------
@@ -306,24 +300,15 @@ class SortedSetValue(Value):
 
     def rebuild(self, key: bytes) -> Iterator[list[bytes]]:
         """ZADDs, in order."""
-        words: list[bytes] = [b"ZADD", key]
-        for names, points in self.ranking.forward((0, 0), self.ranking.end):
-            for member, score in zip(names, points, strict=True):
-                words += (format_double(score), member)
-                if len(words) == 2 + 2 * _REBUILD_ITEMS:
-                    yield words
-                    words = [b"ZADD", key]
-        if len(words) > 2:
-            yield words
+        names, points = self.read((0, 0), self.ranking.end)
+        words = [word for pair in zip(map(format_double, points), names, strict=True) for word in pair]
+        for start in range(0, len(words), 2 * _REBUILD_ITEMS):
+            yield [b"ZADD", key, *words[start : start + 2 * _REBUILD_ITEMS]]
 
     def check(self) -> None:
         """The dict and the order say the same."""
         self.ranking.check()
-        ranked = {
-            member: score
-            for names, points in self.ranking.forward((0, 0), self.ranking.end)
-            for member, score in zip(names, points, strict=True)
-        }
+        ranked = dict(zip(*self.read((0, 0), self.ranking.end), strict=True))
         assert ranked == self.scores
         assert sum(map(len, self.ranking.members)) == len(self.scores)
         if self.slots is not None:

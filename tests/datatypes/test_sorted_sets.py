@@ -91,7 +91,7 @@ class SortedSetMachine(RuleBasedStateMachine):
     def cut_ranks(self, first: int, count: int) -> None:
         gone = self.members()[first : first + count]
         if gone:
-            place = self.value.ranking.place
+            place = self.value.place
             assert self.value.cut(place(first), place(first + len(gone))) == len(gone)
         for member in gone:
             del self.model[member]

@@ -237,7 +237,7 @@ def hexists(c: Client, argv: Argv) -> bytes:
 def hstrlen(c: Client, argv: Argv) -> bytes:
     """Return the length of the value under a field in bytes, 0 if there is none."""
     value = read_naming(c, argv[1], argv[2:])
-    return ZERO if value is None else integer(len(value.fields.get(argv[2], b"")))
+    return ZERO if value is None else integer(len(value.fields.get(argv[2]) or b""))
 
 
 @command("HLEN", arity=2, flags=READONLY | FAST, keys=READ_QUIETLY, group="hash", since="2.0.0",

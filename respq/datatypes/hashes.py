@@ -1,12 +1,14 @@
 """The hash: a dict from field to value, and beside it whatever only some hashes need.
 
     fields    the dict. Python's keeps the order of insertion, which is Redis's order as long as it would
-              keep a listpack; above that any order is as good as another
-    listpack  whether Redis would still keep a listpack: it never goes back. OBJECT ENCODING says so, HSCAN
-              then returns everything at once, and the order of replies is that of Redis
+              keep a listpack; above that any order is as good as another. One with more than 1,000 fields
+              becomes many small dicts, for good, when it is scanned or sampled (`Shards`)
+    listpack  whether Redis would still keep a listpack: it never goes back. OBJECT ENCODING says so, and
+              the order of replies is that of Redis
     expiry    the deadlines of fields, for hashes that have or had any (`FieldExpiry`)
-    slots     the array that HSCAN and HRANDFIELD need above a listpack, once they have asked (`Slots`)
     due_ms    under which deadline the keyspace has the hash in its books; its own matter
+
+HSCAN returns a smaller dict at once, so no cursor is about when one becomes shards.
 
 Whoever reads goes to `fields` directly. A field whose deadline has passed stands there until it is taken
 out (`take_due`, `take_due_of`), so readers of a hash with `expiry` have to ask about it first.
@@ -28,13 +30,14 @@ from itertools import islice
 from random import Random
 from typing import ClassVar, Final, Self
 
-from respq.datatypes.sampling import Slots
+from respq.datatypes.shards import Shards
 from respq.datatypes.value import Limits, Value
 
 _REBUILD_FIELDS: Final = 32  # of one command, with their values 64 items
 _HEADER_BYTES: Final = 144  # of the objects that a hash is, when empty
 _FIELD_BYTES: Final = 33 + 33 + 42  # of two bytes objects without their content, and of a place in the dict
 _DEADLINE_BYTES: Final = 170  # of a place in the dict, an int, and a tuple in the heap
+_LARGEST_DICT: Final = 1000  # fields of one dict
 _STALE: Final = 64  # entries of a heap that may always be stale
 
 
@@ -98,7 +101,7 @@ class FieldExpiry:
 class HashValue(Value):
     """A hash. `fields` may be read freely, and is changed by the methods alone."""
 
-    __slots__ = ("due_ms", "expiry", "fields", "listpack", "slots")
+    __slots__ = ("due_ms", "expiry", "fields", "listpack")
     kind: ClassVar[bytes] = b"hash"
     directives: ClassVar[tuple[str, ...]] = ("hash-max-listpack-entries", "hash-max-listpack-value")
     max_listpack_entries: ClassVar[int] = 512
@@ -113,10 +116,9 @@ class HashValue(Value):
     def __init__(self) -> None:
         self.expires_ms = 0
         self.slot = -1
-        self.fields: dict[bytes, bytes] = {}
+        self.fields: dict[bytes, bytes] | Shards = {}
         self.listpack = True
         self.expiry: FieldExpiry | None = None
-        self.slots: Slots | None = None
         self.due_ms = 0
 
     def __len__(self) -> int:
@@ -127,25 +129,27 @@ class HashValue(Value):
     def set(self, field: bytes, data: bytes) -> bool:
         """Put `data` under `field`, which loses its deadline; return whether it is new. O(1)."""
         fields = self.fields
-        before = len(fields)
-        fields[field] = data
-        if self.listpack and (
-            len(data) > self.max_listpack_value
-            or len(field) > self.max_listpack_value
-            or len(fields) > self.max_listpack_entries
-        ):
-            self.listpack = False
-        if len(fields) == before:
-            if self.expiry is not None:
-                self.persist(field)
-            return False
-        if self.slots is not None:
-            self.slots.add(field)
-        return True
+        if fields.__class__ is Shards:
+            added = fields.put(field, data)
+        else:
+            before = len(fields)
+            fields[field] = data
+            added = len(fields) > before
+            if self.listpack and (
+                len(data) > self.max_listpack_value
+                or len(field) > self.max_listpack_value
+                or len(fields) > self.max_listpack_entries
+            ):
+                self.listpack = False
+        if self.expiry is not None and not added:
+            self.persist(field)
+        return added
 
     def set_each(self, fields: Sequence[bytes], values: Sequence[bytes]) -> list[bool]:
         """As `set`, again and again; which of the fields were new. Of a hash without deadlines. O(n)."""
         mine = self.fields
+        if mine.__class__ is Shards:
+            return mine.put_each(fields, values)
         before = len(mine)
         added = [field not in mine for field in fields]
         mine.update(zip(fields, values, strict=True))
@@ -154,10 +158,6 @@ class HashValue(Value):
             for place, field in enumerate(fields):
                 added[place] = added[place] and field not in seen
                 seen.add(field)
-        if self.slots is not None:
-            for field, new in zip(fields, added, strict=True):
-                if new:
-                    self.slots.add(field)
         if self.listpack and (
             len(mine) > self.max_listpack_entries
             or max(map(len, fields)) > self.max_listpack_value
@@ -170,16 +170,15 @@ class HashValue(Value):
         """As `set`, for fields and values in turn; return how many fields are new. O(n)."""
         if self.listpack:
             self.expect(words)
-        fields = self.fields
-        before = len(fields)
-        if self.expiry is None and self.slots is None:
-            fields.update(zip(words[::2], words[1::2]))  # noqa: B905  # 0.1 us
-            if len(fields) > self.max_listpack_entries:
+        before = len(self.fields)
+        if self.expiry is None:
+            self.fields.update(zip(words[::2], words[1::2]))  # noqa: B905  # 0.1 us
+            if len(self.fields) > self.max_listpack_entries:
                 self.listpack = False
         else:
             for field, data in zip(words[::2], words[1::2], strict=True):
                 self.set(field, data)
-        return len(fields) - before
+        return len(self.fields) - before
 
     def expect(self, words: Sequence[bytes]) -> None:
         """Fields and values will be set by one command: they count, even if some of them are the same."""
@@ -203,9 +202,6 @@ class HashValue(Value):
         if self.expiry is not None:
             for field in removed:
                 self.expiry.at.pop(field, None)
-        if self.slots is not None:
-            for field in removed:
-                self.slots.remove(field)
         return removed
 
     # -- expiry of fields --------------------------------------------------------------------------
@@ -225,7 +221,10 @@ class HashValue(Value):
         """Take away a field's deadline; return whether it had one. O(1)."""
         if self.expiry is None or self.expiry.at.pop(field, None) is None:
             return False
-        self.fields[field] = self.fields.pop(field)  # behind the others without
+        if self.listpack:
+            data = self.fields[field]
+            self.fields.pop(field)
+            self.fields[field] = data  # behind the others without
         return True
 
     def deadline_of(self, field: bytes) -> int:
@@ -253,30 +252,37 @@ class HashValue(Value):
     # -- some of it --------------------------------------------------------------------------------
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
-        """About `count` fields and the next cursor; a listpack is returned whole. O(count); see `Slots`."""
-        return (0, self.names()) if self.listpack else self._slots().scan(cursor, count)
+        """About `count` fields and the next cursor; all fields of one dict. O(count); see `Shards`."""
+        fields = self._divided()
+        return fields.scan(cursor, count) if isinstance(fields, Shards) else (0, self.names())
 
     def choice(self, rng: Random) -> bytes:
-        """Any field of a hash that has some. O(1), O(n) for a listpack, or for the first time."""
-        return rng.choice(self.names()) if self.listpack else self._slots().choice(rng)
+        """Any field of a hash that has some. O(1); see `Shards`."""
+        fields = self._divided()
+        return fields.choice(rng) if isinstance(fields, Shards) else rng.choice(list(fields))
 
     def choices(self, rng: Random, count: int) -> list[bytes]:
-        """So many fields, each drawn from all. O(count), else as `choice`."""
-        return rng.choices(self.names(), k=count) if self.listpack else self._slots().choices(rng, count)
+        """So many fields, each drawn from all. O(count); see `Shards`."""
+        fields = self._divided()
+        if isinstance(fields, Shards):
+            return fields.choices(rng, count)
+        return rng.choices(list(fields), k=count)
 
     def sample(self, rng: Random, count: int) -> list[bytes]:
-        """So many different fields, or all there are; of a listpack in its order. O(count), else likewise."""
+        """So many different fields, or all there are; those of one dict in its order. O(count)."""
         if count >= len(self.fields):
             return self.names()
-        if not self.listpack:
-            return self._slots().sample(rng, count)
+        fields = self._divided()
+        if isinstance(fields, Shards):
+            return fields.sample(rng, count)
         names = self.names()
         return [names[place] for place in sorted(rng.sample(range(len(names)), count))]
 
-    def _slots(self) -> Slots:
-        if self.slots is None:
-            self.slots = Slots(self.fields)
-        return self.slots
+    def _divided(self) -> dict[bytes, bytes] | Shards:
+        """The fields, as what can be scanned and drawn from piece by piece. O(1)."""
+        if len(self.fields) > _LARGEST_DICT and not self.listpack and isinstance(self.fields, dict):
+            self.fields = Shards(self.fields)
+        return self.fields
 
     # -- the whole ---------------------------------------------------------------------------------
 
@@ -338,7 +344,8 @@ class HashValue(Value):
             assert len(self.fields) <= self.max_listpack_entries
         if self.expiry is not None:
             self.expiry.check()
-            assert self.expiry.at.keys() <= self.fields.keys()
-        if self.slots is not None:
-            self.slots.check(self.fields)
+            assert set(self.expiry.at) <= set(self.fields)
+        if isinstance(self.fields, Shards):
+            self.fields.check()
+            assert not self.listpack
         assert sorted(self.names()) == sorted(self.fields)

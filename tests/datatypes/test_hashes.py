@@ -10,9 +10,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from respq.datatypes import hashes
 from respq.datatypes.hashes import FieldExpiry, HashValue
+from respq.datatypes.shards import Shards
 
-ENTRIES, VALUE_BYTES = 6, 4  # of a listpack here: small, so that both kinds are met
+ENTRIES, VALUE_BYTES = 6, 4  # of a listpack here: small, so that all kinds are met
+LARGEST_DICT = 8
 FIELDS = st.sampled_from([b"%c" % byte for byte in b"abcdefghij"] + [b"longer"])
 VALUES = st.sampled_from([b"", b"1", b"four", b"longer"])
 NOW_MS = 1_000_000
@@ -23,7 +26,9 @@ DEADLINES = st.sampled_from([NOW_MS - 500, NOW_MS - 1, NOW_MS, NOW_MS + 1, NOW_M
 def small_listpacks() -> Iterator[None]:
     before = HashValue.max_listpack_entries, HashValue.max_listpack_value
     HashValue.max_listpack_entries, HashValue.max_listpack_value = ENTRIES, VALUE_BYTES
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hashes, "_LARGEST_DICT", LARGEST_DICT)
+        yield
     HashValue.max_listpack_entries, HashValue.max_listpack_value = before
 
 
@@ -80,6 +85,16 @@ class HashMachine(RuleBasedStateMachine):
         self.value.replace(field, data)
         self.put(field, data)
 
+    @rule(pairs=st.lists(st.tuples(FIELDS, VALUES), min_size=1, max_size=12))
+    def set_each(self, pairs: list[tuple[bytes, bytes]]) -> None:
+        if self.at:
+            return
+        fields, values = zip(*pairs, strict=True)
+        new = [field not in self.model and field not in fields[:n] for n, field in enumerate(fields)]
+        assert self.value.set_each(fields, values) == new
+        for field, data in pairs:
+            self.put(field, data)
+
     @rule(fields=st.lists(FIELDS, max_size=5))
     def remove(self, fields: list[bytes]) -> None:
         there = [field for field in dict.fromkeys(fields) if field in self.model]
@@ -122,6 +137,7 @@ class HashMachine(RuleBasedStateMachine):
         if self.seen is None:
             self.seen, self.stayed, self.cursor = set(), set(self.model), 0
         self.cursor, found = self.value.scan(self.cursor, count)
+        assert isinstance(self.value.fields, Shards) or not self.cursor
         assert set(found) <= self.model.keys()
         self.seen.update(found)
         if not self.cursor:
@@ -182,7 +198,7 @@ class HashMachine(RuleBasedStateMachine):
             assert list(value.items()) == [(field, self.model[field]) for field in self.order]
             assert list(value.values()) == [self.model[field] for field in self.order]
         live = {field for field in self.model if self.at.get(field, NOW_MS) >= NOW_MS}
-        assert value.without_due(NOW_MS).fields.keys() == live
+        assert set(value.without_due(NOW_MS).fields) == live
 
 
 TestHash = HashMachine.TestCase

@@ -26,6 +26,7 @@ UINT64_END = 1 << 64
 
 _PLAIN_DOUBLE = b"0123456789.+-"  # what a double is spelled with that is neither great nor small
 _DOUBLE = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
+_INFINITE = {b"-inf": -inf, b"+inf": inf}  # as the open ends of a range are spelled
 _ZERO = re.compile(rb"[+-]?(?:0x)?[0.]+(?:[ep].*)?", re.IGNORECASE)
 _UNSIGNED = re.compile(rb"\s*([+-]?)([0-9]+)")
 
@@ -108,7 +109,10 @@ def parse_double(word: bytes) -> float:
 
 def as_double(word: bytes) -> float | None:
     """The double that `word` spells in decimals, or None. What is too great is infinite, too small is 0."""
-    return float(word) if _DOUBLE.fullmatch(word) else None
+    if word.isdigit():
+        return float(word)
+    number = _INFINITE.get(word)
+    return float(word) if number is None and _DOUBLE.fullmatch(word) else number
 
 
 def parse_db(word: bytes, databases: int) -> int:

@@ -40,6 +40,9 @@ class By(Enum):
     MEMBER = "member"
 
 
+RANK, SCORE, MEMBER = By  # a look-up in the enumeration itself takes 0.1 µs
+
+
 @dataclass(slots=True)
 class Query:
     """What a reading command asks for: the words of both ends, lower one first, and the options."""
@@ -109,36 +112,36 @@ def _parse_query(
         elif option == b"REV" and given_backward is None:
             given_backward = True
         elif option in {b"BYSCORE", b"BYLEX"} and given_by is None:
-            given_by = By.SCORE if option == b"BYSCORE" else By.MEMBER
+            given_by = SCORE if option == b"BYSCORE" else MEMBER
         else:
             raise syntax_error()
-    kind = given_by or By.RANK
-    if limit != -1 and kind is By.RANK:
+    kind = given_by or RANK
+    if limit != -1 and kind is RANK:
         raise CommandError(_LIMIT_ALONE)
-    if with_scores and kind is By.MEMBER:
+    if with_scores and kind is MEMBER:
         raise CommandError(_NO_SCORES)
     low, high = argv[at], argv[at + 1]
-    if given_backward and kind is not By.RANK:
+    if given_backward and kind is not RANK:
         low, high = high, low
     return Query(low, high, kind, bool(given_backward), offset, limit, with_scores)
 
 
 def _find(c: Client, name: bytes, query: Query) -> Scored:
     """What the query finds in the sorted set under `name`. Reads the ends first: those may be errors."""
-    if query.by is By.RANK:
+    if query.by is RANK:
         first, last = parse_int(query.low), parse_int(query.high)
-    elif query.by is By.SCORE:
+    elif query.by is SCORE:
         scores = _scores_between(query.low, query.high)
     else:
         low, high = _parse_bound(query.low), _parse_bound(query.high)
     value = c.read(name, SortedSetValue)
-    if value is None or (query.offset < 0 and query.by is not By.RANK):
+    if value is None or (query.offset < 0 and query.by is not RANK):
         return [], []
     offset, limit, backward = query.offset, query.limit, query.backward
-    if query.by is By.RANK:
+    if query.by is RANK:
         start, stop = _ranks_between(value, first, last, backward)
         offset, limit = 0, -1
-    elif query.by is By.SCORE:
+    elif query.by is SCORE:
         start, stop = value.by_score(*scores)
     else:
         start, stop, offset = value.by_member(low, high, backward=backward, offset=offset)
@@ -164,7 +167,7 @@ def zrange(c: Client, argv: Argv) -> bytes:
          complexity="O(log n + m), m members returned of n")  # fmt: skip
 def zrevrange(c: Client, argv: Argv) -> bytes:
     """The members in a range of ranks that count from the highest."""
-    return _answer(c, argv, By.RANK, True)
+    return _answer(c, argv, RANK, True)
 
 
 @command("ZRANGEBYSCORE", arity=-4, flags=READONLY, keys=READ, group="sorted-set", since="1.0.5",
@@ -172,7 +175,7 @@ def zrevrange(c: Client, argv: Argv) -> bytes:
          complexity="O(log n + m), m members returned of n")  # fmt: skip
 def zrangebyscore(c: Client, argv: Argv) -> bytes:
     """The members in a range of scores, lowest first."""
-    return _answer(c, argv, By.SCORE, False)
+    return _answer(c, argv, SCORE, False)
 
 
 @command("ZREVRANGEBYSCORE", arity=-4, flags=READONLY, keys=READ, group="sorted-set", since="2.2.0",
@@ -180,7 +183,7 @@ def zrangebyscore(c: Client, argv: Argv) -> bytes:
          complexity="O(log n + m), m members returned of n")  # fmt: skip
 def zrevrangebyscore(c: Client, argv: Argv) -> bytes:
     """The members in a range of scores, highest first."""
-    return _answer(c, argv, By.SCORE, True)
+    return _answer(c, argv, SCORE, True)
 
 
 @command("ZRANGEBYLEX", arity=-4, flags=READONLY, keys=READ, group="sorted-set", since="2.8.9",
@@ -188,7 +191,7 @@ def zrevrangebyscore(c: Client, argv: Argv) -> bytes:
          complexity="O(log n + m), m members returned of n")  # fmt: skip
 def zrangebylex(c: Client, argv: Argv) -> bytes:
     """The members in a range of members that all have one score."""
-    return _answer(c, argv, By.MEMBER, False)
+    return _answer(c, argv, MEMBER, False)
 
 
 @command("ZREVRANGEBYLEX", arity=-4, flags=READONLY, keys=READ, group="sorted-set", since="2.8.9",
@@ -196,7 +199,7 @@ def zrangebylex(c: Client, argv: Argv) -> bytes:
          complexity="O(log n + m), m members returned of n")  # fmt: skip
 def zrevrangebylex(c: Client, argv: Argv) -> bytes:
     """The members in a range of members that all have one score, last first."""
-    return _answer(c, argv, By.MEMBER, True)
+    return _answer(c, argv, MEMBER, True)
 
 
 @command("ZRANGESTORE", arity=-5, flags=WRITE | DENYOOM, keys=STORE, group="sorted-set", since="6.2.0",
@@ -207,7 +210,7 @@ def zrangestore(c: Client, argv: Argv) -> bytes:
     query = _parse_query(argv, 3, None, None, scores_allowed=False)
     members, scores = _find(c, argv[2], query)
     result = SortedSetValue()
-    if query.by is By.RANK:  # else nobody knows beforehand how many there will be
+    if query.by is RANK:  # else nobody knows beforehand how many there will be
         result.expect(members)
     result.add_all(members, scores)
     return store(c, argv, argv[1], result, "zrangestore")

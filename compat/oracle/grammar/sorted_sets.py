@@ -266,6 +266,7 @@ SORTED_SETS = Family(
         [b"SET", b"s2", b"another"],
     ],
     keys=[b"z1", b"z2", b"z3", b"big", b"lex", b"set", b"s1", b"s2", b"gone"],
+    dump=[[b"ZRANGE", b"{key}", b"0", b"-1", b"WITHSCORES"]],
     others={
         "DEL": Rule(0.4, {"key": [b"z1", b"z2", b"z3", b"gone"]}),
         "RENAME": Rule(0.3, {"key": [b"z2", b"gone"], "newkey": [b"z3", b"z2", b"gone"]}),

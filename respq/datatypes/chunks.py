@@ -52,6 +52,11 @@ def entry_bytes(element: bytes) -> int:
     )
 
 
+def integer_bytes(value: int) -> int:
+    """Bytes of a signed 64-bit integer inside a listpack."""
+    return 2 if 0 <= value < 128 else _INTEGER_BYTES[(value if value >= 0 else ~value).bit_length()]
+
+
 def _integer_bytes(element: bytes) -> int:
     """Bytes of the binary entry for `element`, 0 if it has to be stored as text."""
     if element.isdigit():

@@ -1,0 +1,55 @@
+"""Entry IDs of streams: milliseconds and a sequence number, `1526919030474-0`.
+
+Inside, an ID is one integer, `ms << 64 | seq`, which compares as IDs do; on the wire and in stored entries it
+is text. Redis reads both numbers with C's strtoull, so it was seen to take white space, a plus sign and
+leading zeros before digits, to stop at a NUL byte, and to refuse more than 127 characters.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+SEQ_BITS: Final = 64
+SEQ_MAX: Final = (1 << 64) - 1
+MAX: Final = (1 << 128) - 1
+_LONGEST: Final = 127  # characters of an ID
+_PLAIN_DIGITS: Final = 19  # so many cannot exceed SEQ_MAX
+_NUMBER = re.compile(rb"[ \t\n\v\f\r]*\+?([0-9]+)").fullmatch
+
+
+def show_id(entry_id: int) -> bytes:
+    """The text of an ID."""
+    return b"%d-%d" % (entry_id >> SEQ_BITS, entry_id & SEQ_MAX)
+
+
+def read_id(text: bytes, missing_seq: int = 0) -> int:
+    """The ID that `text` spells as `ms-seq`, or as `ms` alone. Raises ValueError."""
+    ms, dash, seq = _parts(text)
+    return read_part(ms) << SEQ_BITS | (read_part(seq) if dash else missing_seq)
+
+
+def read_open_id(text: bytes) -> tuple[int, int | None]:
+    """The two numbers of an ID whose second may be `*`, which is None then. Raises ValueError."""
+    ms, dash, seq = _parts(text)
+    if seq == b"*":
+        return read_part(ms), None
+    return read_part(ms), read_part(seq) if dash else 0
+
+
+def _parts(text: bytes) -> tuple[bytes, bytes, bytes]:
+    if len(text) > _LONGEST:
+        raise ValueError(text)
+    if b"\0" in text:
+        text = text[: text.index(b"\0")]
+    return text.partition(b"-")
+
+
+def read_part(digits: bytes) -> int:
+    """An unsigned 64-bit integer. Raises ValueError."""
+    if digits.isdigit() and len(digits) <= _PLAIN_DIGITS:
+        return int(digits)
+    match = _NUMBER(digits)
+    if match is None or (number := int(match[1])) > SEQ_MAX:
+        raise ValueError(digits)
+    return number

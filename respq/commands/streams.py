@@ -1,0 +1,328 @@
+"""Streams: adding entries, reading them once, deleting and trimming.
+
+What is logged is what was decided: XADD with the ID that it chose, trimming with the length or the ID that it
+ended at, because `~` and LIMIT depend on how entries are kept. Source: redis-server 8.2.3, observed.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from respq.command import DENYOOM, FAST, READONLY, WRITE, Argv, Client, Keys, command, key
+from respq.commands.arguments import INT64_MAX, parse_int
+from respq.datatypes import entry_ids
+from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, show_id
+from respq.datatypes.streams import StreamValue
+from respq.errors import CommandError, no_such_key, syntax_error
+from respq.keyspace import Database
+from respq.protocol.resp import OK, ZERO, array, bulk, integer
+
+READ = (key(1, "RO access"),)
+UPDATE = (key(1, "RW update"),)
+DELETE = (key(1, "RW delete"),)
+NOTE_ON_XADD = "UPDATE instead of INSERT because of the optional trimming feature"  # as COMMAND INFO spells it
+
+POLICIES = {b"KEEPREF", b"DELREF", b"ACKED"}  # what trimming and deleting do with references of groups
+DEFAULT_LIMIT_NODES = 100  # `~` without LIMIT removes at most as many full nodes
+
+
+# -- words -----------------------------------------------------------------------------------------
+
+
+def parse_id(word: bytes, missing_seq: int = 0) -> int:
+    """An entry ID. Raises CommandError."""
+    try:
+        return entry_ids.read_id(word, missing_seq)
+    except ValueError:
+        raise _invalid_id() from None
+
+
+def _invalid_id() -> CommandError:
+    return CommandError("Invalid stream ID specified as stream command argument")
+
+
+class Trimming(NamedTuple):
+    """What MAXLEN or MINID, `=` or `~`, and LIMIT ask for."""
+
+    word: bytes  # MAXLEN or MINID
+    threshold: int
+    whole_nodes: bool
+    limit: int  # 0: any number
+
+
+class Options(NamedTuple):
+    """The options of XADD and XTRIM."""
+
+    trimming: Trimming | None
+    policy: bytes
+    create: bool
+    at: int  # the index of the word behind them
+
+
+def _parse_options(argv: Argv, *, adding: bool) -> Options:
+    """Read options from `argv[2]` on: for XADD up to the ID, for XTRIM up to the end."""
+    word, value, whole_nodes, limit, policy, create = b"", b"", False, None, b"", True
+    threshold = 0
+    at, end = 2, len(argv)
+    while at < end:
+        option, more = argv[at].upper(), end - at - 1
+        if adding and option == b"*":
+            break
+        if option in {b"MAXLEN", b"MINID"} and (more or not adding):
+            if word:
+                raise CommandError(
+                    "syntax error, MAXLEN and MINID options at the same time are not compatible"
+                )
+            word, whole_nodes = option, False
+            if more >= 2 and argv[at + 1] in {b"~", b"="}:
+                at += 1
+                whole_nodes = argv[at] == b"~"
+            at += 1
+            value = argv[at]
+            threshold = _parse_threshold(word, value)
+        elif option == b"LIMIT" and more:
+            at += 1
+            limit = parse_int(argv[at])
+            if limit < 0:
+                raise CommandError("The LIMIT argument must be >= 0.")
+        elif adding and option == b"NOMKSTREAM":
+            create = False
+        elif option in POLICIES and not policy:
+            policy = option
+        elif adding:
+            break
+        else:
+            raise syntax_error()
+        at += 1
+    if limit is not None and not word:
+        raise CommandError("syntax error, LIMIT cannot be used without specifying a trimming strategy")
+    if not adding and not word:
+        raise syntax_error()
+    if limit is not None and not whole_nodes:
+        raise CommandError("syntax error, LIMIT cannot be used without the special ~ option")
+    if limit is None:
+        entries = StreamValue.node_max_entries
+        limit = DEFAULT_LIMIT_NODES * entries if whole_nodes else 0
+    trimming = Trimming(word, threshold, whole_nodes, limit) if word else None
+    return Options(trimming, policy or b"KEEPREF", create, at)
+
+
+def _parse_threshold(word: bytes, value: bytes) -> int:
+    if word == b"MINID":
+        return parse_id(value)
+    threshold = parse_int(value)
+    if threshold < 0:
+        raise CommandError("The MAXLEN argument must be >= 0.")
+    return threshold
+
+
+def _excess(stream: StreamValue, trimming: Trimming) -> int:
+    """How many of the first entries trimming removes."""
+    if trimming.word == b"MAXLEN":
+        count = stream.excess(trimming.threshold)
+    else:
+        count = stream.below(trimming.threshold)
+    return stream.in_whole_nodes(count, trimming.limit) if trimming.whole_nodes else count
+
+
+# -- adding ----------------------------------------------------------------------------------------
+
+
+@command(
+    "XADD",
+    arity=-5,
+    flags=WRITE | DENYOOM | FAST,
+    keys=(Keys("RW update", 1, notes=NOTE_ON_XADD),),
+    group="stream",
+    since="5.0.0",
+    syntax="key [NOMKSTREAM] [KEEPREF|DELREF|ACKED] [<MAXLEN|MINID> [=|~] threshold [LIMIT count]]"
+    " <*|id> field value [field value ...]",
+    tips=("nondeterministic_output",),
+    complexity="O(1), and O(n) for n entries that are trimmed",
+)
+def xadd(c: Client, argv: Argv) -> bytes:
+    """Append an entry to a stream, creating it first if needed; the answer is its ID."""
+    options = _parse_options(argv, adding=True)
+    wanted, words = _parse_wanted(argv, options.at), argv[options.at + 1 :]
+    if not words or len(words) % 2:
+        raise CommandError("wrong number of arguments for 'xadd' command")
+    db, name = c.db, argv[1]
+    stream = db.find(name, StreamValue)
+    if stream is None and not options.create:
+        return c.enc.null
+    entry_id = _choose_id(stream or StreamValue(), wanted, c.server.clock.now_ms)
+    if stream is None:
+        stream = StreamValue()
+        db.add(name, stream)
+    text = stream.add(entry_id, words)
+    logged = [b"XADD", name, text, *words]
+    removed = _excess(stream, options.trimming) if options.trimming else 0
+    if removed:
+        stream.drop_first(removed)
+        logged[2:2] = [b"MAXLEN", b"=", b"%d" % len(stream)]
+    c.effects.append((db, name, "xadd", logged))
+    if removed:
+        c.effects.append((db, name, "xtrim", None))
+    return bulk(text)
+
+
+def _parse_wanted(argv: Argv, at: int) -> tuple[int, int | None] | None:
+    """The ID asked for: milliseconds and a sequence number, None for what is up to the server."""
+    if at == len(argv):
+        raise CommandError("wrong number of arguments for 'xadd' command")
+    if argv[at] == b"*":
+        return None
+    try:
+        ms, seq = entry_ids.read_open_id(argv[at])
+    except ValueError:
+        raise _invalid_id() from None
+    if ms == 0 and seq == 0:
+        raise CommandError("The ID specified in XADD must be greater than 0-0")
+    return ms, seq
+
+
+def _choose_id(stream: StreamValue, wanted: tuple[int, int | None] | None, now_ms: int) -> int:
+    """The ID of the new entry, greater than that of any before."""
+    if stream.last_id == MAX:
+        raise CommandError("The stream has exhausted the last possible ID, unable to add more items")
+    if wanted is None:
+        return stream.next_id(now_ms)
+    ms, seq = wanted
+    entry_id = ms << SEQ_BITS | (seq or 0)
+    if seq is None and ms == stream.last_id >> SEQ_BITS and stream.last_id & SEQ_MAX < SEQ_MAX:
+        return stream.last_id + 1
+    if entry_id <= stream.last_id:
+        raise CommandError("The ID specified in XADD is equal or smaller than the target stream top item")
+    return entry_id
+
+
+# -- looking ---------------------------------------------------------------------------------------
+
+
+@command("XLEN", arity=2, flags=READONLY | FAST, keys=(key(1, "RO"),), group="stream", since="5.0.0",
+         syntax="key")  # fmt: skip
+def xlen(c: Client, argv: Argv) -> bytes:
+    """How many entries a stream has."""
+    stream = c.read(argv[1], StreamValue)
+    return ZERO if stream is None else integer(len(stream))
+
+
+def _parse_start(word: bytes) -> int:
+    """The first ID of an interval: `-`, an ID, or `(` and an ID that is left out."""
+    if word[:1] != b"(":
+        return {b"-": 0, b"+": MAX}[word] if word in {b"-", b"+"} else parse_id(word)
+    start = parse_id(word[1:]) + 1
+    if start > MAX:
+        raise CommandError("invalid start ID for the interval")
+    return start
+
+
+def _parse_stop(word: bytes) -> int:
+    """The last ID of an interval; without a sequence number all of that millisecond is meant."""
+    if word[:1] != b"(":
+        return {b"-": 0, b"+": MAX}[word] if word in {b"-", b"+"} else parse_id(word, SEQ_MAX)
+    stop = parse_id(word[1:], SEQ_MAX) - 1
+    if stop < 0:
+        raise CommandError("invalid end ID for the interval")
+    return stop
+
+
+def _parse_count(argv: Argv) -> int:
+    """The COUNT that may follow an interval; the last one holds."""
+    count = INT64_MAX
+    for at in range(4, len(argv), 2):
+        if argv[at].upper() != b"COUNT" or at + 1 == len(argv):
+            raise syntax_error()
+        count = parse_int(argv[at + 1])
+    return max(0, count)
+
+
+@command("XRANGE", arity=-4, flags=READONLY, keys=READ, group="stream", since="5.0.0",
+         syntax="key start end [COUNT count]", complexity="O(log n) and slices of the entries")  # fmt: skip
+def xrange(c: Client, argv: Argv) -> bytes:
+    """The entries of an interval of IDs."""
+    start, stop = _parse_start(argv[2]), _parse_stop(argv[3])
+    count = _parse_count(argv)
+    stream = c.read(argv[1], StreamValue)
+    if stream is None:
+        return array([])
+    return entries_reply(stream, start, stop, count) if count else c.enc.null_array
+
+
+def entries_reply(stream: StreamValue, start: int, stop: int, count: int) -> bytes:
+    """The first `count` entries with IDs from `start` to `stop`."""
+    stretches = stream.first(start, stop, count) if start <= stop else []
+    total = sum([stretch.stop - stretch.start for stretch in stretches])
+    return b"*%d\r\n%b" % (total, b"".join([stretch.replies() for stretch in stretches]))
+
+
+@command("XREVRANGE", arity=-4, flags=READONLY, keys=READ, group="stream", since="5.0.0",
+         syntax="key end start [COUNT count]", complexity="O(log n + m), m entries returned")  # fmt: skip
+def xrevrange(c: Client, argv: Argv) -> bytes:
+    """The entries of an interval of IDs, the last one first."""
+    start, stop = _parse_start(argv[3]), _parse_stop(argv[2])
+    count = _parse_count(argv)
+    stream = c.read(argv[1], StreamValue)
+    if stream is None:
+        return array([])
+    if not count:
+        return c.enc.null_array
+    return array(stream.last(start, stop, count) if start <= stop else [])
+
+
+# -- deleting --------------------------------------------------------------------------------------
+
+
+@command("XDEL", arity=-3, flags=WRITE | FAST, keys=DELETE, group="stream", since="5.0.0",
+         syntax="key id [id ...]", complexity="O(log n) for each ID")  # fmt: skip
+def xdel(c: Client, argv: Argv) -> bytes:
+    """Delete entries; the answer is how many there were."""
+    db, name = c.db, argv[1]
+    stream = db.find(name, StreamValue)
+    if stream is None:
+        return ZERO
+    deleted = [entry_id for entry_id in [parse_id(word) for word in argv[2:]] if stream.delete(entry_id)]
+    if deleted:
+        c.effects.append((db, name, "xdel", argv))
+    return integer(len(deleted))
+
+
+@command("XTRIM", arity=-4, flags=WRITE, keys=DELETE, group="stream", since="5.0.0",
+         syntax="key <MAXLEN|MINID> [=|~] threshold [LIMIT count] [KEEPREF|DELREF|ACKED]",
+         tips=("nondeterministic_output",), complexity="O(n), n entries deleted")  # fmt: skip
+def xtrim(c: Client, argv: Argv) -> bytes:
+    """Delete entries from the beginning of a stream; the answer is how many."""
+    options = _parse_options(argv, adding=False)
+    db, name = c.db, argv[1]
+    stream = db.find(name, StreamValue)
+    if stream is None or options.trimming is None:
+        return ZERO
+    removed = _excess(stream, options.trimming)
+    if removed:
+        stream.drop_first(removed)
+        c.effects.append((db, name, "xtrim", [b"XTRIM", name, b"MAXLEN", b"=", b"%d" % len(stream)]))
+    return integer(removed)
+
+
+@command("XSETID", arity=-3, flags=WRITE | DENYOOM | FAST, keys=UPDATE, group="stream", since="5.0.0",
+         syntax="key last-id [ENTRIESADDED entries-added] [MAXDELETEDID max-deleted-id]")  # fmt: skip
+def xsetid(c: Client, argv: Argv) -> bytes:
+    """Set what a stream remembers: its last ID, how many entries there were, the greatest one deleted."""
+    last_id = parse_id(argv[2])
+    added, max_deleted = _parse_history(argv, last_id)
+    stream = c.db.find(argv[1], StreamValue)
+    if stream is None:
+        raise no_such_key()
+    if last_id < stream.max_deleted_id:
+        raise CommandError("The ID specified in XSETID is smaller than current max_deleted_entry_id")
+    if len(stream) and last_id < (stream.top_id() or 0):
+        raise CommandError("The ID specified in XSETID is smaller than the target stream top item")
+    if added is not None and added < len(stream):
+        raise CommandError("The entries_added specified in XSETID is smaller than the target stream length")
+    stream.last_id = last_id
+    if added is not None:
+        stream.entries_added = added
+    if max_deleted:
+        stream.max_deleted_id = max_deleted
+    c.effects.append((c.db, argv[1], "xsetid", argv))
+    return OK

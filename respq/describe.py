@@ -75,7 +75,7 @@ def key_range(spec: Spec) -> tuple[int, int, int]:
 
     Ranges that follow one another are taken together; the numbers say nothing about other keys.
     """
-    plain = [keys for keys in spec.keys if not keys.counted]
+    plain = [keys for keys in spec.keys if not keys.counted and not keys.behind]
     if not plain:
         return 0, 0, 0
     first = plain[0]
@@ -106,6 +106,11 @@ def key_indexes(spec: Spec, argv: Argv) -> Iterator[tuple[int, Keys]]:
 
 
 def _bounds(keys: Keys, argv: Argv) -> tuple[int, int]:
+    if keys.behind:
+        for at in range(keys.at, len(argv)):
+            if argv[at].upper() == keys.behind:
+                return at + 1, at + (len(argv) - 1 - at) // 2
+        raise NoKeysError
     if not keys.counted:
         last = _last(keys)
         return keys.at, last if last >= 0 else len(argv) + last

@@ -86,11 +86,12 @@ class Keys:
     """Where some of a command's keys stand, as one key specification of COMMAND INFO.
 
     `at` is the index of the first, `last` is relative to it or, if negative, counted from the end.
-    With `counted` the argument `at` is the number of keys, which follow it. `flags` are COMMAND
-    INFO's words.
+    With `counted` the argument `at` is the number of keys, which follow it. With `behind` they begin behind
+    that word, looked for from `at` on, and are the first half of what follows. `flags` are COMMAND INFO's
+    words.
     """
 
-    __slots__ = ("at", "counted", "flags", "last", "notes", "step")
+    __slots__ = ("at", "behind", "counted", "flags", "last", "notes", "step")
 
     def __init__(
         self,
@@ -100,6 +101,7 @@ class Keys:
         step: int = 1,
         *,
         counted: bool = False,
+        behind: bytes = b"",
         notes: str = "",
     ) -> None:
         self.flags = flags
@@ -107,6 +109,7 @@ class Keys:
         self.last = last
         self.step = step
         self.counted = counted
+        self.behind = behind
         self.notes = notes
 
 

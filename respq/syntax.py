@@ -4,7 +4,8 @@
     a [a ...]    once or more often    a b [a b ...]      likewise, together
     EX seconds   words in capitals are written as they stand; one that begins an alternative belongs to
                  what follows it there
-    <EX a b>     as the only alternative: the word belongs to all that follows
+    <EX a b>     as the only alternative: the word belongs to all that follows; without a word, a group
+    = ~ *        these words stand for themselves
 
 `redis-cli` shows what is said here while one types, so the arguments come out as they were written:
 `render` is the inverse of `parse`. What redis-server tells beyond that (names for groups, the version
@@ -17,6 +18,7 @@ import re
 from dataclasses import dataclass, field, replace
 
 _TOKENS = re.compile(r"\.\.\.|[\[\]<>|]|[^\s\[\]<>|]+")
+SYMBOLS = {"=": "equal", "~": "approximately", "*": "auto-id"}  # words that stand for themselves
 _CLOSING = {"[": "]", "<": ">"}
 _MORE = "..."
 
@@ -57,7 +59,7 @@ def _sequence(tokens: list[str]) -> list[Argument]:
             _add_group(found, _alternatives(tokens, _CLOSING[token]), optional=token == "[")
         elif token == _MORE:
             found.append(Argument(_MORE))
-        elif token == token.upper() and token.lower() != token:
+        elif token in SYMBOLS or (token == token.upper() and token.lower() != token):
             found.append(Argument(token=token))
         else:
             found.append(Argument(token))
@@ -98,7 +100,7 @@ def _joined(arguments: list[Argument]) -> Argument:
     first, *rest = arguments
     if not rest:
         return first
-    if not first.is_token:
+    if not first.is_token or (len(rest) == 1 and rest[0].optional):
         return Argument(parts=arguments)
     return replace(rest[0] if len(rest) == 1 else Argument(parts=rest), token=first.token)
 
@@ -106,7 +108,7 @@ def _joined(arguments: list[Argument]) -> Argument:
 def render(arguments: list[Argument]) -> str:
     """The notation for these arguments."""
     return " ".join(
-        f"<{_render_one(one)}>" if one.token and one.parts and not one.optional else _render_one(one)
+        f"<{_render_one(one)}>" if one.parts and not (one.optional or one.multiple) else _render_one(one)
         for one in arguments
     )
 

@@ -22,6 +22,7 @@ TURN_BYTES = 12_000  # per client; redis-server reads 16 KiB at a time and then 
 AGAIN = 0.4  # how often the next command comes from the same client for sure
 BRIEF = b"0.001"  # the timeout (s) of blocking commands; in a spread delivery they wait for ever
 BRIEF_MS = b"1"
+BLOCK_BRIEFLY = (b"BLOCK", BRIEF_MS)
 FOR_EVER = b"0"
 
 
@@ -116,4 +117,7 @@ def _patient(argv: Argv) -> Argv:
         return [FOR_EVER if arg == BRIEF else arg for arg in argv]
     if argv[0].upper() in (b"WAIT", b"WAITAOF") and argv[-1] == BRIEF_MS:
         return [*argv[:-1], FOR_EVER]
+    if argv[0].upper() == b"XREAD" and BLOCK_BRIEFLY in list(itertools.pairwise(argv)):
+        at = list(itertools.pairwise(argv)).index(BLOCK_BRIEFLY) + 1
+        return [*argv[:at], FOR_EVER, *argv[at + 1 :]]
     return argv

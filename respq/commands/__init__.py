@@ -22,6 +22,9 @@ from respq.commands import (
     sorted_set_algebra,
     sorted_set_ranges,
     sorted_sets,
+    stream_info,
+    stream_reading,
+    streams,
     strings,
     transactions,
 )
@@ -48,6 +51,9 @@ __all__ = [
     "sorted_set_algebra",
     "sorted_set_ranges",
     "sorted_sets",
+    "stream_info",
+    "stream_reading",
+    "streams",
     "strings",
     "transactions",
 ]

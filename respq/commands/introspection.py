@@ -15,21 +15,22 @@ from respq.commands.help import help_reply
 from respq.describe import NoKeysError, categories, flag_words, key_indexes, key_range, key_words
 from respq.errors import CommandError, syntax_error
 from respq.glob import matcher
-from respq.protocol.resp import Encoder, array, bulk, bulks, integer, simple
+from respq.protocol.resp import ONE, ZERO, Encoder, array, bulk, bulks, integer, simple
 from respq.state import Flag, Keys, Server, Spec
-from respq.syntax import Argument, parse
+from respq.syntax import SYMBOLS, Argument, parse
 
 ANYTIME = LOADING | STALE
 # What an argument of a certain name is; any other is a string.
 KEY_NAMES = {"destination", "dst", "key", "newkey", "source", "src"}
 INTEGER_NAMES = {
-    "client-id", "count", "cursor", "db", "decrement", "destination-db", "end", "increment", "index",
-    "index1", "index2", "len", "limit", "maxage", "milliseconds", "num-matches", "numfields", "numkeys",
-    "numlocal", "numreplicas", "offset", "protover", "rank", "seconds", "start", "stop", "timeout", "version",
-    "weight",
+    "client-id", "count", "cursor", "db", "decrement", "destination-db", "end", "entries-added", "increment",
+    "index", "index1", "index2", "len", "limit", "maxage", "milliseconds", "num-matches", "numfields",
+    "numkeys", "numlocal", "numreplicas", "offset", "protover", "rank", "seconds", "start", "stop", "timeout",
+    "version", "weight",
 }  # fmt: skip
 SCORES_BETWEEN = {"ZCOUNT", "ZRANGEBYSCORE", "ZREMRANGEBYSCORE", "ZREVRANGEBYSCORE"}  # min and max
-TOKEN_NAMES = {"CH": "change", "INCR": "increment"}  # words with another name
+IDS_BETWEEN = {"XRANGE", "XREVRANGE"}  # start and end
+TOKEN_NAMES = {"CH": "change", "INCR": "increment", **SYMBOLS}  # words with another name
 UNORDERED = ("nondeterministic_output_order",)
 
 
@@ -189,13 +190,19 @@ def _info(enc: Encoder, spec: Spec) -> bytes:
 
 def _key_spec(enc: Encoder, keys: Keys) -> bytes:
     """One key specification."""
-    if keys.counted:
-        find = _search(enc, b"keynum", [(b"keynumidx", 0), (b"firstkey", 1), (b"keystep", keys.step)])
+    begin = _search(enc, b"index", [(b"index", integer(keys.at))])
+    if keys.behind:
+        begin = _search(enc, b"keyword", [(b"keyword", bulk(keys.behind)), (b"startfrom", integer(keys.at))])
+        find = _range(enc, -1, 1, 2)
+    elif keys.counted:
+        find = _search(
+            enc, b"keynum", [(b"keynumidx", ZERO), (b"firstkey", ONE), (b"keystep", integer(keys.step))]
+        )
     else:
-        find = _search(enc, b"range", [(b"lastkey", keys.last), (b"keystep", keys.step), (b"limit", 0)])
+        find = _range(enc, keys.last, keys.step, 0)
     pairs = [
         (bulk(b"flags"), _simples(enc, keys.flags.split())),
-        (bulk(b"begin_search"), _search(enc, b"index", [(b"index", keys.at)])),
+        (bulk(b"begin_search"), begin),
         (bulk(b"find_keys"), find),
     ]
     if keys.notes:
@@ -203,8 +210,13 @@ def _key_spec(enc: Encoder, keys: Keys) -> bytes:
     return enc.map(pairs)
 
 
-def _search(enc: Encoder, kind: bytes, numbers: list[tuple[bytes, int]]) -> bytes:
-    spec = enc.map([(bulk(name), integer(number)) for name, number in numbers])
+def _range(enc: Encoder, last: int, step: int, limit: int) -> bytes:
+    numbers = [(b"lastkey", last), (b"keystep", step), (b"limit", limit)]
+    return _search(enc, b"range", [(name, integer(number)) for name, number in numbers])
+
+
+def _search(enc: Encoder, kind: bytes, details: list[tuple[bytes, bytes]]) -> bytes:
+    spec = enc.map([(bulk(name), value) for name, value in details])
     return enc.map([(bulk(b"type"), bulk(kind)), (bulk(b"spec"), spec)])
 
 
@@ -268,5 +280,7 @@ def _type(spec: Spec, argument: Argument) -> str:
     if name == "score" or (name in {"min", "max"} and spec.name in SCORES_BETWEEN):
         return "double"
     if spec.name == "ZRANGE" and name in {"start", "stop"}:  # or scores, or members
+        return "string"
+    if spec.name in IDS_BETWEEN and name in {"start", "end"}:
         return "string"
     return "integer" if name in INTEGER_NAMES else "string"

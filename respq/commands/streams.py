@@ -10,17 +10,17 @@ from typing import NamedTuple
 
 from respq.command import DENYOOM, FAST, READONLY, WRITE, Argv, Client, Keys, command, key
 from respq.commands.arguments import INT64_MAX, parse_int
+from respq.commands.arguments import Options as Words
 from respq.datatypes import entry_ids
-from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, show_id
+from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX
 from respq.datatypes.streams import StreamValue
 from respq.errors import CommandError, no_such_key, syntax_error
-from respq.keyspace import Database
 from respq.protocol.resp import OK, ZERO, array, bulk, integer
 
 READ = (key(1, "RO access"),)
 UPDATE = (key(1, "RW update"),)
 DELETE = (key(1, "RW delete"),)
-NOTE_ON_XADD = "UPDATE instead of INSERT because of the optional trimming feature"  # as COMMAND INFO spells it
+NOTE_ON_XADD = "UPDATE instead of INSERT because of the optional trimming feature"  # as COMMAND INFO says
 
 POLICIES = {b"KEEPREF", b"DELREF", b"ACKED"}  # what trimming and deleting do with references of groups
 DEFAULT_LIMIT_NODES = 100  # `~` without LIMIT removes at most as many full nodes
@@ -48,12 +48,16 @@ class Trimming(NamedTuple):
     threshold: int
     whole_nodes: bool
     limit: int  # 0: any number
+    policy: bytes
 
 
 class Options(NamedTuple):
-    """The options of XADD and XTRIM."""
+    """The options of XADD and XTRIM, as they were given."""
 
-    trimming: Trimming | None
+    word: bytes  # MAXLEN, MINID or nothing
+    threshold: int
+    whole_nodes: bool
+    limit: int | None
     policy: bytes
     create: bool
     at: int  # the index of the word behind them
@@ -94,17 +98,21 @@ def _parse_options(argv: Argv, *, adding: bool) -> Options:
         else:
             raise syntax_error()
         at += 1
+    return Options(word, threshold, whole_nodes, limit, policy or b"KEEPREF", create, at)
+
+
+def _trimming_of(options: Options) -> Trimming | None:
+    """What the options ask for, if they fit together."""
+    word, threshold, whole_nodes, limit = options[:4]
     if limit is not None and not word:
         raise CommandError("syntax error, LIMIT cannot be used without specifying a trimming strategy")
-    if not adding and not word:
-        raise syntax_error()
     if limit is not None and not whole_nodes:
         raise CommandError("syntax error, LIMIT cannot be used without the special ~ option")
-    if limit is None:
-        entries = StreamValue.node_max_entries
-        limit = DEFAULT_LIMIT_NODES * entries if whole_nodes else 0
-    trimming = Trimming(word, threshold, whole_nodes, limit) if word else None
-    return Options(trimming, policy or b"KEEPREF", create, at)
+    if not word:
+        return None
+    if limit is None and whole_nodes:
+        limit = DEFAULT_LIMIT_NODES * StreamValue.node_max_entries
+    return Trimming(word, threshold, whole_nodes, limit or 0, options.policy)
 
 
 def _parse_threshold(word: bytes, value: bytes) -> int:
@@ -117,7 +125,12 @@ def _parse_threshold(word: bytes, value: bytes) -> int:
 
 
 def _excess(stream: StreamValue, trimming: Trimming) -> int:
-    """How many of the first entries trimming removes."""
+    """How many of the first entries trimming removes.
+
+    With `~` only KEEPREF removes any, since redis-server 8.2.3 cannot tell what a whole node refers to.
+    """
+    if trimming.whole_nodes and trimming.policy != b"KEEPREF":
+        return 0
     if trimming.word == b"MAXLEN":
         count = stream.excess(trimming.threshold)
     else:
@@ -135,8 +148,8 @@ def _excess(stream: StreamValue, trimming: Trimming) -> int:
     keys=(Keys("RW update", 1, notes=NOTE_ON_XADD),),
     group="stream",
     since="5.0.0",
-    syntax="key [NOMKSTREAM] [KEEPREF|DELREF|ACKED] [<MAXLEN|MINID> [=|~] threshold [LIMIT count]]"
-    " <*|id> field value [field value ...]",
+    syntax="key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]]"
+    " <* | id> field value [field value ...]",
     tips=("nondeterministic_output",),
     complexity="O(1), and O(n) for n entries that are trimmed",
 )
@@ -144,19 +157,24 @@ def xadd(c: Client, argv: Argv) -> bytes:
     """Append an entry to a stream, creating it first if needed; the answer is its ID."""
     options = _parse_options(argv, adding=True)
     wanted, words = _parse_wanted(argv, options.at), argv[options.at + 1 :]
+    trimming = _trimming_of(options)
     if not words or len(words) % 2:
         raise CommandError("wrong number of arguments for 'xadd' command")
+    if wanted == (0, 0):
+        raise CommandError("The ID specified in XADD must be greater than 0-0")
     db, name = c.db, argv[1]
     stream = db.find(name, StreamValue)
     if stream is None and not options.create:
         return c.enc.null
-    entry_id = _choose_id(stream or StreamValue(), wanted, c.server.clock.now_ms)
     if stream is None:
         stream = StreamValue()
+        entry_id = _choose_id(stream, wanted, c.server.clock.now_ms)
         db.add(name, stream)
+    else:
+        entry_id = _choose_id(stream, wanted, c.server.clock.now_ms)
     text = stream.add(entry_id, words)
     logged = [b"XADD", name, text, *words]
-    removed = _excess(stream, options.trimming) if options.trimming else 0
+    removed = _excess(stream, trimming) if trimming else 0
     if removed:
         stream.drop_first(removed)
         logged[2:2] = [b"MAXLEN", b"=", b"%d" % len(stream)]
@@ -173,12 +191,9 @@ def _parse_wanted(argv: Argv, at: int) -> tuple[int, int | None] | None:
     if argv[at] == b"*":
         return None
     try:
-        ms, seq = entry_ids.read_open_id(argv[at])
+        return entry_ids.read_open_id(argv[at])
     except ValueError:
         raise _invalid_id() from None
-    if ms == 0 and seq == 0:
-        raise CommandError("The ID specified in XADD must be greater than 0-0")
-    return ms, seq
 
 
 def _choose_id(stream: StreamValue, wanted: tuple[int, int | None] | None, now_ms: int) -> int:
@@ -288,16 +303,18 @@ def xdel(c: Client, argv: Argv) -> bytes:
 
 
 @command("XTRIM", arity=-4, flags=WRITE, keys=DELETE, group="stream", since="5.0.0",
-         syntax="key <MAXLEN|MINID> [=|~] threshold [LIMIT count] [KEEPREF|DELREF|ACKED]",
+         syntax="key <<MAXLEN | MINID> [= | ~] threshold [LIMIT count] [KEEPREF | DELREF | ACKED]>",
          tips=("nondeterministic_output",), complexity="O(n), n entries deleted")  # fmt: skip
 def xtrim(c: Client, argv: Argv) -> bytes:
     """Delete entries from the beginning of a stream; the answer is how many."""
-    options = _parse_options(argv, adding=False)
+    trimming = _trimming_of(_parse_options(argv, adding=False))
+    if trimming is None:
+        raise syntax_error()
     db, name = c.db, argv[1]
     stream = db.find(name, StreamValue)
-    if stream is None or options.trimming is None:
+    if stream is None:
         return ZERO
-    removed = _excess(stream, options.trimming)
+    removed = _excess(stream, trimming)
     if removed:
         stream.drop_first(removed)
         c.effects.append((db, name, "xtrim", [b"XTRIM", name, b"MAXLEN", b"=", b"%d" % len(stream)]))
@@ -315,7 +332,7 @@ def xsetid(c: Client, argv: Argv) -> bytes:
         raise no_such_key()
     if last_id < stream.max_deleted_id:
         raise CommandError("The ID specified in XSETID is smaller than current max_deleted_entry_id")
-    if len(stream) and last_id < (stream.top_id() or 0):
+    if len(stream) and last_id < (stream.top_id()):
         raise CommandError("The ID specified in XSETID is smaller than the target stream top item")
     if added is not None and added < len(stream):
         raise CommandError("The entries_added specified in XSETID is smaller than the target stream length")
@@ -326,3 +343,22 @@ def xsetid(c: Client, argv: Argv) -> bytes:
         stream.max_deleted_id = max_deleted
     c.effects.append((c.db, argv[1], "xsetid", argv))
     return OK
+
+
+def _parse_history(argv: Argv, last_id: int) -> tuple[int | None, int]:
+    """The options of XSETID: entries added, and the greatest ID deleted, 0 for what it is."""
+    added, max_deleted = None, 0
+    for option in (options := Words(argv, 3)):
+        if option == b"ENTRIESADDED":
+            added = parse_int(options.value())
+            if added < 0:
+                raise CommandError("entries_added must be positive")
+        elif option == b"MAXDELETEDID":
+            max_deleted = parse_id(options.value())
+            if max_deleted > last_id:
+                raise CommandError(
+                    "The ID specified in XSETID is smaller than the provided max_deleted_entry_id"
+                )
+        else:
+            raise syntax_error()
+    return added, max_deleted

@@ -24,7 +24,7 @@ _SLACK: Final = 64  # acknowledged IDs that the order may remember, on top of ha
 class Pending:
     """One delivery that has not been acknowledged."""
 
-    __slots__ = ("consumer", "deliveries", "delivered_ms")
+    __slots__ = ("consumer", "delivered_ms", "deliveries")
 
     def __init__(self, consumer: Consumer, delivered_ms: int, deliveries: int = 1) -> None:
         self.consumer = consumer
@@ -134,7 +134,10 @@ class Group:
         return [self.consumers[name] for name in sorted(self.consumers)]
 
     def deliver(self, texts: list[bytes], consumer: Consumer, now_ms: int) -> None:
-        """Enter deliveries of entries with ascending IDs, at least one. O(them), if nobody set last_id back."""
+        """Enter deliveries of entries, at least one, with ascending IDs.
+
+        O(them), if nobody has set `last_id` back.
+        """
         records = [Pending(consumer, now_ms) for _ in texts]
         if self.pending.precedes(texts[0]) and consumer.pending.precedes(texts[0]):
             self.pending.extend(texts, records)
@@ -188,5 +191,6 @@ class Group:
             consumer.pending.check()
             owned += len(consumer.pending)
             for text, pending in consumer.pending.entries.items():
-                assert pending.consumer is consumer and self.pending.entries[text] is pending
+                assert pending.consumer is consumer
+                assert self.pending.entries[text] is pending
         assert owned == len(self.pending)

@@ -172,7 +172,7 @@ def _common(one: bytes, other: bytes) -> int:
 
 
 def _inner_nodes(partings: list[int], depth: int, low: int, high: int) -> int:
-    """Nodes above the leaves of the keys low to high (inclusive), which share `depth` bytes and their node."""
+    """Nodes above the leaves of the keys `low` to `high` (inclusive), which share `depth` bytes."""
     if low == high:
         return int(depth < _ID_BYTES)
     branch = min(partings[low:high])

@@ -42,6 +42,7 @@ class StreamValue(Value):
 
     @classmethod
     def limit(cls, limits: Limits) -> None:
+        """See `Value`."""
         cls.node_max_bytes = limits.stream_node_max_bytes
         cls.node_max_entries = limits.stream_node_max_entries
 
@@ -81,6 +82,10 @@ class StreamValue(Value):
         """The smallest ID, 0 if there is no entry."""
         return self._log.first_id() or 0
 
+    def top_id(self) -> int:
+        """The greatest ID, 0 if there is no entry."""
+        return self._log.last_id() or 0
+
     # -- deleting ----------------------------------------------------------------------------------
 
     def delete(self, entry_id: int) -> bool:
@@ -106,7 +111,9 @@ class StreamValue(Value):
 
     def below(self, minid: int) -> int:
         """How many entries have an ID less than `minid`. O(blocks)."""
-        return sum(stretch.stop - stretch.start for stretch in self._log.stretches(0, minid - 1)) if minid else 0
+        return (
+            sum(stretch.stop - stretch.start for stretch in self._log.stretches(0, minid - 1)) if minid else 0
+        )
 
     def in_whole_nodes(self, count: int, limit: int) -> int:
         """How many of the first `count` entries stand in nodes that are all among them.
@@ -157,15 +164,18 @@ class StreamValue(Value):
         return UNKNOWN
 
     def encoding(self) -> bytes:
+        """See `Value`."""
         return b"stream"
 
     def memory_bytes(self) -> int:
+        """See `Value`."""
         groups = sum(_GROUP_BYTES + _PENDING_BYTES * len(group.pending) for group in self.groups.values())
         return 300 + self._log.memory_bytes() + groups
 
     # -- the whole ---------------------------------------------------------------------------------
 
     def copy(self) -> Self:
+        """See `Value`. O(blocks + pending entries)."""
         twin = type(self)()
         twin._log, twin._nodes = self._log.copy(), self._nodes.copy()
         twin.last_id, twin.max_deleted_id = self.last_id, self.max_deleted_id
@@ -174,6 +184,7 @@ class StreamValue(Value):
         return twin
 
     def rebuild(self, key: bytes) -> Iterator[list[bytes]]:
+        """See `Value`."""
         for stretch in self._log.stretches(0):
             for entry in stretch.entries():
                 yield [b"XADD", key, id_text(entry), *words_of(entry)]
@@ -185,6 +196,7 @@ class StreamValue(Value):
         ]
 
     def check(self) -> None:
+        """Assert the invariants of all parts."""
         self._log.check()
         self._nodes.check(self._log)
         for group in self.groups.values():

@@ -139,7 +139,9 @@ def test_the_second_number_may_be_left_to_the_server() -> None:
         read_open_id(b"*-5")
 
 
-@pytest.mark.parametrize("words", [[b"a", b"1"], [b"a", b"\r\n$1\r\nx", b"*2", b""], [b"", b""], [b"*", b"x" * 300]])
+@pytest.mark.parametrize(
+    "words", [[b"a", b"1"], [b"a", b"\r\n$1\r\nx", b"*2", b""], [b"", b""], [b"*", b"x" * 300]]
+)
 def test_an_entry_tells_its_words(words: list[bytes]) -> None:
     entry = array([bulk(b"1-1"), bulks(words)])
     assert words_of(entry) == words

@@ -9,10 +9,11 @@ from compat.oracle.grammar.hashes import HASHES
 from compat.oracle.grammar.lists import LISTS
 from compat.oracle.grammar.server import SERVER
 from compat.oracle.grammar.sorted_sets import SORTED_SETS
+from compat.oracle.grammar.streams import STREAMS
 from compat.oracle.grammar.strings import STRINGS
 from compat.oracle.grammar.transactions import TRANSACTIONS
 
 FAMILIES: dict[str, Family] = {
     family.name: family
-    for family in (LISTS, STRINGS, HASHES, SORTED_SETS, GENERIC, TRANSACTIONS, CONNECTION, SERVER)
+    for family in (LISTS, STRINGS, HASHES, SORTED_SETS, STREAMS, GENERIC, TRANSACTIONS, CONNECTION, SERVER)
 }

@@ -1,0 +1,110 @@
+"""Streams: XREAD, from where a client left off, waiting for more if need be.
+
+`$` and `+` mean something at the moment of the command, so a client that waits does so with the IDs that they
+stood for then.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from respq.command import BLOCKING, MOVABLEKEYS, READONLY, Argv, Client, Keys, command
+from respq.commands.arguments import INT64_MAX, parse_int, parse_timeout_ms
+from respq.commands.streams import entries_reply, parse_id
+from respq.datatypes.entry_ids import MAX, show_id
+from respq.datatypes.streams import StreamValue
+from respq.errors import CommandError, syntax_error
+from respq.protocol.resp import array, bulk
+
+
+class Reading(NamedTuple):
+    """What XREAD asks for. `block_ms`: None for not to wait, 0 for ever."""
+
+    most: int  # entries of each stream
+    block_ms: int | None
+    at: int  # the index of the first key
+    names: list[bytes]
+    ids: list[bytes]
+
+
+def _parse_reading(c: Client, argv: Argv) -> Reading:
+    count, block_ms = 0, None
+    at = 1
+    while at < len(argv):
+        option, more = argv[at].upper(), len(argv) - at - 1
+        if option == b"BLOCK" and more:
+            block_ms = parse_timeout_ms(argv[at + 1], c.server.clock.now_ms)
+        elif option == b"COUNT" and more:
+            count = parse_int(argv[at + 1])
+        elif option == b"STREAMS" and more:
+            names, ids = _halves(argv[at + 1 :])
+            return Reading(count if count > 0 else INT64_MAX, block_ms, at + 1, names, ids)
+        elif (option == b"GROUP" and more >= 2) or option == b"NOACK":
+            word = option.decode()
+            raise CommandError(
+                f"The {word} option is only supported by XREADGROUP. You called XREAD instead."
+            )
+        else:
+            raise syntax_error()
+        at += 2
+    raise syntax_error()
+
+
+def _halves(words: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Keys, and an ID for each."""
+    if len(words) % 2:
+        raise CommandError(
+            "Unbalanced 'xread' list of streams: for each stream key an ID, '+', or '$' must be specified."
+        )
+    return words[: len(words) // 2], words[len(words) // 2 :]
+
+
+def _begin_behind(stream: StreamValue | None, word: bytes) -> int:
+    """The ID behind which a client wants to read."""
+    if word == b">":
+        raise CommandError(
+            "The > ID can be specified only when calling XREADGROUP "
+            "using the GROUP <group> <consumer> option."
+        )
+    if word not in {b"$", b"+"}:
+        return parse_id(word)
+    if stream is None:
+        return 0
+    return stream.top_id() - 1 if word == b"+" and len(stream) else stream.last_id
+
+
+@command(
+    "XREAD",
+    arity=-4,
+    flags=READONLY | BLOCKING | MOVABLEKEYS,
+    keys=(Keys("RO access", 1, behind=b"STREAMS"),),
+    group="stream",
+    since="5.0.0",
+    syntax="[COUNT count] [BLOCK milliseconds] <STREAMS key [key ...] id [id ...]>",
+    complexity="O(log n) and slices of the entries, for each stream",
+)
+def xread(c: Client, argv: Argv) -> bytes:
+    """The entries of several streams behind an ID each, waiting for the first ones if need be."""
+    reading = _parse_reading(c, argv)
+    streams, begins = [], []
+    for name, word in zip(reading.names, reading.ids, strict=True):
+        streams.append(_stream_of(c, name))
+        begins.append(_begin_behind(streams[-1], word))
+    found: list[tuple[bytes, bytes]] = []
+    for name, stream, begin in zip(reading.names, streams, begins, strict=True):
+        if stream is not None and stream.top_id() > begin:
+            found.append((bulk(name), entries_reply(stream, begin + 1, MAX, reading.most)))
+    if found:
+        return c.enc.map(found) if c.enc.version == 3 else array([array(list(pair)) for pair in found])
+    if reading.block_ms is None:
+        return c.enc.null_array
+    resolved = [*argv[: reading.at + len(reading.names)], *map(show_id, begins)]
+    return c.park(resolved, [(c.db, name) for name in reading.names], reading.block_ms, c.enc.null_array)
+
+
+def _stream_of(c: Client, name: bytes) -> StreamValue | None:
+    """The stream under a key. Another type is an error only while the client does not wait yet."""
+    if c.parked is None:
+        return c.read(name, StreamValue)
+    value = c.db.get(name)
+    return value if isinstance(value, StreamValue) else None

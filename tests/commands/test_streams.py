@@ -1,0 +1,209 @@
+"""Streams: what the commands answer, log and announce. Every reply was seen on redis-server 8.2.3."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import START_MS, Peer, Workbench
+from tests.test_persistence import Kept, encode
+
+SAME_TIME = b"-ERR syntax error, MAXLEN and MINID options at the same time are not compatible"
+TOP = b"-ERR The ID specified in XADD is equal or smaller than the target stream top item\r\n"
+
+
+def ask(peer: Peer, line: str) -> bytes:
+    """Send the words of `line`."""
+    return peer.send(*line.split())
+
+
+def entry(entry_id: str, *words: str) -> bytes:
+    parts = [f"${len(word)}\r\n{word}\r\n" for word in words]
+    return f"*2\r\n${len(entry_id)}\r\n{entry_id}\r\n*{len(words)}\r\n{''.join(parts)}".encode()
+
+
+@pytest.fixture
+def filled(alice: Peer) -> Peer:
+    for n in range(1, 6):
+        ask(alice, f"XADD s {n}-1 f {n}")
+    return alice
+
+
+# -- adding ----------------------------------------------------------------------------------------
+
+
+def test_an_id_of_the_servers_is_the_time_and_never_less_than_the_last(
+    alice: Peer, engine: Workbench
+) -> None:
+    now = START_MS
+    assert ask(alice, "XADD s * f v") == b"$15\r\n%d-0\r\n" % now
+    assert ask(alice, "XADD s * f v") == b"$15\r\n%d-1\r\n" % now
+    assert ask(alice, f"XADD s {now + 10}-5 f v") == b"$15\r\n%d-5\r\n" % (now + 10)
+    engine.pass_time(5)
+    assert ask(alice, "XADD s * f v") == b"$15\r\n%d-6\r\n" % (now + 10)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "answer"),
+    [
+        ("5-6", b"$3\r\n5-6\r\n"),
+        ("5-*", b"$3\r\n5-6\r\n"),
+        ("6", b"$3\r\n6-0\r\n"),
+        ("6-*", b"$3\r\n6-0\r\n"),
+        ("5-5", TOP),
+        ("4-*", TOP),
+        ("0-*", TOP),
+        ("0-0", b"-ERR The ID specified in XADD must be greater than 0-0\r\n"),
+        ("x", b"-ERR Invalid stream ID specified as stream command argument\r\n"),
+    ],
+)
+def test_an_id_must_be_greater_than_any_before(alice: Peer, wanted: str, answer: bytes) -> None:
+    ask(alice, "XADD s 5-5 f v")
+    assert ask(alice, f"XADD s {wanted} f v") == answer
+
+
+def test_ids_come_to_an_end(alice: Peer) -> None:
+    last = 2**64 - 1
+    assert ask(alice, f"XADD s {last}-{last} f v").startswith(b"$41")
+    full = b"-ERR The stream has exhausted the last possible ID, unable to add more items\r\n"
+    assert ask(alice, "XADD s * f v") == full
+    assert ask(alice, "XADD s 1-1 f v") == full
+
+
+def test_nomkstream_creates_nothing(alice: Peer) -> None:
+    assert ask(alice, "XADD s NOMKSTREAM * f v") == b"$-1\r\n"
+    assert ask(alice, "EXISTS s") == b":0\r\n"
+
+
+def test_what_is_logged_says_what_was_decided() -> None:
+    kept = Kept()
+    ann = kept.peer()
+    kept.written()
+    first, second = b"%d-0" % START_MS, b"%d-1" % START_MS
+    for line, argv in [
+        ("XADD s * f v", [b"XADD", b"s", first, b"f", b"v"]),
+        ("XADD s MAXLEN 1 * f w", [b"XADD", b"s", b"MAXLEN", b"=", b"1", second, b"f", b"w"]),
+        ("XADD s MINID ~ 9 9999999999999-* f x", [b"XADD", b"s", b"9999999999999-0", b"f", b"x"]),
+        ("XTRIM s MAXLEN 1", [b"XTRIM", b"s", b"MAXLEN", b"=", b"1"]),
+        ("XTRIM s MINID ~ 5", []),
+        ("XDEL s 5 9999999999999", [b"XDEL", b"s", b"5", b"9999999999999"]),
+        ("XDEL s 5", []),
+        ("XSETID s 9999999999999-9", [b"XSETID", b"s", b"9999999999999-9"]),
+    ]:
+        ask(ann, line)
+        assert kept.written().endswith(encode(*argv) if argv else b"")
+        assert kept.replays()
+
+
+def test_other_options_are_refused_as_the_reference_does(alice: Peer) -> None:
+    for line, error in [
+        ("XADD s MAXLEN 5 MINID 5 * f v", SAME_TIME),
+        (
+            "XADD s LIMIT 5 * f v",
+            b"-ERR syntax error, LIMIT cannot be used without specifying a trimming strategy",
+        ),
+        (
+            "XADD s MAXLEN 5 LIMIT 5 * f v",
+            b"-ERR syntax error, LIMIT cannot be used without the special ~ option",
+        ),
+        ("XADD s MAXLEN ~ 5 LIMIT -5 * f v", b"-ERR The LIMIT argument must be >= 0."),
+        ("XADD s MAXLEN -1 * f v", b"-ERR The MAXLEN argument must be >= 0."),
+        ("XADD s KEEPREF DELREF * f v", b"-ERR Invalid stream ID specified as stream command argument"),
+        ("XADD s * f v g", b"-ERR wrong number of arguments for 'xadd' command"),
+        ("XTRIM s MAXLEN 1 MAXLEN 2", SAME_TIME),
+        ("XTRIM s NOPE 1", b"-ERR syntax error"),
+    ]:
+        assert ask(alice, line) == error + b"\r\n"
+    assert ask(alice, "EXISTS s") == b":0\r\n"
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "ids"),
+    [
+        ("XRANGE s - +", "12345"),
+        ("XRANGE s 2 4", "234"),
+        ("XRANGE s 2-2 (4-1", "3"),
+        ("XRANGE s (1-1 + COUNT 2", "23"),
+        ("XRANGE s 4 2", ""),
+        ("XREVRANGE s + -", "54321"),
+        ("XREVRANGE s 4 (1-1 COUNT 2", "43"),
+    ],
+)
+def test_a_range_is_what_lies_between(filled: Peer, line: str, ids: str) -> None:
+    assert ask(filled, line) == b"*%d\r\n" % len(ids) + b"".join(entry(f"{n}-1", "f", n) for n in ids)
+
+
+def test_a_count_of_nothing_is_answered_with_null(filled: Peer) -> None:
+    assert ask(filled, "XRANGE s - + COUNT 0") == b"*-1\r\n"
+    assert ask(filled, "XREVRANGE gone + - COUNT 0") == b"*0\r\n"
+
+
+def test_xread_answers_with_what_is_behind(filled: Peer) -> None:
+    four_five = b"*2\r\n" + entry("4-1", "f", "4") + entry("5-1", "f", "5")
+    assert ask(filled, "XREAD STREAMS s gone 3-1 0") == b"*1\r\n*2\r\n$1\r\ns\r\n" + four_five
+    assert ask(filled, "XREAD STREAMS s +") == b"*1\r\n*2\r\n$1\r\ns\r\n*1\r\n" + entry("5-1", "f", "5")
+    assert ask(filled, "XREAD STREAMS s $") == b"*-1\r\n"
+    ask(filled, "HELLO 3")
+    assert ask(filled, "XREAD STREAMS s 3-1") == b"%1\r\n$1\r\ns\r\n" + four_five
+
+
+def test_everybody_who_waits_gets_what_is_added(filled: Peer, bob: Peer, carol: Peer) -> None:
+    for peer in (bob, carol):
+        assert ask(peer, "XREAD BLOCK 0 STREAMS gone s $ $") == b""
+    ask(filled, "XADD s 9-9 f v")
+    for peer in (bob, carol):
+        assert peer.take() == b"*1\r\n*2\r\n$1\r\ns\r\n*1\r\n" + entry("9-9", "f", "v")
+
+
+def test_a_wait_ends_with_its_time(bob: Peer, engine: Workbench) -> None:
+    assert ask(bob, "XREAD BLOCK 100 STREAMS s 0") == b""
+    engine.pass_time(101)
+    assert bob.take() == b"*-1\r\n"
+
+
+def test_another_type_under_the_key_serves_nobody(alice: Peer, bob: Peer) -> None:
+    assert ask(bob, "XREAD BLOCK 0 STREAMS s 0") == b""
+    ask(alice, "SET s v")
+    assert bob.take() == b""
+    ask(alice, "DEL s")
+    ask(alice, "XADD s 1-1 f v")
+    assert bob.take() == b"*1\r\n*2\r\n$1\r\ns\r\n*1\r\n" + entry("1-1", "f", "v")
+
+
+# -- deleting --------------------------------------------------------------------------------------
+
+
+def test_a_stream_outlives_its_entries(filled: Peer) -> None:
+    assert ask(filled, "XDEL s 2-1 9-9 2-1") == b":1\r\n"
+    assert ask(filled, "XTRIM s MAXLEN = 0") == b":4\r\n"
+    assert ask(filled, "XLEN s") == b":0\r\n"
+    assert ask(filled, "TYPE s") == b"+stream\r\n"
+    assert ask(filled, "XADD s 5-1 f v") == TOP
+
+
+def test_whole_nodes_are_trimmed_or_nothing(alice: Peer) -> None:
+    alice.feed(b"".join(encode("XADD", "s", f"{n}-1", "f", "v") for n in range(1, 351)))
+    assert ask(alice, "XTRIM s MAXLEN ~ 300") == b":0\r\n"
+    assert ask(alice, "XTRIM s MAXLEN ~ 100") == b":200\r\n"
+    assert ask(alice, "XTRIM s MAXLEN ~ 100 ACKED") == b":0\r\n"
+    assert ask(alice, "XTRIM s MAXLEN ~ 0 LIMIT 120") == b":100\r\n"
+    assert ask(alice, "XTRIM s MINID 351-2") == b":50\r\n"
+
+
+def test_a_bad_id_among_good_ones_deletes_nothing(filled: Peer) -> None:
+    assert ask(filled, "XDEL s 1-1 x") == b"-ERR Invalid stream ID specified as stream command argument\r\n"
+    assert ask(filled, "XLEN s") == b":5\r\n"
+
+
+def test_xinfo_shows_the_past(filled: Peer) -> None:
+    ask(filled, "XDEL s 3-1")
+    ask(filled, "XTRIM s MAXLEN 3")
+    assert ask(filled, "XINFO STREAM s") == (
+        b"*20\r\n$6\r\nlength\r\n:3\r\n$15\r\nradix-tree-keys\r\n:1\r\n$16\r\nradix-tree-nodes\r\n:2\r\n"
+        b"$17\r\nlast-generated-id\r\n$3\r\n5-1\r\n$20\r\nmax-deleted-entry-id\r\n$3\r\n3-1\r\n"
+        b"$13\r\nentries-added\r\n:5\r\n$23\r\nrecorded-first-entry-id\r\n$3\r\n2-1\r\n"
+        b"$6\r\ngroups\r\n:0\r\n$11\r\nfirst-entry\r\n%b$10\r\nlast-entry\r\n%b"
+        % (entry("2-1", "f", "2"), entry("5-1", "f", "5"))
+    )

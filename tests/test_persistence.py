@@ -426,7 +426,7 @@ def test_any_damage_is_either_refused_or_loads(kept: Kept, ann: Peer) -> None:
     whole = kept.disk.get(INCREMENT)
     complaints: set[str] = set()
     for at in range(len(whole)):
-        for byte in (0, 13, 10, ord("$"), ord("*"), ord("9"), 255):
+        for byte in (b"\0\r\n$*9"[at % 6], 255):
             disk = kept.disk.after_kill()
             disk.put(INCREMENT, whole[:at] + bytes([byte]) + whole[at + 1 :])
             try:

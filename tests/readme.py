@@ -25,6 +25,7 @@ README = Path(__file__).parent.parent / "README.md"
 GENERATED = re.compile(r"(<!-- (\w+):start -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 TOUR = "With redis-cli"  # headings with sessions that are run
 QUEUE = "A work queue that loses nothing"
+CELERY = "Celery, unchanged"
 DOCUMENTED_PORT = 6380  # the README's own example of another port
 PROMPT = "$ "
 
@@ -65,6 +66,13 @@ def steps(text: str) -> Iterator[Step]:
     for part in text.split(f"\n{PROMPT}"):
         command, _, output = part.removeprefix(PROMPT).partition("\n")
         yield Step(command, output.rstrip("\n"))
+
+
+def write_programs(heading: str, directory: Path) -> None:
+    """Save the Python programs under a heading, each under the name in its first line."""
+    for text in under(heading, "python"):
+        name = text.partition("\n")[0].removeprefix("# ")
+        (directory / name).write_text(text, encoding="utf-8")
 
 
 class Shell:

@@ -1,4 +1,4 @@
-"""What the README prints is what happens; compat/clients/ sees to the part that needs redis-cli."""
+"""What the README prints is what happens; compat/clients/ runs the parts that need redis-cli and Celery."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from tests import readme
 from tests.ports import free_port
-from tests.readme import QUEUE, TOUR
+from tests.readme import CELERY, QUEUE, TOUR
 
 
 def test_two_commands_set_everything_up() -> None:
@@ -30,15 +30,14 @@ def test_another_port_is_given_as_the_tests_give_it() -> None:
 
 def test_every_block_is_run_by_some_test() -> None:
     run = {("Set up", "sh"), (TOUR, "console"), (QUEUE, "python"), (QUEUE, "console")}
+    run |= {(CELERY, "python"), (CELERY, "console")}
     shown = {("Configuration", "sh"), ("Architecture", "text")}  # docker, and a picture
     assert {block[:2] for block in readme.blocks()} == run | shown
 
 
 @pytest.mark.timeout(120)
 def test_a_job_survives_its_worker_and_the_server(tmp_path: Path) -> None:
-    for text in readme.under(QUEUE, "python"):
-        name = text.partition("\n")[0].removeprefix("# ")
-        (tmp_path / name).write_text(text, encoding="utf-8")
+    readme.write_programs(QUEUE, tmp_path)
     with readme.shell(tmp_path, free_port()) as shell:
         for text in readme.under(QUEUE, "console"):
             for command, output in readme.steps(text):

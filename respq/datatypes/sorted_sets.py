@@ -181,7 +181,7 @@ class SortedSetValue(Value):
     def pop(self, count: int, highest: bool) -> Scored:
         """Take out up to `count` members with the lowest scores, in order, or the highest. O(count)."""
         ranking = self.ranking
-        if count == 1 and not highest:
+        if count == 1 and not highest and self.scores:
             gone = [ranking.pop_first()]
         elif count >= len(self.scores):
             gone = ranking.cut((0, 0), ranking.end)

@@ -102,13 +102,15 @@ def test_every_field_is_drawn_about_as_often() -> None:
 
 
 def test_a_dict_that_is_not_divided_yet_is_drawn_from_as_well() -> None:
-    drawn: set[bytes] = set()
-    for seed in range(500):
-        shards = Shards({field(n): b"" for n in range(500)})
-        drawn.add(shards.choice(Random(seed)))
-        assert len(set(shards.sample(Random(seed), 20))) == 20
-        shards.check()
-    assert len(drawn) > 250
+    shards = Shards({field(n): b"" for n in range(1000)})
+    assert shards.choice(Random(1)) in shards
+    assert len(set(shards.sample(Random(1), 30))) == 30
+    assert len(shards.choices(Random(1), 30)) == 30
+    shards.check()
+    for _ in range(10):
+        shards.choice(Random(1))
+    drawn = {shards.choice(Random(seed)) for seed in range(5000)}
+    assert len(drawn) > 950
 
 
 def test_a_sample_has_no_field_twice() -> None:

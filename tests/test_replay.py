@@ -20,7 +20,7 @@ from tests.test_persistence import Kept, encode
 Words = tuple[str | int | float, ...]
 Step = tuple[str, int, list[Words]]  # what happens, a number (which client, how long), what is sent
 
-HISTORIES = int(os.environ.get("REPLAY_HISTORIES", "300"))
+HISTORIES = int(os.environ.get("REPLAY_HISTORIES", "150"))
 KEYS, DATABASES = "ab", (0, 1)
 
 COMMON: list[Words] = [
@@ -78,7 +78,31 @@ OF_TWO_KEYS: list[Words] = [
         ("COPY", k, j, "DB", 0, "REPLACE"), ("COPY", k, j, "DB", 1, "REPLACE"),
     ]
 ]  # fmt: skip
-GROUPS = (COMMON, OF_DATABASES, READS, EXPIRY, EXPIRY, OF_A_KEY, OF_A_KEY, OF_HASHES, OF_HASHES, OF_TWO_KEYS)
+OF_SETS_AND_SCRIPTS: list[Words] = [
+    words
+    for k in KEYS
+    for words in [
+        ("SADD", k, "m", "n"), ("SREM", k, "m"), ("SMEMBERS", k), ("ZADD", k, 1, "m", "2.5", "n"),
+        ("ZINCRBY", k, "0.1", "m"), ("ZREM", k, "n"), ("ZPOPMIN", k), ("ZREMRANGEBYRANK", k, 0, 0),
+        ("BZPOPMIN", k, 0), ("BZMPOP", "0.05", 1, k, "MAX"), ("ZRANGESTORE", "a", k, 0, -1),
+        ("ZUNIONSTORE", "b", 2, "a", k),
+        ("EVAL", "redis.call('incr', KEYS[1]) return redis.call('get', KEYS[1])", 1, k),
+        ("EVAL", "redis.call('select', 1) redis.call('rpush', KEYS[1], 'e') redis.call('lpop', 'b')", 1, k),
+        ("EVAL", "redis.call('set', KEYS[1], 'x', 'px', 10) return redis.call('nonesuch')", 1, k),
+    ]
+]  # fmt: skip
+GROUPS = (
+    COMMON,
+    OF_DATABASES,
+    READS,
+    EXPIRY,
+    EXPIRY,
+    OF_A_KEY,
+    OF_A_KEY,
+    OF_HASHES,
+    OF_SETS_AND_SCRIPTS,
+    OF_TWO_KEYS,
+)
 
 
 def draw_command(random: Random) -> Words:

@@ -75,7 +75,7 @@ class Draining:
             reply = error.reply
             spec.calls += 1
             spec.failed_calls += 1
-            server.stats.errors[error.prefix] += 1
+            server.stats.count(error)
         except Closing as closing:
             reply = closing.reply
             server.close(client)

@@ -31,7 +31,7 @@ from operator import length_hint
 from typing import TYPE_CHECKING
 
 from respq.clock import Clock, stopwatch_ns
-from respq.commands import SPECS, transactions
+from respq.commands import SPECS, scripting, transactions
 from respq.commands.transactions import at_once
 from respq.datatypes.hashes import HashValue
 from respq.datatypes.lists import ListValue
@@ -116,6 +116,7 @@ class Engine:
         self.server.retable_all = self.tables.rebuild
         self._drain = self.server.drain = Draining(self.server, self._stop_after).drain
         self.server.log = self.log
+        self.server.flags_of_script = scripting.flags_of_script
         self.broken = ""  # why the server must stop, once a bug may have come between the data and the log
         config.on_change("requirepass", self._admit)
         config.on_change("slowlog-log-slower-than", self._watch_slowness)
@@ -411,8 +412,7 @@ class Engine:
         else:
             spec.failed_calls += 1
             spec.calls += 1
-        if not error.counted:
-            self.server.stats.errors[error.prefix] += 1
+        self.server.stats.count(error)
         if client.muted:
             client.end_skip()
         else:
@@ -433,7 +433,7 @@ class Engine:
     def _fail(self, client: Client, argv: Argv, spec: Spec, error: Exception) -> None:
         """A bug of ours. If the data may have been changed without its effect, the server must not go on."""
         client.out.append(b"-ERR internal error\r\n")
-        if Flag.WRITE in spec.flags or spec.name == "EXEC":
+        if spec.flags & (Flag.WRITE | Flag.MAY_REPLICATE) or spec.name == "EXEC":
             self._stop_after(error, argv)
         else:
             self._report(error, argv)
@@ -483,7 +483,7 @@ class Engine:
         """Answer MISCONF to commands that write, and to PING, until `accept_writes`."""
 
         def gate(client: Client, argv: Argv, spec: Spec) -> None:
-            if Flag.WRITE in flags_of(client, spec) or spec.name == "PING":
+            if Flag.WRITE in flags_of(client, spec, argv) or spec.name == "PING":
                 raise Rejected(reason, "MISCONF")
 
         self.tables.set_gate("misconf", gate)

@@ -391,6 +391,11 @@ class Statistics:
         self.timed_ns = 0  # spent in commands that are timed one by one, since the engine looked
         self.samples: deque[tuple[int, ...]] = deque(maxlen=SAMPLES)
 
+    def count(self, error: CommandError) -> None:
+        """Count an error reply, unless it has been."""
+        if not error.counted:
+            self.errors[error.prefix] += 1
+
     def sample(self, now_ms: int, commands: int) -> None:
         """Remember the counters of this moment: INFO's rates are differences between samples."""
         self.samples.append(
@@ -476,6 +481,7 @@ class Server:
         self.busy: Any = None  # commands.overtime.Overtime, while a script keeps everybody waiting
 
         # What the layers above provide.
+        self.flags_of_script: Callable[[Server, Spec, Argv], Flag] = _unset  # what a call of EVAL needs
         self.serve_meanwhile: Callable[[], None] = lambda: None  # the event loop, from inside a long command
         self.log: Callable[[str, str], None] = _unset  # a level and a line
         self.table_of: Callable[[Client], Table] = _unset  # the table that a client's mode calls for

@@ -256,14 +256,14 @@ def _not_in_multi(c: Client, argv: Argv) -> bytes:
     raise Rejected("Command not allowed inside a transaction")
 
 
-def flags_of(c: Client, spec: Spec) -> Flag:
+def flags_of(c: Client, spec: Spec, argv: Argv) -> Flag:
     """The flags that decide whether a gate is open: for EXEC also those of all that is queued."""
-    flags = spec.flags
+    flags = spec.flags if spec.group != "scripting" else c.server.flags_of_script(c.server, spec, argv)
     if spec.name == "EXEC":
-        for argv in c.queued or ():
-            queued = c.server.find_spec(argv)
-            if queued is not None:
-                flags |= queued.flags
+        for queued in c.queued or ():
+            queued_spec = c.server.find_spec(queued)
+            if queued_spec is not None:
+                flags |= flags_of(c, queued_spec, queued)
     return flags
 
 

@@ -326,7 +326,7 @@ def client_unblock(c: Client, argv: Argv) -> bytes:
     reply = target.parked.timeout_reply
     if reason == b"ERROR":
         error = CommandError("client unblocked via CLIENT UNBLOCK", "UNBLOCKED")
-        c.server.stats.errors[error.prefix] += 1
+        c.server.stats.count(error)
         reply = error.reply
     give_up(target, reply, failed=reason == b"ERROR")
     return ONE
@@ -358,7 +358,7 @@ def _pause_gate(server: Server) -> Callable[[Client, Argv, Spec], None]:
     changes = Flag.WRITE | Flag.MAY_REPLICATE
 
     def gate(c: Client, argv: Argv, spec: Spec) -> None:
-        if server.pause_all or flags_of(c, spec) & changes:
+        if server.pause_all or flags_of(c, spec, argv) & changes:
             if c.executing:  # behind CLIENT PAUSE in one transaction: it is done, and needs room for its keys
                 server.keep_expired(False)
             c.park(argv, [UNPAUSED], 0, b"")

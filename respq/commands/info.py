@@ -148,7 +148,7 @@ def _memory(server: Server) -> Fields:
     yield "used_memory_dataset_perc", f"{min(100.0, 100 * dataset / net):.2f}%"
     yield "total_system_memory", machine
     yield "total_system_memory_human", human_bytes(machine)
-    yield "number_of_cached_scripts", 0 if server.scripts is None else len(server.scripts.scripts)
+    yield from _scripts(server)
     yield "maxmemory", 0
     yield "maxmemory_human", "0B"
     yield "maxmemory_policy", "noeviction"
@@ -162,6 +162,21 @@ def _memory(server: Server) -> Fields:
     yield "active_defrag_running", 0
     yield "lazyfree_pending_objects", len(server.rubble)
     yield "lazyfreed_objects", server.rubble.freed
+
+
+def _scripts(server: Server) -> Fields:
+    host = server.scripts
+    used = 0 if host is None else host.runtime.memory_used()
+    kept = 0 if host is None else sum(len(script.body) for script in host.scripts.values())
+    yield "used_memory_lua", used
+    yield "used_memory_vm_eval", used
+    yield "used_memory_lua_human", human_bytes(used)
+    yield "used_memory_scripts_eval", kept
+    yield "number_of_cached_scripts", 0 if host is None else len(host.scripts)
+    yield "used_memory_vm_total", used
+    yield "used_memory_vm_total_human", human_bytes(used)
+    yield "used_memory_scripts", kept
+    yield "used_memory_scripts_human", human_bytes(kept)
 
 
 def _persistence(server: Server) -> Fields:
@@ -231,6 +246,7 @@ def _stats(server: Server) -> Fields:
     yield "expire_cycle_cpu_milliseconds", stats.expire_us // 1000
     yield "evicted_keys", 0
     yield "evicted_clients", 0
+    yield "evicted_scripts", stats.evicted_scripts
     yield "keyspace_hits", stats.keyspace_hits
     yield "keyspace_misses", stats.keyspace_misses
     yield "pubsub_channels", len(server.pubsub.channels.audiences)

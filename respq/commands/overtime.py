@@ -19,7 +19,7 @@ class Overtime:
 
     def __init__(self, server: Server, client: Client, sha: bytes, running_ms: int) -> None:
         self._server = server
-        self._client = client
+        self.client = client
         self.killed = False
         self.abandoned = False  # by SHUTDOWN NOSAVE: the log must not have half of the script
         server.log(
@@ -31,7 +31,7 @@ class Overtime:
 
     def serve_others(self) -> bool:
         """Let the event loop turn once; whether the script must end."""
-        server, client = self._server, self._client
+        server, client = self._server, self.client
         effects, replies = server.effects[:], client.out[:]
         now_ms, timed_ns = server.clock.now_ms, server.stats.timed_ns
         server.effects.clear()
@@ -57,7 +57,7 @@ class Overtime:
 
     def end(self, mark: int) -> None:
         """The script has ended; its effects begin at `mark`."""
-        server, client = self._server, self._client
+        server, client = self._server, self.client
         server.busy = None
         server.set_gate("busy", None)
         server.clock.refresh()

@@ -41,9 +41,10 @@ from respq.commands.scripttable import ScriptEntry, ScriptTable, execute, table_
 from respq.errors import ONE_LINE, CommandError
 from respq.monitor import show_monitors
 from respq.protocol.resp import OK, RESP2, RESP3, array, bulk, integer
-from respq.scripting.runtime import Compiled, CompileError, Failure, Runtime
+from respq.scripting.numbers import MisuseError
+from respq.scripting.runtime import Answer, Compiled, CompileError, Failure, Runtime
 from respq.scripting.shebang import Flags, read_shebang
-from respq.state import Closing, Rejected, Server
+from respq.state import Closing, Flag, Rejected, Server, Spec
 
 EVALUATED_KEPT = 500  # scripts that only EVAL brought
 SHA_DIGITS = 40
@@ -59,13 +60,14 @@ _FLAGS = NOSCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS | MOVABLEKEYS
 class Script:
     """One script of the cache."""
 
-    __slots__ = ("body", "compiled", "flags", "sha")
+    __slots__ = ("body", "compiled", "evaluated", "flags", "sha")
 
     def __init__(self, body: bytes, sha: bytes, compiled: Compiled, flags: Flags | None) -> None:
         self.body = body
         self.sha = sha
         self.compiled = compiled
         self.flags = flags  # of its shebang; None: it has none, and may do whatever its commands may
+        self.evaluated = False  # EVAL brought it, so it may be evicted
 
 
 class NoTransport:
@@ -109,8 +111,7 @@ class ScriptHost:
         self.table: ScriptTable = {}
         self.writes = True  # whether the script that runs may write
         self.wrote = False  # whether it has tried to
-        self.caller = self.client  # whose script runs
-        self.sha = b""  # the script's
+        self.running: tuple[Client, Script] | None = None  # the script that runs, and whose it is
         self.began_ns = 0  # when it was first seen running
         self.overtime: Overtime | None = None  # since it has run for too long
         self.repl_from: list[tuple[int, int]] = []  # redis.set_repl: from which effect on, and the flags
@@ -125,7 +126,7 @@ class ScriptHost:
         except KeyError:
             handler, fewest, most, spec, writes = self._look_up(argv)
         except IndexError:
-            raise CommandError("Please specify at least one argument for this redis lib call") from None
+            raise MisuseError("Please specify at least one argument for this redis lib call") from None
         if writes:
             self.wrote = True
         if not fewest <= len(argv) <= most:
@@ -150,7 +151,7 @@ class ScriptHost:
 
     def failed(self, error: CommandError) -> None:
         """Count the error of a command."""
-        self.server.stats.errors[error.prefix] += 1
+        self.server.stats.count(error)
 
     def may_run(self, argv: Argv) -> bool:
         """Whether the user may execute a command. Raises CommandError if there is no such command."""
@@ -183,7 +184,9 @@ class ScriptHost:
         if not threshold_ms or running_ms < threshold_ms:
             return False
         if self.overtime is None:
-            self.overtime = Overtime(self.server, self.caller, self.sha, running_ms)
+            assert self.running is not None
+            client, script = self.running
+            self.overtime = Overtime(self.server, client, script.sha, running_ms)
         return self.overtime.serve_others()
 
     # -- running -----------------------------------------------------------------------------------
@@ -198,27 +201,26 @@ class ScriptHost:
         self.table = server.script_tables.get(read_only) or table_for(server, read_only)
         client.db = c.db
         self.wrote = False
-        self.caller = c
-        self.sha = script.sha
+        self.running = c, script
         self.began_ns = 0
         effects, stats = server.effects, server.stats
         mark, timed_ns = len(effects), stats.timed_ns
         outcome = self.runtime.run(script.compiled, c.enc is RESP3, count, argv[3:])
         stats.timed_ns = timed_ns  # the script's own time contains that of its commands
+        if len(effects) > mark + 1 or self.repl_from:
+            self._log_together(mark, nested=c.executing)
         if self.overtime is not None:
             outcome = self._end_overtime(mark, outcome)
-        if len(effects) > mark:
-            self._log_together(mark, nested=c.executing)
-        if isinstance(outcome, Failure):
-            raise self._error(script, outcome)
-        return outcome
+        if isinstance(outcome, bytes):
+            return outcome
+        raise self._error(script, outcome)
 
-    def _end_overtime(self, mark: int, outcome: bytes | Failure) -> bytes | Failure:
+    def _end_overtime(self, mark: int, outcome: bytes | Answer | Failure) -> bytes | Answer | Failure:
         """Others are served as ever again; what the script has to say for itself."""
         overtime, self.overtime = self.overtime, None
         assert overtime is not None
         overtime.end(mark)
-        if self.caller.closing:  # it has hung up, or the server shuts down
+        if overtime.client.closing:  # it has hung up, or the server shuts down
             raise Closing
         if overtime.killed and isinstance(outcome, Failure):
             return outcome._replace(text=b"ERR Script killed by user with SCRIPT KILL...")
@@ -251,8 +253,14 @@ class ScriptHost:
                 effects[at] = (db, key, event, None)
         self.repl_from.clear()
 
-    def _error(self, script: Script, failure: Failure) -> CommandError:
-        """What the client gets for a script that failed."""
+    def _error(self, script: Script, failure: Failure | Answer) -> CommandError:
+        """What the client gets for a script that failed, or that returned errors."""
+        if isinstance(failure, Answer):
+            self.server.stats.errors.update(code.decode("latin-1") for code in failure.codes)
+            error = CommandError("")
+            error.reply = failure.reply
+            error.counted = True
+            return error
         text = failure.text
         if failure.source is not None:
             text += b" script: %b, on %b:%d." % (script.sha, failure.source, failure.line)
@@ -271,6 +279,7 @@ class ScriptHost:
             script = self.scripts.get(sha)
             if script is None:
                 script = self.add(body, sha)
+                script.evaluated = True
                 self.by_body[body] = script
                 if len(self.by_body) > EVALUATED_KEPT:
                     self._evict()
@@ -279,9 +288,9 @@ class ScriptHost:
         return script
 
     def touch(self, script: Script) -> None:
-        """Note that a script was used."""
-        if self.by_body.pop(script.body, None) is not None:
-            self.by_body[script.body] = script
+        """Note that a script that EVAL brought was used."""
+        del self.by_body[script.body]
+        self.by_body[script.body] = script
 
     def _evict(self) -> None:
         body = next(iter(self.by_body))
@@ -318,6 +327,25 @@ def _host(server: Server) -> ScriptHost:
     return host
 
 
+def flags_of_script(server: Server, spec: Spec, argv: Argv) -> Flag:
+    """The flags of a call of EVAL and its kin: those of the script, if it has a shebang.
+
+    That is what decides whether a pause or a log that cannot be written stops it.
+    """
+    try:
+        if spec.name.startswith("EVALSHA"):
+            script = None if server.scripts is None else server.scripts.scripts.get(argv[1].lower())
+            flags = None if script is None else script.flags
+        else:
+            flags = read_shebang(argv[1])[0]
+    except CommandError:
+        return spec.flags
+    if flags is None:
+        return spec.flags
+    writes = Flag(0) if Flags.NO_WRITES in flags else Flag.WRITE
+    return spec.flags & ~MAY_REPLICATE | writes
+
+
 def _count_of_keys(argv: Argv) -> int:
     count = parse_int(argv[2])
     if count > len(argv) - 3:
@@ -340,19 +368,27 @@ def _eval(c: Client, argv: Argv, *, read_only: bool) -> bytes:
 
 def _evalsha(c: Client, argv: Argv, *, read_only: bool) -> bytes:
     server = c.server
+    host: ScriptHost = server.scripts or _host(server)
     if server.monitors:
         show_monitors(c, argv)
-    host = server.scripts or _host(server)
+    script = host.scripts.get(argv[1])
+    count = _COUNTS.get(argv[2], -1)
+    if script is None or not 0 <= count <= len(argv) - 3:
+        script, count = _looked_up(host, argv)
+    if script.evaluated:
+        host.touch(script)
+    return host.run(c, script, count, argv, read_only=read_only)
+
+
+def _looked_up(host: ScriptHost, argv: Argv) -> tuple[Script, int]:
+    """The script and the number of its keys, in the order in which Redis checks them. Raises CommandError."""
     if len(argv[1]) != SHA_DIGITS:
         raise _no_such_script()
-    count = _COUNTS.get(argv[2], -1)
-    if not 0 <= count <= len(argv) - 3:
-        count = _count_of_keys(argv)
-    script = host.scripts.get(argv[1]) or host.scripts.get(argv[1].lower())
+    count = _count_of_keys(argv)
+    script = host.scripts.get(argv[1].lower())
     if script is None:
         raise _no_such_script()
-    host.touch(script)
-    return host.run(c, script, count, argv, read_only=read_only)
+    return script, count
 
 
 def _no_such_script() -> CommandError:

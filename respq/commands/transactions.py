@@ -221,7 +221,7 @@ def _replies(c: Client, steps: Iterator[Step], done: list[Spec]) -> tuple[list[b
             done.append(spec)
         except CommandError as error:
             answer(b"" if c.muted else error.reply)
-            c.server.stats.errors[error.prefix] += 1
+            c.server.stats.count(error)
             spec.calls += 1
             spec.failed_calls += 1
         except Closing as last:

@@ -13,8 +13,12 @@ from respq.errors import CommandError
 EXACT = 1 << 62  # up to here a whole number is passed as an integer
 
 
+class MisuseError(CommandError):
+    """What a script passed is no command at all: the script's error, not one of a command."""
+
+
 def argument(value: object) -> bytes:
-    """A value that a script passes to a command, which is no string. Raises CommandError."""
+    """A value that a script passes to a command, which is no string. Raises MisuseError."""
     if isinstance(value, bytes):
         return value
     if value.__class__ is int and -EXACT <= value <= EXACT:
@@ -24,7 +28,7 @@ def argument(value: object) -> bytes:
         if math.isnan(number):
             return b"nan" if math.copysign(1, number) > 0 else b"-nan"
         return shortest(number)
-    raise CommandError("Lua redis lib command arguments must be strings or integers")
+    raise MisuseError("Lua redis lib command arguments must be strings or integers")
 
 
 def double(number: float) -> bytes:

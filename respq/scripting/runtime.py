@@ -30,15 +30,14 @@ from respq.errors import CommandError
 from respq.protocol import Argv
 from respq.scripting import binary
 from respq.scripting.bytecode import keep_callers
-from respq.scripting.numbers import argument, double
+from respq.scripting.numbers import MisuseError, argument, double
 
 SOURCES = ("sandbox", "binary", "cjson", "cmsgpack", "redis")
 MEMORY_BYTES = 1 << 30
 RESERVE_BYTES = 1 << 26  # for what Python pushes
-FEW_BYTES = 1 << 20
 FEW_WORDS = 200  # that are passed as arguments; more as tables
 
-ERROR, STATUS, RAW = 0, 1, 2  # kinds of answers, as in redis.lua
+ERROR, STATUS, RAW, MISUSE = 0, 1, 2, 3  # kinds of answers, as in redis.lua
 _INTEGER, _BULK, _SIMPLE, _FAILURE, _NULL = b":$+-_"
 
 Compiled = Any  # a function of Lua's
@@ -78,6 +77,13 @@ class Failure(NamedTuple):
     counted: bool  # a command failed, and that has been counted
 
 
+class Answer(NamedTuple):
+    """A reply with errors in it."""
+
+    reply: bytes
+    codes: list[bytes]  # of those errors that no command has caused
+
+
 class CompileError(Exception):
     """The text is no Lua. The message is Lua's own."""
 
@@ -85,11 +91,11 @@ class CompileError(Exception):
 class Runtime:
     """One Lua state, for all scripts of a server. `version` is what redis.REDIS_VERSION says."""
 
-    def __init__(self, host: Host, version: str, memory_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(self, host: Host, version: str, memory_bytes: int | None = None) -> None:
         from lupa import lua51  # noqa: PLC0415  # with the first script
 
         self.host = host
-        self.memory_bytes = memory_bytes
+        self.memory_bytes = memory_bytes = memory_bytes or MEMORY_BYTES
         self.ceiling = memory_bytes - min(RESERVE_BYTES, memory_bytes // 4)
         self._errors = (lua51.LuaError, lua51.LuaSyntaxError)
         self.fault: BaseException | None = None  # a bug of ours, to be raised when the script has ended
@@ -153,9 +159,16 @@ class Runtime:
 
         def command(*words: Any) -> Any:
             try:
-                reply = execute([word if word.__class__ is bytes else argument(word) for word in words])
+                argv = [*words]
+                for word in words:
+                    if word.__class__ is not bytes:
+                        argv = [argument(each) for each in words]
+                        break
+                reply = execute(argv)
                 if used() + len(reply) > ceiling:
                     return self._out_of_memory()
+            except MisuseError as error:
+                return MISUSE, error.reply[1:-2]
             except CommandError as error:
                 failed(error)
                 return ERROR, error.reply[1:-2]
@@ -211,13 +224,18 @@ class Runtime:
             raise CompileError(compiled[1])
         return compiled
 
-    def run(self, script: Compiled, resp3: bool, count: int, words: Sequence[bytes]) -> bytes | Failure:
+    def run(
+        self, script: Compiled, resp3: bool, count: int, words: Sequence[bytes]
+    ) -> bytes | Answer | Failure:
         """Run a script with `words`, the first `count` of them keys; its reply in the client's protocol.
 
         Raises what a bug of ours raised while the script ran.
         """
         try:
-            if len(words) < FEW_WORDS and sum(map(len, words)) < FEW_BYTES:
+            size = self.memory_used()
+            for word in words:
+                size += len(word)
+            if size < self.ceiling and len(words) < FEW_WORDS:
                 reply = self._run(script, resp3, count, *words)
             else:
                 self._make_room(sum(map(len, words)) + 64 * len(words))
@@ -227,6 +245,8 @@ class Runtime:
             reply = None, b"ERR " + _first_line(error), None, 0, False
         if reply.__class__ is bytes:
             return reply
+        if reply[0] is not None:
+            return Answer(reply[0], reply[1].split())
         return self._failure(reply)
 
     def _failure(self, reply: Any) -> Failure:
@@ -256,7 +276,7 @@ def _deny(_owner: object, _name: object, _setting: bool) -> str:
 
 
 def _first_line(error: Exception) -> bytes:
-    return str(error).partition("\n")[0].encode()
+    return str(error).partition("\n")[0].encode() or b"not enough memory"
 
 
 def _sha1(text: bytes) -> bytes:

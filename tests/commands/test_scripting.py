@@ -178,3 +178,119 @@ def test_commands_of_scripts_are_counted(engine: Workbench, alice: Peer) -> None
     specs = engine.server.specs
     assert (specs["SET"].calls, specs["LPUSH"].failed_calls, specs["GET"].rejected_calls) == (1, 1, 1)
     assert engine.server.stats.errors == {"WRONGTYPE": 1, "ERR": 1}
+
+
+def test_errors_in_what_a_script_returns_are_counted_once(engine: Workbench, alice: Peer) -> None:
+    run(alice, "return {redis.error_reply('MINE a'), redis.pcall('nope')}")
+    assert engine.server.stats.errors == {"ERR": 1, "MINE": 1}
+    assert engine.server.specs["EVAL"].failed_calls == 1
+
+
+def test_monitor_shows_the_script_and_then_its_commands(alice: Peer, bob: Peer) -> None:
+    bob.send("MONITOR")
+    run(alice, "redis.call('set', 'k', 1) return redis.pcall('nope')")
+    lines = bob.take().split(b"\r\n")
+    assert [line.partition(b"] ")[2].split()[0] for line in lines[:-1]] == [b'"EVAL"', b'"set"']
+    assert b"[0 lua]" in lines[1]
+
+
+def test_the_slow_log_has_the_commands_of_scripts(alice: Peer) -> None:
+    alice.send("CONFIG", "SET", "slowlog-log-slower-than", 0)
+    run(alice, "redis.call('set', 'k', 1)")
+    assert b"*3\r\n$3\r\nset\r\n$1\r\nk\r\n$1\r\n1\r\n$0\r\n\r\n$0\r\n" in alice.send("SLOWLOG", "GET")
+
+
+@pytest.mark.parametrize(
+    ("line", "reply"),
+    [
+        ("#!lua", b":1\r\n"),
+        ("#!lua flags=no-writes,allow-oom,allow-stale,no-cluster,allow-cross-slot-keys", b":1\r\n"),
+        ("#!lua flags=no-writes flags=allow-oom", b":1\r\n"),
+        ("#!lua flags=", b":1\r\n"),
+        ("#!js", b"-ERR Unexpected engine in script shebang: #!js\r\n"),
+        ("#!lua flags=foo", b"-ERR Unexpected flag in script shebang: foo\r\n"),
+        ("#!lua flags=no-writes,", b"-ERR Unexpected flag in script shebang: \r\n"),
+        ("#!lua name=x", b"-ERR Unknown lua shebang option: name=x\r\n"),
+    ],
+)
+def test_the_first_line_may_ask_for_something(alice: Peer, line: str, reply: bytes) -> None:
+    assert run(alice, f"{line}\nreturn 1") == reply
+
+
+def test_a_script_that_says_that_it_reads_may_not_write(alice: Peer) -> None:
+    script = "#!lua flags=no-writes\nreturn redis.call('set', 'k', 1)"
+    assert run(alice, script).startswith(b"-ERR Write commands are not allowed from read-only scripts.")
+    refused = b"-ERR Can not execute a script with write flag using *_ro command.\r\n"
+    assert alice.send("EVAL_RO", "#!lua\nreturn 1", 0) == refused
+
+
+def test_a_pause_of_writes_holds_scripts_that_may_write(engine: Workbench, alice: Peer, bob: Peer) -> None:
+    bob.send("CLIENT", "PAUSE", 100, "WRITE")
+    assert run(alice, "#!lua flags=no-writes\nreturn 1") == b":1\r\n"
+    assert run(alice, "return 1") == b""
+    engine.pass_time(200)
+    assert alice.take() == b":1\r\n"
+
+
+def test_a_log_that_cannot_be_written_stops_the_commands_that_write(engine: Workbench, alice: Peer) -> None:
+    engine.refuse_writes("disk full")
+    assert run(alice, "return redis.call('get', 'k')") == b"$-1\r\n"
+    assert run(alice, "return redis.call('set', 'k', 1)").startswith(b"-MISCONF disk full script: ")
+    assert run(alice, "#!lua\nreturn 1") == b"-MISCONF disk full\r\n"
+    assert run(alice, "#!lua flags=no-writes\nreturn 1") == b":1\r\n"
+
+
+def test_redis_log_writes_to_the_log_of_the_server(engine: Workbench, alice: Peer) -> None:
+    lines: list[tuple[str, str]] = []
+    engine.server.log = lambda level, line: lines.append((level, line))
+    run(alice, "redis.log(redis.LOG_WARNING, 'a', 1)")
+    assert lines == [("warning", "a 1")]
+
+
+def logged(engine: Workbench) -> list[list[bytes]]:
+    """Let the effects that follow be kept instead of drained."""
+    kept: list[list[bytes]] = []
+
+    class Log:
+        selected_db = 0
+
+        def append(self, raw: bytes) -> None:
+            raise AssertionError("a script is no command of the log")
+
+        def append_effect(self, _db: int, argv: list[bytes]) -> None:
+            kept.append(argv)
+
+        def append_effects(self, effects: list[tuple[object, object, object, list[bytes] | None]]) -> None:
+            kept.extend(argv for *_, argv in effects if argv is not None)
+
+    engine.server.aof = Log()  # type: ignore[assignment]
+    return kept
+
+
+def test_the_log_has_what_a_script_did_as_one(engine: Workbench, alice: Peer) -> None:
+    kept = logged(engine)
+    run(alice, "redis.call('set', 'a', 1) redis.call('get', 'a') redis.call('incr', 'a')")
+    assert kept == [[b"MULTI"], [b"set", b"a", b"1"], [b"incr", b"a"], [b"EXEC"]]
+
+
+def test_a_single_change_needs_no_transaction_in_the_log(engine: Workbench, alice: Peer) -> None:
+    kept = logged(engine)
+    run(alice, "redis.call('set', 'a', 1)")
+    assert kept == [[b"set", b"a", b"1"]]
+
+
+def test_a_script_inside_a_transaction_is_part_of_it(engine: Workbench, alice: Peer) -> None:
+    kept = logged(engine)
+    alice.send("MULTI")
+    run(alice, "redis.call('set', 'a', 1) redis.call('set', 'b', 2)")
+    alice.send("EXEC")
+    assert kept == [[b"MULTI"], [b"set", b"a", b"1"], [b"set", b"b", b"2"], [b"EXEC"]]
+
+
+def test_set_repl_keeps_changes_out_of_the_log(engine: Workbench, alice: Peer) -> None:
+    kept = logged(engine)
+    run(alice, "redis.call('set', 'a', 1) redis.set_repl(redis.REPL_REPLICA) redis.call('set', 'b', 1) "
+               "redis.set_repl(redis.REPL_AOF) redis.call('set', 'c', 1)")  # fmt: skip
+    assert kept == [[b"MULTI"], [b"set", b"a", b"1"], [b"set", b"c", b"1"], [b"EXEC"]]
+    run(alice, "redis.call('set', 'd', 1)")
+    assert kept[4:] == [[b"set", b"d", b"1"]]

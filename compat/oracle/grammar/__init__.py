@@ -7,6 +7,7 @@ from compat.oracle.grammar.family import Family
 from compat.oracle.grammar.generic import GENERIC
 from compat.oracle.grammar.hashes import HASHES
 from compat.oracle.grammar.lists import LISTS
+from compat.oracle.grammar.scripts import SCRIPTING
 from compat.oracle.grammar.server import SERVER
 from compat.oracle.grammar.sorted_sets import SORTED_SETS
 from compat.oracle.grammar.streams import STREAMS
@@ -15,5 +16,16 @@ from compat.oracle.grammar.transactions import TRANSACTIONS
 
 FAMILIES: dict[str, Family] = {
     family.name: family
-    for family in (LISTS, STRINGS, HASHES, SORTED_SETS, STREAMS, GENERIC, TRANSACTIONS, CONNECTION, SERVER)
+    for family in (
+        LISTS,
+        STRINGS,
+        HASHES,
+        SORTED_SETS,
+        STREAMS,
+        GENERIC,
+        TRANSACTIONS,
+        CONNECTION,
+        SERVER,
+        SCRIPTING,
+    )
 }

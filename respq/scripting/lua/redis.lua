@@ -5,11 +5,13 @@
 
 local world = ... -- what sandbox.lua returns
 local host, globals, behind = world.host, world.globals, world.behind
+local state, settle_collector = world.state, world.settle_collector
 local is_text, killer, explained = world.is_text, world.killer, world.explained
 
 local error, pcall, rawget, select, type, tostring = error, pcall, rawget, select, type, tostring
 local tonumber, xpcall, next, unpack = tonumber, xpcall, next, unpack
 local byte, find, format, gsub, sub = string.byte, string.find, string.format, string.gsub, string.sub
+local match = string.match
 local concat, floor = table.concat, math.floor
 
 local COLON, DOLLAR, MINUS, PLUS, STAR = byte(':$-+*', 1, 5)
@@ -107,11 +109,16 @@ local function line(text) -- fit for a simple string or an error
     return (gsub(text, '[\r\n]', ' '))
 end
 
+local returned -- error codes in the reply that have not been counted yet; nil if there is no error in it
+
 -- What kind of reply a table is: `map` or `set` with its items, `array`; nil if it is encoded already.
 local function shape_of(t, parts)
     local v = rawget(t, 'err')
     if type(v) == 'string' then
-        parts[#parts + 1] = '-' .. line(v) .. '\r\n'
+        v = line(v)
+        parts[#parts + 1] = '-' .. v .. '\r\n'
+        returned = returned or {}
+        if rawget(t, 'ignore_error_stats_update') ~= true then returned[#returned + 1] = match(v, '^%S*') end
         return nil
     end
     v = rawget(t, 'ok')
@@ -210,7 +217,8 @@ end
 -- The redis table -----------------------------------------------------------------------------------------
 
 local command = host.command
-local ERROR, STATUS = 0, 1 -- kinds of answers that are neither strings nor numbers; 2: to be parsed
+-- Kinds of answers that are neither strings nor numbers; 2 is to be parsed. Misuse is no command's error.
+local ERROR, STATUS, MISUSE = 0, 1, 3
 
 local function fail(text) error({ err = text }, 0) end
 
@@ -225,6 +233,7 @@ function redis.call(...)
     local answer, raw = command(...)
     if raw == nil then return answer end
     if answer == ERROR then error({ err = raw, ignore_error_stats_update = true }, 0) end
+    if answer == MISUSE then error({ err = raw }, 0) end
     return converted(answer, raw)
 end
 
@@ -232,6 +241,7 @@ function redis.pcall(...)
     local answer, raw = command(...)
     if raw == nil then return answer end
     if answer == ERROR then return { err = raw, ignore_error_stats_update = true } end
+    if answer == MISUSE then return { err = raw } end
     return converted(answer, raw)
 end
 
@@ -315,7 +325,7 @@ redis.REDIS_VERSION_NUM = host.version_number
 
 -- Running -------------------------------------------------------------------------------------------------
 
--- The reply; or nil, and of the error: its text, source, line, and whether it has been counted already.
+-- The reply, and the codes of errors in it; or nil, and of the error: its text, source, line, and whether it has been counted already.
 local function finished(of_client3, ok, v)
     if ok then
         if script3 or client3 ~= of_client3 then choose_spelling(of_client3, script3) end
@@ -325,7 +335,13 @@ local function finished(of_client3, ok, v)
         host.set_resp(2)
         choose_spelling(of_client3, false)
     end
-    if ok then return v end
+    if ok then
+        if not returned then return v end
+        local codes = concat(returned, ' ')
+        returned = nil
+        return v, codes
+    end
+    returned = nil
     v = killer() or v
     if type(v) ~= 'table' then return nil, 'ERR ' .. tostring(v), nil, 0, false end
     local reason = behind[v] or v
@@ -334,17 +350,18 @@ local function finished(of_client3, ok, v)
         rawget(reason, 'ignore_error_stats_update') == true
 end
 
-local function run(script, of_client3, count, ...)
-    if count == 0 then
-        globals.KEYS, globals.ARGV = {}, { ... }
-    elseif count == 1 then
-        globals.KEYS, globals.ARGV = { (...) }, { select(2, ...) }
+local function run(script, of_client3, count, first, ...)
+    if count == 1 then
+        globals.KEYS, globals.ARGV = { first }, { ... }
+    elseif count == 0 then
+        globals.KEYS, globals.ARGV = {}, { first, ... }
     else
-        local keys, rest = { ... }, {}
+        local keys, rest = { first, ... }, {}
         for at = count + 1, #keys do rest[at - count], keys[at] = keys[at], nil end
         globals.KEYS, globals.ARGV = keys, rest
     end
     local ok, v = xpcall(script, explained)
+    if state.collector_changed then settle_collector() end
     if ok and client3 == of_client3 and not script3 then
         local kind = type(v)
         if kind == 'string' then return '$' .. #v .. '\r\n' .. v .. '\r\n' end
@@ -356,7 +373,9 @@ end
 
 local function run_with(script, of_client3, keys, arguments) -- many: they come as tables
     globals.KEYS, globals.ARGV = keys, arguments
-    return finished(of_client3, xpcall(script, explained))
+    local ok, v = xpcall(script, explained)
+    if state.collector_changed then settle_collector() end
+    return finished(of_client3, ok, v)
 end
 
 world.publish('redis', redis)

@@ -346,7 +346,7 @@ end
 
 -- The garbage collector belongs to all scripts: what one of them sets ends with it -------------------------
 
-local collector_changed = false
+local state = { collector_changed = false }
 
 local function collect_garbage(...)
     local what, how = ...
@@ -359,12 +359,12 @@ local function collect_garbage(...)
         blame(2, 1, format("invalid option '%s'", what))
     end
     if how ~= nil and not tonumber(how) then expected(2, 2, 'number', ...) end
-    collector_changed = true
+    state.collector_changed = true
     return collectgarbage(what, tonumber(how))
 end
 
 local function settle_collector()
-    collector_changed = false
+    state.collector_changed = false
     collectgarbage('restart')
     collectgarbage('setpause', 200)
     collectgarbage('setstepmul', 200)
@@ -466,11 +466,11 @@ end
 return {
     host = host, publish = publish, blame = blame, expected = expected, is_text = is_text, globals = globals,
     behind = behind, load_text = load_text, explained = explained,
-    seal = seal,
+    seal = seal, state = state, settle_collector = settle_collector,
     killer = function() return killed and KILLED end,
     end_script = function()
         killed = false
-        if collector_changed then settle_collector() end
+        if state.collector_changed then settle_collector() end
     end,
     kill = function()
         killed = true

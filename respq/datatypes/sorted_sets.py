@@ -6,8 +6,8 @@ a score of -0 becomes 0, and ranges by member in a set whose scores differ are t
 members. A set becomes a skip list when a member arrives that does not fit, never the reverse; the rules are
 those observed on redis-server 8.2.3, with the two `zset-max-…` directives.
 
-Cost, Python 3.11, of a million members of 14 bytes: 140 bytes each, all objects included; 1.2 µs to add one
-with a random score, 0.5 with a growing one.
+Cost, Python 3.11, of a million members of 14 bytes: 141 bytes each, all objects included; adding one takes
+0.5 µs with a growing score, 2 with a random one, most of it misses of the cache.
 """
 
 from __future__ import annotations

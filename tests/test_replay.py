@@ -67,6 +67,18 @@ OF_HASHES: list[Words] = [
         ("HGETALL", k), ("HMGET", k, "f", "g"), ("HLEN", k), ("HSCAN", k, 0), ("HRANDFIELD", k),
     ]
 ]  # fmt: skip
+OF_SORTED_SETS: list[Words] = [
+    words
+    for k in KEYS
+    for words in [
+        ("ZADD", k, 1, "m"), ("ZADD", k, "0.1", "n", 2, "o"), ("ZADD", k, "inf", "m"),
+        ("ZADD", k, "NX", -3, "p"), ("ZADD", k, "XX", "INCR", 1, "m"), ("ZREM", k, "m"),
+        ("ZADD", k, "GT", "CH", 3, "m", 1, "q" * 70), ("ZREM", k, "m", "n", "o"),
+        ("ZINCRBY", k, "0.1", "m"), ("ZINCRBY", k, "-inf", "m"), ("ZPOPMIN", k),
+        ("ZPOPMAX", k, 2), ("BZPOPMIN", k, 0), ("ZREMRANGEBYRANK", k, 0, 1), ("ZREMRANGEBYSCORE", k, 1, 2),
+        ("ZREMRANGEBYLEX", k, "-", "[m"), ("ZRANGE", k, 0, -1), ("ZSCAN", k, 0), ("ZRANDMEMBER", k),
+    ]
+]  # fmt: skip
 OF_TWO_KEYS: list[Words] = [
     words
     for k, j in product(KEYS, KEYS)
@@ -75,6 +87,9 @@ OF_TWO_KEYS: list[Words] = [
         ("LMOVE", k, j, "LEFT", "RIGHT"), ("RPOPLPUSH", k, j), ("LMPOP", 2, k, j, "LEFT", "COUNT", 2),
         ("BLPOP", k, j, 0.05), ("BLMOVE", k, j, "LEFT", "LEFT", 0), ("BRPOPLPUSH", k, j, 0),
         ("BLMPOP", 0, 2, k, j, "RIGHT"), ("COPY", k, j),
+        ("ZUNIONSTORE", k, 2, k, j, "WEIGHTS", "0.1", -1), ("ZINTERSTORE", k, 2, j, k),
+        ("ZDIFFSTORE", k, 1, j), ("ZRANGESTORE", k, j, 0, 1), ("ZMPOP", 2, k, j, "MAX", "COUNT", 2),
+        ("BZPOPMAX", k, j, 0.05), ("BZMPOP", 0, 2, k, j, "MIN", "COUNT", 3),
         ("COPY", k, j, "DB", 0, "REPLACE"), ("COPY", k, j, "DB", 1, "REPLACE"),
     ]
 ]  # fmt: skip
@@ -82,10 +97,7 @@ OF_SETS_AND_SCRIPTS: list[Words] = [
     words
     for k in KEYS
     for words in [
-        ("SADD", k, "m", "n"), ("SREM", k, "m"), ("SMEMBERS", k), ("ZADD", k, 1, "m", "2.5", "n"),
-        ("ZINCRBY", k, "0.1", "m"), ("ZREM", k, "n"), ("ZPOPMIN", k), ("ZREMRANGEBYRANK", k, 0, 0),
-        ("BZPOPMIN", k, 0), ("BZMPOP", "0.05", 1, k, "MAX"), ("ZRANGESTORE", "a", k, 0, -1),
-        ("ZUNIONSTORE", "b", 2, "a", k),
+        ("SADD", k, "m", "n"), ("SREM", k, "m"), ("SMEMBERS", k),
         ("EVAL", "redis.call('incr', KEYS[1]) return redis.call('get', KEYS[1])", 1, k),
         ("EVAL", "redis.call('select', 1) redis.call('rpush', KEYS[1], 'e') redis.call('lpop', 'b')", 1, k),
         ("EVAL", "redis.call('set', KEYS[1], 'x', 'px', 10) return redis.call('nonesuch')", 1, k),
@@ -101,6 +113,7 @@ GROUPS = (
     OF_A_KEY,
     OF_HASHES,
     OF_SETS_AND_SCRIPTS,
+    OF_SORTED_SETS,
     OF_TWO_KEYS,
 )
 

@@ -29,6 +29,7 @@ from respq.deadlines import Deadlines
 from respq.errors import wrong_type
 from respq.protocol import Argv
 from respq.protocol.runs import Run
+from respq.rubble import Rubble
 
 V = TypeVar("V", bound=Value)
 EXPIRY_RESOLUTION_SHIFT = 7  # keys that nobody asks for are deleted up to 128 ms late
@@ -47,13 +48,14 @@ class Database:
 
     __slots__ = (
         "clock", "deadlines", "effects", "expired", "expired_fields", "expiring", "field_deadlines",
-        "fields_expiring", "index", "keep_expired", "keys", "values",
+        "fields_expiring", "index", "keep_expired", "keys", "rubble", "values",
     )  # fmt: skip
 
-    def __init__(self, index: int, clock: Clock, effects: Effects) -> None:
+    def __init__(self, index: int, clock: Clock, effects: Effects, rubble: Rubble | None = None) -> None:
         self.index = index
         self.clock = clock
         self.effects = effects
+        self.rubble = rubble  # takes what is too large to be freed at once
         self.expired = self.expired_fields = 0
         self.keep_expired = False  # CLIENT PAUSE: readers find nothing, and delete nothing
         self.values: dict[bytes, Value] = {}
@@ -112,7 +114,7 @@ class Database:
 
     def put(self, key: bytes, value: Value) -> None:
         """Store `value` under `key`, in place of whatever was there, expiry included. O(1)."""
-        self.remove(key)
+        self.discard(key)
         self.add(key, value)
 
     def remove(self, key: bytes) -> Value | None:
@@ -131,6 +133,12 @@ class Database:
             self.field_deadlines.discard(key, value.due_ms)
             self.fields_expiring -= 1
         return value
+
+    def discard(self, key: bytes) -> None:
+        """Take the value out for good: what is large of it is freed in slices. O(1)."""
+        value = self.remove(key)
+        if value is not None and self.rubble is not None and (parts := value.parts()):
+            self.rubble.add(parts)
 
     def set_expiry(self, key: bytes, value: Value, at_ms: int) -> None:
         """Let `value`, stored under `key`, expire at `at_ms` (Unix time); 0 makes it stay. O(1)."""
@@ -164,7 +172,7 @@ class Database:
         """Delete a key whose time has come, unless it is kept; say so to the log and to whoever watches."""
         if self.keep_expired:
             return
-        self.remove(key)
+        self.discard(key)
         self.expired += 1
         self.effects.append((self, key, "expired", [b"DEL", key]))
 

@@ -1,8 +1,8 @@
-"""What is left of emptied databases, taken apart in slices.
+"""What is left of emptied databases and of large values, taken apart in slices.
 
 Dropping the last reference to a dict of a million values frees them all in one call: 80 to 170 ms in
 which nobody is served, on whatever thread it happens, because the interpreter is held meanwhile. So
-FLUSHALL hands the old structures over and the timer takes them apart.
+FLUSHALL and DEL hand the old structures over and the timer takes them apart.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from typing import Any
 
 SMALL = 10_000  # items: dropped at once, it takes about a millisecond
 
+Structures = list[list[Any] | dict[Any, Any]]
+
 
 class Rubble:
-    """Lists and dicts that nobody refers to any more; dicts in dicts are taken apart as well."""
+    """Lists and dicts that nobody refers to any more; dicts and values in dicts are taken apart as well."""
 
     def __init__(self) -> None:
         self._pile: list[list[Any] | dict[Any, Any]] = []
@@ -23,7 +25,7 @@ class Rubble:
         """Items that are known to be left."""
         return sum(map(len, self._pile))
 
-    def add(self, structures: list[list[Any] | dict[Any, Any]]) -> None:
+    def add(self, structures: Structures) -> None:
         """Take over what the caller must not use any more."""
         if sum(map(len, structures)) >= SMALL:
             self._pile += structures
@@ -46,6 +48,12 @@ class Rubble:
     def _shrink(self, structure: dict[Any, Any], limit: int) -> None:
         for _ in range(min(limit, len(structure))):
             _, value = structure.popitem()
-            if isinstance(value, dict) and len(value) > limit:
-                self._pile.append(value)
-                return
+            if isinstance(value, dict):
+                if len(value) > limit:
+                    self._pile.append(value)
+                    return
+            elif (parts := getattr(value, "parts", None)) is not None and (large := parts()):
+                before = len(self._pile)
+                self.add(large)
+                if len(self._pile) > before:
+                    return

@@ -440,7 +440,8 @@ class Server:
         for spec in list(self.specs.values()):
             self.specs |= spec.subcommands
         self.effects: Effects = []  # of the commands since the last drain, in order
-        self.databases = [Database(n, clock, self.effects) for n in range(config.databases)]
+        self.rubble = Rubble()  # of emptied databases and large values
+        self.databases = [Database(n, clock, self.effects, self.rubble) for n in range(config.databases)]
         self.clients: dict[int, Client] = {}
         self.next_client_id = 1
         self.outbox: dict[Client, None] = {}  # clients with something to send
@@ -463,7 +464,6 @@ class Server:
         self.paused_until_ms = 0  # CLIENT PAUSE; 0: not paused
         self.pause_all = False  # not writes alone
 
-        self.rubble = Rubble()  # of emptied databases
         self.slow_log: deque[SlowEntry] = deque()
         self.next_slow_id = 0
 

@@ -37,3 +37,32 @@ def test_flushall_leaves_the_work_to_the_timer(engine: Workbench) -> None:
     assert not engine.server.rubble
     assert alice.send("GET", "k1") == b"$1\r\nw\r\n"
     engine.server.databases[0].check()
+
+
+def test_a_large_hash_is_freed_in_slices_however_it_goes(engine: Workbench) -> None:
+    alice = engine.peer()
+    rubble = engine.server.rubble
+    words = [word for number in range(2 * SMALL) for word in (f"f{number}", "v")]
+    for divided, last in ((False, "DEL h"), (True, "UNLINK h"), (False, "SET h v"), (True, "FLUSHALL")):
+        alice.send("DEL", "h")
+        alice.send("HSET", "h", *words)
+        if divided:
+            alice.send("HSCAN", "h", 0)
+        for number in range(SMALL if last == "FLUSHALL" else 0):
+            alice.send("SET", number, "v")
+        alice.send(*last.split())
+        assert len(rubble) > SMALL / 2
+        rubble.clear_away(100)
+        assert rubble
+        engine.clear_away(budget_us=10_000_000)
+        assert not rubble
+        engine.server.databases[0].check()
+
+
+def test_an_expired_hash_goes_the_same_way(engine: Workbench) -> None:
+    alice = engine.peer()
+    alice.send("HSET", "h", *[word for number in range(SMALL) for word in (f"f{number}", "v")])
+    alice.send("PEXPIRE", "h", 10)
+    engine.clock.advance(20)
+    assert alice.send("EXISTS", "h") == b":0\r\n"
+    assert len(engine.server.rubble) == SMALL

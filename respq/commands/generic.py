@@ -64,12 +64,12 @@ CONDITIONS = {b"NX", b"XX", b"GT", b"LT"}
 
 
 def _delete(c: Client, argv: Argv) -> bytes:
-    """DEL and UNLINK: a value that nothing refers to any more is freed by Python, part by part."""
+    """DEL and UNLINK."""
     db = c.db
     deleted = 0
     for name in argv[1:]:
         if db.get(name) is not None:
-            db.remove(name)
+            db.discard(name)
             c.effects.append((db, name, "del", None if deleted else argv))
             deleted += 1
     return integer(deleted)
@@ -199,7 +199,7 @@ def _expire(c: Client, argv: Argv, unit_ms: int, base_ms: int, command_name: str
     if value is None or (conditions and not _holds(conditions, at_ms, value.expires_ms)):
         return ZERO
     if at_ms <= c.server.clock.now_ms and not c.server.loading:
-        db.remove(name)
+        db.discard(name)
         c.effects.append((db, name, "del", [b"DEL", name]))
         return ONE
     db.set_expiry(name, value, max(1, at_ms))

@@ -32,6 +32,7 @@ from typing import ClassVar, Final, Self
 
 from respq.datatypes.shards import Shards
 from respq.datatypes.value import Limits, Value
+from respq.rubble import Structures
 
 _REBUILD_FIELDS: Final = 32  # of one command, with their values 64 items
 _HEADER_BYTES: Final = 144  # of the objects that a hash is, when empty
@@ -319,6 +320,12 @@ class HashValue(Value):
         content = sum(len(field) + len(data) for field, data in some) * count // max(1, len(some))
         deadlines = 0 if self.expiry is None else len(self.expiry.at)
         return _HEADER_BYTES + content + _FIELD_BYTES * count + _DEADLINE_BYTES * deadlines
+
+    def parts(self) -> Structures:
+        """See `Value`."""
+        fields = self.fields
+        structures: Structures = fields.parts() if isinstance(fields, Shards) else [fields]
+        return structures if self.expiry is None else [*structures, self.expiry.at]
 
     def copy(self) -> Self:
         """An independent copy, with the deadlines of its fields."""

@@ -25,6 +25,8 @@ from itertools import chain, islice
 from random import Random
 from typing import Final, Self
 
+from respq.rubble import Structures
+
 _PER_SHARD: Final = 30  # fields on average at most; a quarter of that at least
 _FEWEST: Final = 8  # shards; a power of two
 _MOVED: Final = 1000  # fields moved by one call: 1.4 ms
@@ -233,6 +235,10 @@ class Shards:
         return list(found)
 
     # -- the whole ---------------------------------------------------------------------------------
+
+    def parts(self) -> Structures:
+        """The structures, to be taken apart: see `Rubble`. Each shard counts as one item."""
+        return [self._rest, self._shards]
 
     def copy(self) -> Self:
         """An independent copy. O(n)."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, Protocol, Self
 
+from respq.rubble import Structures
+
 
 class Limits(Protocol):
     """The directives that show in OBJECT ENCODING; `config.Config` has them."""
@@ -50,6 +52,10 @@ class Value:
     def memory_bytes(self) -> int:
         """An estimate of the memory that the value takes, header included. O(1)."""
         raise NotImplementedError
+
+    def parts(self) -> Structures:
+        """The structures of a value that nobody uses any more, if it may be large: see `Rubble`."""
+        return []
 
     def copy(self) -> Self:
         """An independent copy with a header of its own, without expiry."""

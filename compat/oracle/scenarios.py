@@ -447,14 +447,14 @@ SCENARIOS |= {
     "what has expired is gone for every command": """
         setup MSET a 1 b 1 c 1 d 1 e 1 f 1
         setup RPUSH l x y
-        setup PEXPIRE a 20
-        setup PEXPIRE b 20
-        setup PEXPIRE c 20
-        setup PEXPIRE d 20
-        setup PEXPIRE l 20
+        setup PEXPIRE a 80
+        setup PEXPIRE b 80
+        setup PEXPIRE c 80
+        setup PEXPIRE d 80
+        setup PEXPIRE l 80
         0 DBSIZE
 
-        pause 90
+        pause 200
         0 GET a
         0 INCR b
         0 TTL c

@@ -8,13 +8,14 @@ two neighbours are alike: what is left without runs.
 from __future__ import annotations
 
 import csv
+import hashlib
 import random
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from compat.bench import kombu, sorted_sets
-from compat.bench.client import CONNECTIONS, Batch, batch, drive, fill, payload
+from compat.bench.client import CONNECTIONS, Batch, batch, connect, drive, exchange, fill, payload
 from compat.bench.machine import cpu_seconds
 from compat.bench.report import Goal, Measure
 from compat.bench.sides import emptied
@@ -26,6 +27,9 @@ PREPARED_BATCHES = 2000  # 32,000 different commands before the client repeats i
 JOB_BYTES = 64
 LIST = b"mylist"  # the name redis-benchmark's own tests use
 KEYS = 10_000
+
+SCRIPT = b"return redis.call('incr', KEYS[1])"
+SCRIPT_SHA = hashlib.sha1(SCRIPT, usedforsecurity=False).hexdigest()
 
 Prepare = Callable[[Server, int], None]
 Run = Callable[[Server, int], float]  # drives this many commands; commands per second
@@ -141,6 +145,12 @@ def with_list(*names: bytes) -> Prepare:
     return prepare
 
 
+def with_script(server: Server, _commands: int) -> None:
+    """Load what EVALSHA names."""
+    with connect(server) as peer:
+        exchange(peer, batch([(b"SCRIPT", b"LOAD", SCRIPT)], 2))
+
+
 def workloads() -> Iterator[Workload]:
     size = ("-d", str(JOB_BYTES))
     for pipeline, goal, share in ((1, 0.95, 0.25), (PIPELINE, 1.0, 1.0)):
@@ -155,6 +165,9 @@ def workloads() -> Iterator[Workload]:
     command = ("LPUSH", "list:__rand_int__", f"job {'x' * 44} __rand_int__")
     run = benchmark(*many, *command, pipeline=PIPELINE)
     yield Workload(f"LPUSH, {KEYS:,} lists, P={PIPELINE}", run, 0.75)
+
+    call = benchmark(*many, "EVALSHA", SCRIPT_SHA, "1", "count:__rand_int__", pipeline=100)
+    yield Workload(f"EVALSHA of one INCR, {KEYS:,} keys, P=100", call, 0.8, with_script, 0.5)
 
     ours = f"own client, P={PIPELINE}"
     yield Workload(f"LPUSH, payloads differ, {ours}", own(pushes), 1.0)

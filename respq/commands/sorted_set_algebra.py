@@ -2,7 +2,8 @@
 
 Sets take part, with a score of 1 for each member. Checked on 8.2.3: the number of keys is read first, then
 the keys are looked up, then the options are read. Scores are combined from the smallest input to the largest,
-which decides about the last digit of a sum and about infinities of both signs; what is no number counts as 0.
+which decides about the last digit of a sum and about infinities of both signs. A product that is no number
+counts as 0, in an intersection only if it is the first; a sum that is no number always does.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ def _intersection(inputs: Inputs) -> Scores:
             other = source.get(member)
             if other is None:
                 break
-            combined = aggregate(combined, _times(other, weight))
+            combined = aggregate(combined, other * weight)  # here what is no number is told to SUM
         else:
             result[member] = combined
     return result

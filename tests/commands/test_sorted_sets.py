@@ -195,6 +195,12 @@ def test_infinities_of_both_signs_add_up_to_zero(alice: Peer) -> None:
     assert alice.send("ZUNION", 1, "x", "WEIGHTS", 0, "WITHSCORES") == flat("a", "0")
 
 
+def test_infinity_times_zero_counts_as_zero_but_spoils_the_sum_of_an_intersection(alice: Peer) -> None:
+    alice.send("ZADD", "x", "inf", "a")
+    assert alice.send("ZUNION", 2, "x", "x", "WEIGHTS", -1, 0, "WITHSCORES") == flat("a", "-inf")
+    assert alice.send("ZINTER", 2, "x", "x", "WEIGHTS", -1, 0, "WITHSCORES") == flat("a", "0")
+
+
 def test_members_of_a_set_have_a_score_of_1(alice: Peer) -> None:
     alice.send("SADD", "s", "a", "b")
     alice.send("ZADD", "z", 5, "b")

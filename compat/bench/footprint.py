@@ -13,6 +13,7 @@ from compat.bench.sides import Side, await_rewrite
 
 MIB = 1 << 20
 MESSAGE_BYTES = 200
+VALUE_BYTES = 64
 PER_COMMAND = 50
 
 
@@ -48,6 +49,26 @@ def messages(side: Side, count: int) -> float:
         return resident_bytes(server.pid) / MIB
 
 
+def fields(side: Side, count: int) -> float:
+    """Resident MiB with one hash of `count` fields of up to 10 bytes, once no log is being rewritten."""
+    rng = random.Random(7)
+    with side.running() as server:
+        fill(
+            server,
+            (
+                (b"HSET", b"jobs", *(word for n in range(at, at + PER_COMMAND) for word in _field(n, rng)))
+                for at in range(0, count, PER_COMMAND)
+            ),
+            width=4,
+        )
+        await_rewrite(server)
+        return resident_bytes(server.pid) / MIB
+
+
+def _field(number: int, rng: random.Random) -> tuple[bytes, bytes]:
+    return b"job:%d" % number, payload(rng, VALUE_BYTES)
+
+
 def members(side: Side, count: int) -> float:
     """Resident MiB with one sorted set of `count` members of 17 bytes, once no log is being rewritten."""
     with side.running() as server:
@@ -62,6 +83,7 @@ def run(theirs: Side, ours: Side, rounds: int, seconds: float, count: int) -> li
     busy = Measure("idle, CPU", "%", Goal(1, ratio=False))
     stored = Measure(f"list of {count:,} × {MESSAGE_BYTES} B, resident", "MiB", Goal(1.15))
     ranked = Measure(f"sorted set of {count:,}, resident", "MiB", Goal(1.6))
+    hashed = Measure(f"hash of {count:,} × {VALUE_BYTES} B, resident", "MiB", Goal(1.6))
     for _ in range(rounds):
         for side, name in ((theirs, "theirs"), (ours, "ours")):
             getattr(start, name).append(start_cpu(side))
@@ -69,5 +91,6 @@ def run(theirs: Side, ours: Side, rounds: int, seconds: float, count: int) -> li
             getattr(resident, name).append(memory)
             getattr(busy, name).append(cpu)
             getattr(stored, name).append(messages(side, count))
+            getattr(hashed, name).append(fields(side, count))
             getattr(ranked, name).append(members(side, count))
-    return [start, resident, busy, stored, ranked]
+    return [start, resident, busy, stored, hashed, ranked]

@@ -27,6 +27,7 @@ PREPARED_BATCHES = 2000  # 32,000 different commands before the client repeats i
 JOB_BYTES = 64
 LIST = b"mylist"  # the name redis-benchmark's own tests use
 KEYS = 10_000
+FIELDS = 100_000
 
 SCRIPT = b"return redis.call('incr', KEYS[1])"
 SCRIPT_SHA = hashlib.sha1(SCRIPT, usedforsecurity=False).hexdigest()
@@ -168,6 +169,8 @@ def workloads() -> Iterator[Workload]:
 
     call = benchmark(*many, "EVALSHA", SCRIPT_SHA, "1", "count:__rand_int__", pipeline=100)
     yield Workload(f"EVALSHA of one INCR, {KEYS:,} keys, P=100", call, 0.8, with_script, 0.5)
+    fields = benchmark("-t", "hset", *size, "-r", str(FIELDS), pipeline=sorted_sets.PIPELINE)
+    yield Workload(f"HSET, {FIELDS:,} fields of a hash, P={sorted_sets.PIPELINE}", fields, 0.8)
 
     ours = f"own client, P={PIPELINE}"
     yield Workload(f"LPUSH, payloads differ, {ours}", own(pushes), 1.0)

@@ -18,7 +18,7 @@ from uuid import uuid4
 from celery import Celery, group
 
 from compat.bench.report import Goal, Measure
-from compat.celery.application import PREFORK, make_app
+from compat.celery.application import PREFORK, current, make_app
 from compat.celery.processes import Journal, eventually, worker
 from compat.servers import Server
 
@@ -71,8 +71,7 @@ def opened(server: Server) -> Iterator[Bench]:
         journal = Journal(Path(directory) / "journal")
         options = {"task_track_started": False}
         stack.enter_context(worker(url, journal, "bench", PREFORK, **options))
-        app = make_app(url, task_send_sent_event=False)
-        stack.callback(app.close)
+        app = stack.enter_context(current(make_app(url, task_send_sent_event=False)))
         eventually(lambda: app.control.ping([WORKER], timeout=1), "the worker answers")
         yield Bench(app, journal)
 

@@ -6,9 +6,12 @@ and `OPTIONS` with whatever a test configures differently.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +47,19 @@ def make_app(url: str, backend: str | None = None, **options: Any) -> Celery:
         }
     )
     return app
+
+
+@contextmanager
+def current(opened: Celery) -> Iterator[Celery]:
+    """An application for as long as its server runs.
+
+    A result that is thrown away ends its subscription, for which it needs the server: so what waits for
+    the garbage collector is collected now.
+    """
+    opened.set_current()
+    yield opened
+    gc.collect()
+    opened.close()
 
 
 def note(mark: str, *words: object) -> None:

@@ -81,10 +81,8 @@ def pool(request: pytest.FixtureRequest, workers: dict[str, Process]) -> str:
 @pytest.fixture(scope="session")
 def app(url: str) -> Iterator[Celery]:
     """The application on the side of those who send tasks."""
-    opened = application.make_app(url)
-    opened.set_current()
-    yield opened
-    opened.close()
+    with application.current(application.make_app(url)) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -72,20 +72,18 @@ def own(start: Callable[..., Server], tmp_path: Path) -> Iterator[Restartable]:
 
 @pytest.fixture
 def own_app(own: Restartable) -> Iterator[Celery]:
-    opened = application.make_app(own.url)
-    opened.set_current()
-    yield opened
-    opened.close()
+    with application.current(application.make_app(own.url)) as opened:
+        yield opened
 
 
 @pytest.fixture
 def sender(own: Restartable) -> Iterator[Celery]:
     """One who does not ask for results, and tries again for five seconds where there is no server."""
     retry = {"max_retries": 100, "interval_start": 0.05, "interval_step": 0, "interval_max": 0.05}
-    opened = application.make_app(own.url, "disabled://", task_publish_retry_policy=retry)
-    opened.set_current()
-    yield opened
-    opened.close()
+    with application.current(
+        application.make_app(own.url, "disabled://", task_publish_retry_policy=retry)
+    ) as opened:
+        yield opened
 
 
 def test_the_task_of_a_killed_worker_goes_to_another(

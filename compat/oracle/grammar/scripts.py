@@ -12,6 +12,11 @@ from compat.oracle.grammar.family import ARITY, NOT_INTEGER, Family, Rule
 from compat.oracle.grammar.strings import LATER
 from compat.oracle.wire import Argv
 
+
+def sha_of(script: bytes) -> bytes:
+    return hashlib.sha1(script, usedforsecurity=False).hexdigest().encode()
+
+
 KEYS = [b"k1"] * 3 + [b"n1"] * 3 + [b"l1"] * 3 + [b"gone"]
 
 # Each with KEYS and ARGV that may be missing: then the call has a nil in it, and says so.
@@ -77,8 +82,11 @@ FAILURES = [
     b"string.x = 1",
 ]
 SCRIPTS = READS * 3 + WRITES * 3 + FAILURES
-SHAS = [hashlib.sha1(script, usedforsecurity=False).hexdigest().encode() for script in SCRIPTS[:-4]]
-LOADS: list[Argv] = [[b"SCRIPT", b"LOAD", script] for script in READS[:12] + WRITES[:14] + FAILURES[:4]]
+SHAS = [sha_of(script) for script in SCRIPTS[:-4]]
+RARE = [WRITES[1], WRITES[12], FAILURES[5], FAILURES[7], FAILURES[8]]  # fail in ways of their own
+LOADS: list[Argv] = [[b"SCRIPT", b"LOAD", script] for script in READS[:8] + RARE]
+
+RARE_SHAS = [sha_of(script) for script in RARE]
 
 RAISED = (
     "ERR user_script:",
@@ -102,27 +110,49 @@ READ_ONLY = (
     "ERR Can not execute a script with write flag using *_ro command",
 )
 
+# Keys come with their number, so that they are there is no choice of its own.
+CALL = {"option": 0.7, "left_out": ("key",), "extra_chance": 0.01}
+
 SCRIPTING = Family(
     "scripting",
     {
-        "EVAL": Rule(12, {"script": SCRIPTS}, errors=(*RAISED, *WRITING, *REFUSED, *COMPILED), option=0.7),
-        "EVALSHA": Rule(6, errors=("NOSCRIPT", *RAISED, *WRITING, *REFUSED), option=0.7),
+        "EVAL": Rule(
+            12,
+            {"script": SCRIPTS},
+            errors=(*RAISED, *WRITING, *REFUSED, *COMPILED),
+            extra=[[b"EVAL", b"return 1"]],
+            **CALL,
+        ),
+        "EVALSHA": Rule(
+            6,
+            errors=("NOSCRIPT", *RAISED, *WRITING, *REFUSED),
+            extra=[[b"EVALSHA", SHAS[0]]],
+            **CALL,
+        ),
         "EVAL_RO": Rule(
             4,
             {"script": READS * 6 + WRITES + FAILURES},
             errors=(*READ_ONLY, *RAISED, *REFUSED, *COMPILED),
-            option=0.7,
+            extra=[[b"EVAL_RO", b"return 1"]],
+            **CALL,
         ),
-        "EVALSHA_RO": Rule(4, errors=("NOSCRIPT", *READ_ONLY, *RAISED, *REFUSED), option=0.7),
+        "EVALSHA_RO": Rule(
+            4,
+            errors=("NOSCRIPT", *READ_ONLY, *RAISED, *REFUSED),
+            extra=[[b"EVALSHA_RO", SHAS[0]]],
+            **CALL,
+        ),
         "SCRIPT|LOAD": Rule(3, {"script": SCRIPTS}, errors=(ARITY, *COMPILED)),
-        "SCRIPT|EXISTS": Rule(1, errors=(ARITY,)),
+        "SCRIPT|EXISTS": Rule(1, errors=(ARITY,), extra=[[b"SCRIPT", b"EXISTS"]], extra_chance=0.02),
         "SCRIPT|FLUSH": Rule(0.2, errors=("ERR SCRIPT FLUSH only support",)),
-        "SCRIPT|KILL": Rule(0.3, errors=("NOTBUSY", ARITY)),
+        "SCRIPT|KILL": Rule(
+            0.3, errors=("NOTBUSY", ARITY), extra=[[b"SCRIPT", b"KILL", b"x"]], extra_chance=0.05
+        ),
     },
     values={
         "key": KEYS,
         "arg": [b"a", b"1", b"2.5", b'{"a": [1, true, null]}', b"x\0y", b""],
-        "sha1": [*SHAS, b"x", SHAS[0].upper(), b"0" * 40],
+        "sha1": [*SHAS, *RARE_SHAS * 3, b"x", SHAS[0].upper(), b"0" * 40],
         "numkeys": [b"0", b"-1", b"x", b"9", b"99999999999999999999"],
         "integer": [b"1", b"x"],
         "string": [b"a", b"1"],
@@ -132,7 +162,7 @@ SCRIPTING = Family(
         [b"SET", b"k1", b"v", b"EX", b"1000"],
         [b"SET", b"n1", b"10"],
         [b"RPUSH", b"l1", b"a", b"b", b"c"],
-        *LOADS[:8],
+        *LOADS,
     ],
     keys=[b"k1", b"n1", b"l1", b"gone"],
     dbs=(0, 1),

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from respq.errors import CommandError
 from respq.protocol import Argv
 from respq.slowlog import note_slow
-from respq.state import Client, Closing, Parked, Server, WaitKey
+from respq.state import NOTIFYING, Client, Closing, Parked, Server, WaitKey
 
 
 class Draining:
@@ -36,6 +36,10 @@ class Draining:
     def _act(self) -> None:
         """Log the effects and find out whom they concern."""
         server = self._server
+        if server.deferred:
+            server.send_deferred()
+        if NOTIFYING in server.eager:
+            server.notifications.finish()
         aof = server.aof
         for db, key, _event, argv in server.effects:
             if argv is not None:
@@ -50,8 +54,6 @@ class Draining:
                 if where in server.waiters:
                     server.ready[where] = None
         server.effects.clear()
-        if server.deferred:
-            server.send_deferred()
 
     def _serve(self, where: WaitKey) -> None:
         """Execute again the commands that wait for a key, oldest first; who finds nothing keeps its place."""

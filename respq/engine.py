@@ -45,6 +45,7 @@ from respq.protocol.runs import SHORTEST_RUN, Run
 from respq.slowlog import MANY_WORDS, SINGLY_BELOW_US, note_slow_batch
 from respq.state import (
     ANY_ARITY,
+    NOTIFYING,
     AheadHandler,
     Client,
     Closing,
@@ -120,6 +121,8 @@ class Engine:
         self.broken = ""  # why the server must stop, once a bug may have come between the data and the log
         config.on_change("requirepass", self._admit)
         config.on_change("slowlog-log-slower-than", self._watch_slowness)
+        config.on_change("notify-keyspace-events", self._choose_events)
+        self._choose_events()
         self._watch_slowness()
         for kind in KINDS:
             limit = partial(kind.limit, config)
@@ -140,6 +143,15 @@ class Engine:
         threshold_us = self.server.config.slowlog_log_slower_than
         self._slow_us = threshold_us if threshold_us >= SINGLY_BELOW_US else inf  # else they are timed singly
         self.tables.rebuild()
+
+    def _choose_events(self) -> None:
+        """Apply `notify-keyspace-events`."""
+        server = self.server
+        server.notifications.choose(server.config.notify_keyspace_events)
+        if server.notifications.on:
+            server.eager.add(NOTIFYING)
+        else:
+            server.eager.discard(NOTIFYING)
 
     # -- connections -------------------------------------------------------------------------------
 

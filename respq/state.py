@@ -19,6 +19,7 @@ from respq.datatypes.value import Value
 from respq.deadlines import Deadlines
 from respq.errors import CommandError, wrong_type
 from respq.keyspace import Database, Effects
+from respq.notifications import Notifications
 from respq.protocol import Argv
 from respq.protocol.reader import Reader
 from respq.protocol.resp import RESP2, Encoder
@@ -206,7 +207,7 @@ class Closing(Exception):  # not an error
 
 # What a parked client waits for: a key, or a moment in the life of the server.
 WaitKey = tuple[Database, bytes] | str
-WAITING, DEFERRED = "waiting", "deferred"  # reasons to drain effects after every command
+WAITING, DEFERRED, NOTIFYING = "waiting", "deferred", "notifying"  # to drain effects after every command
 LOG_SYNCED = "log synced"  # the append-only file reached the disk
 UNPAUSED = "unpaused"  # CLIENT PAUSE ended
 
@@ -314,9 +315,31 @@ class Client:
         value = self.db.get(key)
         if value is None:
             self.server.stats.keyspace_misses += 1
+            self.note_miss(key)
         else:
             self.server.stats.keyspace_hits += 1
         return value
+
+    def inspect(self, key: bytes) -> Value | None:
+        """As `read_any`, but a miss is no event."""
+        value = self.db.get(key)
+        if value is None:
+            self.server.stats.keyspace_misses += 1
+        else:
+            self.server.stats.keyspace_hits += 1
+        return value
+
+    def get_noting(self, key: bytes) -> Value | None:
+        """The value under a key of the database; a miss is recorded, but neither is counted."""
+        value = self.db.get(key)
+        if value is None:
+            self.note_miss(key)
+        return value
+
+    def note_miss(self, key: bytes) -> None:
+        """Record, if somebody may want to know, that a command that reads did not find a key."""
+        if self.server.notifications.misses:
+            self.effects.append((self.db, key, "keymiss", None))
 
     def read(self, key: bytes, kind: type[V]) -> V | None:
         """As `read_any`. Raises WRONGTYPE if it is not a `kind`; that is a hit."""
@@ -447,6 +470,7 @@ class Server:
         self.outbox: dict[Client, None] = {}  # clients with something to send
         self.closing: dict[Client, bool] = {}  # to be closed at the end of the tick; True: unsent or not
         self.pubsub = PubSub(self.outbox, self.defer)
+        self.notifications = Notifications[Client](self.effects, self.databases, self.pubsub.publish)
         self.deferred: list[tuple[Client, bytes]] = []  # pushes for behind the reply that is being made
         self.stats = Statistics()
         self.run_id = f"{rng.getrandbits(160):040x}"
@@ -454,7 +478,7 @@ class Server:
         self.startup_bytes = process.resident_bytes()  # memory, before there is data
         self.active_expiry = True  # DEBUG SET-ACTIVE-EXPIRE
 
-        self.eager: set[str] = set()  # why effects are drained after every command: WAITING, DEFERRED
+        self.eager: set[str] = set()  # why effects are drained after every command: WAITING, …
         self.watchers: dict[tuple[Database, bytes], dict[Client, None]] = {}
         self.waiters: dict[WaitKey, dict[Client, None]] = {}  # parked clients, oldest first
         self.ready: dict[WaitKey, None] = {}  # keys with waiters that changed, in order

@@ -33,6 +33,7 @@ LAYERS = (
     {"slowlog"},
     {"scripting"},
     {"state"},
+    {"notifications"},
     {"acl", "effects", "pubsub", "redaction"},
     {"keyspace"},
     {"datatypes"},

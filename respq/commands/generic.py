@@ -43,6 +43,7 @@ from respq.datatypes.strings import StringValue
 from respq.datatypes.value import Value
 from respq.errors import CommandError, no_such_key, shown, syntax_error
 from respq.keyspace import Database
+from respq.notifications import note_replaced
 from respq.protocol.resp import OK, ONE, ZERO, array, bulk, bulks, integer, simple
 from respq.state import LOG_SYNCED
 
@@ -94,6 +95,8 @@ def _count(c: Client, argv: Argv) -> bytes:
     for name in argv[1:]:
         if get(name) is not None:
             found += 1
+        else:
+            c.note_miss(name)
     stats.keyspace_hits += found
     stats.keyspace_misses += len(argv) - 1 - found
     return integer(found)
@@ -302,7 +305,8 @@ def _carry(name: bytes, value: Value, source: Database, target: Database, new_na
     """Take a value, with its expiry, to another key or database, in place of what is there."""
     _keep_encoding(name, value)
     source.remove(name)
-    target.put(new_name, value)
+    target.discard(new_name)
+    target.add(new_name, value)
 
 
 def _rename(c: Client, argv: Argv, *, replace: bool) -> bool:
@@ -313,11 +317,14 @@ def _rename(c: Client, argv: Argv, *, replace: bool) -> bool:
         raise no_such_key()
     if name == new_name:
         return replace
-    if db.get(new_name) is not None and not replace:
+    before = db.get(new_name)
+    if before is not None and not replace:
         return False
     _carry(name, value, db, db, new_name)
     c.effects.append((db, name, "rename_from", argv))
     c.effects.append((db, new_name, "rename_to", None))
+    if before is not None:
+        note_replaced(db, new_name, before, value)
     return True
 
 
@@ -374,17 +381,21 @@ def copy(c: Client, argv: Argv) -> bytes:
     if target is c.db and name == new_name:
         raise _same_object()
     value = c.read_any(name)
-    if value is None or (target.get(new_name) is not None and not replace):
+    before = None if value is None else target.get(new_name)
+    if value is None or (before is not None and not replace):
         return ZERO
     _keep_encoding(name, value)
     twin = value.copy()
     twin.expires_ms = value.expires_ms
-    target.put(new_name, twin)
+    target.discard(new_name)
+    target.add(new_name, twin)
     if target is c.db:
         c.effects.append((target, new_name, "copy_to", argv))
     else:  # logged where it was sent
         c.effects.append((c.db, None, None, argv))
         c.effects.append((target, new_name, "copy_to", None))
+    if before is not None:
+        note_replaced(target, new_name, before, twin)
     return ONE
 
 
@@ -402,7 +413,7 @@ def encoding_of(c: Client, name: bytes, value: Value) -> bytes:
          syntax="key", tips=("nondeterministic_output",))  # fmt: skip
 def object_encoding(c: Client, argv: Argv) -> bytes:
     """Return how Redis would represent the value under a key."""
-    value = c.read_any(argv[2])
+    value = c.inspect(argv[2])
     return c.enc.null if value is None else bulk(encoding_of(c, argv[2], value))
 
 
@@ -410,7 +421,7 @@ def object_encoding(c: Client, argv: Argv) -> bytes:
          syntax="key", tips=("nondeterministic_output",))  # fmt: skip
 def object_refcount(c: Client, argv: Argv) -> bytes:
     """Return how many keys share the value under a key: always 1."""
-    return c.enc.null if c.read_any(argv[2]) is None else ONE
+    return c.enc.null if c.inspect(argv[2]) is None else ONE
 
 
 @command("OBJECT|HELP", arity=2, flags=LOADING | STALE, group="generic", since="6.2.0")

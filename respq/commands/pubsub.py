@@ -124,6 +124,7 @@ def _confirmed(c: Client, pushes: bytes) -> bytes:
          complexity="O(N+M) for N subscribers of the channel and M patterns of all clients")  # fmt: skip
 def publish(c: Client, argv: Argv) -> bytes:
     """Send a message to a channel; the answer is how many clients get it."""
+    c.server.notifications.announce(by=c)  # inside a transaction there may be earlier events
     return integer(c.server.pubsub.publish(argv[1], argv[2], c))
 
 
@@ -131,6 +132,7 @@ def publish(c: Client, argv: Argv) -> bytes:
          syntax="shardchannel message", complexity="O(N) for N subscribers of the channel")  # fmt: skip
 def spublish(c: Client, argv: Argv) -> bytes:
     """Send a message to a shard channel; the answer is how many clients get it."""
+    c.server.notifications.announce(by=c)
     return integer(c.server.pubsub.publish_to_shard(argv[1], argv[2], c))
 
 

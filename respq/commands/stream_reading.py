@@ -86,12 +86,13 @@ def _begin_behind(stream: StreamValue | None, word: bytes) -> int:
 def xread(c: Client, argv: Argv) -> bytes:
     """The entries of several streams behind an ID each, waiting for the first ones if need be."""
     reading = _parse_reading(c, argv)
-    streams, begins = [], []
-    for name, word in zip(reading.names, reading.ids, strict=True):
-        streams.append(_stream_of(c, name))
-        begins.append(_begin_behind(streams[-1], word))
+    begins = [
+        _begin_behind(_stream_of(c, name), word)
+        for name, word in zip(reading.names, reading.ids, strict=True)
+    ]
     found: list[tuple[bytes, bytes]] = []
-    for name, stream, begin in zip(reading.names, streams, begins, strict=True):
+    for name, begin in zip(reading.names, begins, strict=True):
+        stream = _stream_of(c, name)  # once more: Redis counts two hits, or misses
         if stream is not None and stream.top_id() > begin:
             found.append((bulk(name), entries_reply(stream, begin + 1, MAX, reading.most)))
     if found:

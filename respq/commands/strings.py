@@ -135,6 +135,8 @@ def get(c: Client, argv: Argv) -> bytes:
 def mget(c: Client, argv: Argv) -> bytes:
     """Return the strings under several keys, null for one that is missing or holds another type."""
     get, null, stats = c.db.get, c.enc.null, c.server.stats
+    if c.server.notifications.misses:
+        get = c.get_noting
     values = [get(name) for name in argv[1:]]
     misses = values.count(None)
     stats.keyspace_misses += misses

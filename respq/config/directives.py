@@ -254,6 +254,7 @@ class Live:
     pidfile = text("", "file to write the process id into", immutable=True)
     loglevel = choice("notice", "debug verbose notice warning nothing", "least important messages to log")
     logfile = text("", "file to log to instead of standard output; SIGHUP reopens it", immutable=True)
+    notify_keyspace_events = value(EventClasses(), "", "classes of key-space events that are published")
     slowlog_log_slower_than = number(
         10000, -1, INT64_MAX, "microseconds from which a command is slow; -1 never, 0 always"
     )
@@ -476,7 +477,6 @@ class Fixed:
     locale_collate = text("", "respq compares bytes")
     latency_monitor_threshold = number(0, 0, INT64_MAX, "respq does not monitor latency")
     latency_tracking = flag(False, "respq keeps no percentiles of latencies")
-    notify_keyspace_events = value(EventClasses(), "", "respq does not publish key-space events")
     aclfile = text("", "respq has no ACL file", immutable=True)
     enable_module_command = choice("no", _PROTECTED, "respq loads no modules", immutable=True)
     replicaof = value(

@@ -362,22 +362,28 @@ class Primary(Kind[str]):
 
 
 class EventClasses(Kind[str]):
-    """The classes of key-space events that are published, a letter each."""
+    """The classes of key-space events that are published, a letter each; the value names every one."""
 
-    _LETTERS = "g$lshzxetd"  # what A stands for
+    _ALL = "g$lshzxetd"  # what A stands for
+    _ASKED_FOR = "noc"  # not part of A, and not shown beside it
+    _LETTERS = _ALL + _ASKED_FOR + "KEm"
 
     def read(self, words: Sequence[str], current: str) -> str:
-        """The letters in Redis's order, `A` for all of its ten."""
-        letters = set(words[0])
-        if letters - set(self._LETTERS + "AKEmn"):
+        """The letters in Redis's order, the ten of `A` spelled out."""
+        letters = set(words[0].replace("A", self._ALL))
+        if letters - set(self._LETTERS):
             raise ConfigError("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
-        if "A" in letters or letters >= set(self._LETTERS):
-            letters = letters - set(self._LETTERS + "n") | {"A"}
-        return "".join([letter for letter in "A" + self._LETTERS + "nKEm" if letter in letters])
+        return "".join([letter for letter in self._LETTERS if letter in letters])
+
+    def show(self, value: str) -> str:
+        """With `A` for its ten, and then without what is not part of it, as in Redis."""
+        if set(value) >= set(self._ALL):
+            return "A" + "".join([letter for letter in value if letter in "KEm"])
+        return value
 
     def lines(self, value: str, default: str) -> list[tuple[str, bool]]:
-        """In quotes."""
-        return [(quoted(value), value != default)]
+        """In quotes, and complete: what is read again is what was written."""
+        return [(quoted(value.replace(self._ALL, "A")), value != default)]
 
 
 def memory_bytes(word: str) -> int | None:

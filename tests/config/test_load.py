@@ -171,7 +171,6 @@ def test_a_line_that_redis_refuses_is_refused_by_place_and_name(line: str, reaso
         ("cluster-enabled yes", "respq is no node of a Redis Cluster"),
         ("aclfile /etc/redis/users.acl", "respq has no ACL file"),
         ("min-replicas-to-write 1", "respq has no replicas to wait for"),
-        ("notify-keyspace-events KEA", "respq does not publish key-space events"),
         ("io-threads 4", "respq has one thread for clients"),
         ("supervised systemd", "respq does not report to a supervisor"),
         ("rename-command CONFIG ''", "respq does not rename commands"),

@@ -1,0 +1,137 @@
+"""Key-space notifications: what happened to which key, published as messages.
+
+Every command records the name of its event in the effect that it leaves behind (`keyspace`), whether anybody
+wants to know or not; here the events of the classes that `notify-keyspace-events` names are published, when
+effects are drained. While there is nothing to publish nothing of this is on any path:
+
+- Being on is one more reason for the engine to drain after every command, so that an event falls between
+  the replies of a batch where it does in Redis, and to do without bulk forms, whose effects name no keys.
+- Keys that come into being and values that give way to others are events too, of classes that have to be
+  asked for by name. Only an `ObservedDatabase` tells of them; databases take that class when notifications
+  are turned on and give it back. A miss is told of by `Client.read_any` and its like.
+
+A PUBLISH inside a transaction or a script is preceded by the events of the commands before it, so
+`announce` may be called while a command is being executed; it blanks what it has published.
+Cost: 2 messages per event, each a look-up and a pattern match per pattern that somebody listens to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from respq.datatypes.value import Value
+from respq.keyspace import Database, Effects
+
+S = TypeVar("S")
+Publish = Callable[[bytes, bytes, "S | None"], int]
+
+EVENTS_OF = {
+    "g": "del expire persist rename_from rename_to move_from move_to copy_to restore",
+    "$": "set setrange incrby incrbyfloat append setbit",
+    "l": "lpush rpush lpop rpop linsert lset lrem ltrim sortstore",
+    "s": "sadd srem spop sinterstore sunionstore sdiffstore",
+    "h": "hset hincrby hincrbyfloat hdel hexpire hexpired hpersist",
+    "z": "zadd zincr zrem zpopmin zpopmax zremrangebyscore zremrangebyrank zremrangebylex"
+    " zrangestore zunionstore zinterstore zdiffstore",
+    "x": "expired",
+    "e": "evicted",
+    "t": "xadd xtrim xdel xsetid xgroup-create xgroup-setid xgroup-destroy xgroup-createconsumer"
+    " xgroup-delconsumer",
+    "n": "new",
+    "o": "overwritten",
+    "c": "type_changed",
+    "m": "keymiss",
+}
+
+# What goes with another event, which dirties and wakes, or with none that does.
+ASIDE = frozenset({"new", "overwritten", "type_changed", "keymiss"})
+REPLACING = frozenset({"new", "overwritten", "type_changed"})  # they come before the event of what was done
+
+
+class ObservedDatabase(Database):
+    """A database that tells of keys that are new and of values that are replaced."""
+
+    __slots__ = ()
+
+    def add(self, key: bytes, value: Value) -> None:
+        """As in `Database`, with the event."""
+        super().add(key, value)
+        self.effects.append((self, key, "new", None))
+
+    def put(self, key: bytes, value: Value) -> None:
+        """As in `Database`, with the events."""
+        before = self.get(key)
+        if before is None:
+            self.add(key, value)
+            return
+        self.discard(key)
+        super().add(key, value)
+        note_replaced(self, key, before, value)
+
+
+def note_replaced(db: Database, key: bytes, before: Value, value: Value) -> None:
+    """Record that the value under a key has given way to another."""
+    db.effects.append((db, key, "overwritten", None))
+    if before.__class__ is not value.__class__:
+        db.effects.append((db, key, "type_changed", None))
+
+
+class Notifications(Generic[S]):
+    """Publishes the events in `effects`, of the classes last chosen."""
+
+    def __init__(self, effects: Effects, databases: Sequence[Database], publish: Publish[S]) -> None:
+        self._effects = effects
+        self._databases = databases
+        self._publish = publish
+        self._events: frozenset[str] = frozenset()
+        self._by_key = self._by_event = False  # publish to __keyspace@…__, to __keyevent@…__
+        self._seen = 0  # effects that have been announced, or blanked
+        self.misses = False  # keys that a command did not find are to be recorded
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is ever published."""
+        return bool(self._events)
+
+    def choose(self, letters: str) -> None:
+        """Publish what the letters of `notify-keyspace-events` say from here on; what came before is done."""
+        self.announce()
+        self._by_key, self._by_event = "K" in letters, "E" in letters
+        wanted = letters if self._by_key or self._by_event else ""
+        self._events = frozenset(
+            event for letter, events in EVENTS_OF.items() if letter in wanted for event in events.split()
+        )
+        self.misses = "keymiss" in self._events
+        for db in self._databases:
+            db.__class__ = ObservedDatabase if self._events & REPLACING else Database
+
+    def announce(self, by: S | None = None) -> None:
+        """Publish the events of all effects that have not been, and blank them. O(effects).
+
+        `by` is the client whose command is being executed: events for itself wait for its reply.
+        """
+        effects, events, before = self._effects, self._events, None
+        for at in range(self._seen, len(effects)):
+            db, key, event, argv = effects[at]
+            if key is None or event is None:
+                continue
+            if event == "set" and before != key and "overwritten" in events:  # strings change in place
+                self._tell(db, key, "overwritten", by)
+            if event in events:
+                self._tell(db, key, event, by)
+            before = key if event in REPLACING else None
+            effects[at] = (db, None if event in ASIDE else key, None, argv)
+        self._seen = len(effects)
+
+    def finish(self) -> None:
+        """Announce what is left: all effects are about to be forgotten."""
+        self.announce()
+        self._seen = 0
+
+    def _tell(self, db: Database, key: bytes, event: str, by: S | None) -> None:
+        name = event.encode()
+        if self._by_key:
+            self._publish(b"__keyspace@%d__:%b" % (db.index, key), name, by)
+        if self._by_event:
+            self._publish(b"__keyevent@%d__:%b" % (db.index, name), key, by)

@@ -37,6 +37,7 @@ from respq.datatypes.hashes import HashValue
 from respq.datatypes.lists import ListValue
 from respq.datatypes.sets import SetValue
 from respq.datatypes.sorted_sets import SortedSetValue
+from respq.datatypes.streams import StreamValue
 from respq.draining import Draining, give_up
 from respq.errors import CommandError, ProtocolError, shown
 from respq.keyspace import Effects
@@ -64,7 +65,13 @@ if TYPE_CHECKING:
     from respq.config import Config
 
 
-KINDS = (HashValue, ListValue, SetValue, SortedSetValue)  # of values, to which the configuration is applied
+KINDS = (
+    HashValue,
+    ListValue,
+    SetValue,
+    SortedSetValue,
+    StreamValue,
+)  # of values, to which the configuration is applied
 RUBBLE_SLICE = 500  # items freed between two looks at the time
 EXPIRE_SLICE = 32  # keys deleted between two looks at the time
 SECURITY_NAMES = (b"post", b"host:")  # words of HTTP: somebody makes a browser talk to us

@@ -108,6 +108,25 @@ def random_fields(argv: Argv, expected: Node, found: Node) -> bool:
     return argv[1].startswith(b"t") and sorted(a) == sorted(b)
 
 
+def members(argv: Argv, expected: Node, found: Node) -> bool:
+    """Of sets of which one, by its name, may be a hash table: in any order."""
+    return any(name.startswith(b"t") for name in argv[1:]) and same_members(argv, expected, found)
+
+
+def popped_members(argv: Argv, expected: Node, found: Node) -> bool:
+    """All of a set, in any order."""
+    return len(argv) > 2 and same_members(argv, expected, found)
+
+
+def random_set_members(argv: Argv, expected: Node, found: Node) -> bool:
+    """As many, or all; `members` then."""
+    a, b = plain(expected), plain(found)
+    if not isinstance(a, list):
+        return (a is None) == (b is None)
+    drawn = int(argv[2]) < 0 or len(a) == int(argv[2])
+    return len(a) == len(b) if drawn else members(argv, expected, found)
+
+
 def scan(argv: Argv, expected: Node, found: Node) -> bool:
     """Cursors are opaque; a call that must reach everything returns the same keys."""
     (cursor, keys), (other_cursor, other_keys) = plain(expected), plain(found)
@@ -271,6 +290,13 @@ NORMALISERS: dict[bytes, Normaliser] = {
     b"HVALS": fields,
     b"HSCAN": scan_fields,
     b"HRANDFIELD": random_fields,
+    b"SMEMBERS": members,
+    b"SINTER": members,
+    b"SUNION": same_members,  # collected in a hash table, whatever the sets are
+    b"SDIFF": same_members,
+    b"SPOP": popped_members,
+    b"SRANDMEMBER": random_set_members,
+    b"SSCAN": scan_fields,
     b"RANDOMKEY": same_kind,
     b"KEYS": same_members,
     b"SCAN": scan,

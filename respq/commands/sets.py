@@ -1,4 +1,4 @@
-"""Sets: members that are there once.
+"""Sets: members that are there once. What combines several sets stands in `set_algebra`.
 
 SADD, SREM and SISMEMBER are written out instead of sharing helpers, since a call is a twentieth of
 such a command. Events as checked on 8.2.3: nothing for what changes nothing, and `del` last when a
@@ -7,17 +7,47 @@ set was emptied.
 
 from __future__ import annotations
 
+from itertools import compress
+
 from respq.command import DENYOOM, FAST, READONLY, WRITE, Argv, Client, command, key
+from respq.commands.arguments import INT64_MAX, parse_cursor, parse_int_between, parse_non_negative
+from respq.commands.scanning import ScanOptions, scan_reply
 from respq.datatypes.sets import SetValue
-from respq.protocol.resp import ONE, ZERO, integer
+from respq.errors import CommandError, syntax_error
+from respq.protocol.resp import EMPTY_ARRAY, ONE, ZERO, array, bulk, bulks, integer
+from respq.protocol.runs import Run
 
 INSERT = (key(1, "RW insert"),)
 DELETE = (key(1, "RW delete"),)
 ASK = (key(1, "RO"),)
 READ = (key(1, "RO access"),)
+POP = (key(1, "RW access delete"),)
+MOVE = (key(1, "RW access delete"), key(2, "RW insert"))
+
+LARGEST_SAMPLE = 1 << 28  # members that SRANDMEMBER returns: a longer reply would take all the memory
 
 
 # -- change ----------------------------------------------------------------------------------------
+
+
+def _sadd_run(c: Client, run: Run) -> bytes | None:
+    """SADDs of one member each to one set."""
+    if run.words != 3 or not run.last:
+        return None
+    db, name = c.db, run.shared[1]
+    members = db.values.get(name)
+    if members is None:
+        members = SetValue.for_members(run.last[0], 1)
+        db.add(name, members)
+    elif members.__class__ is not SetValue or members.expires_ms:
+        return None
+    added = members.add_each(run.last)
+    count = sum(added)
+    if count == run.count:
+        c.effects.append((db, name, "sadd", run))
+    elif count:
+        c.effects.append((db, name, "sadd", Run(run.shared, [list(compress(run.last, added))])))
+    return b":%d\r\n" * run.count % tuple(added)
 
 
 @command(
@@ -29,6 +59,7 @@ READ = (key(1, "RO access"),)
     since="1.0.0",
     syntax="key member [member ...]",
     complexity="O(n), n members",
+    bulk=_sadd_run,
 )
 def sadd(c: Client, argv: Argv) -> bytes:
     """Add members to a set, creating it first if needed."""
@@ -65,9 +96,57 @@ def srem(c: Client, argv: Argv) -> bytes:
         return ZERO
     c.effects.append((db, name, "srem", argv))
     if not members:
-        db.remove(name)
-        c.effects.append((db, name, "del", None))
+        _remove_emptied(c, name)
     return integer(removed)
+
+
+def _remove_emptied(c: Client, name: bytes) -> None:
+    c.db.remove(name)
+    c.effects.append((c.db, name, "del", None))
+
+
+@command("SMOVE", arity=4, flags=WRITE | FAST, keys=MOVE, group="set", since="1.0.0",
+         syntax="source destination member")  # fmt: skip
+def smove(c: Client, argv: Argv) -> bytes:
+    """Move a member from one set to another; tell whether it was there."""
+    db, (_, source, destination, member) = c.db, argv
+    if db.get(source) is None:
+        return ZERO
+    members, target = db.find(source, SetValue), db.find(destination, SetValue)
+    if members is None or member not in members:
+        return ZERO
+    if members is target:
+        return ONE
+    members.remove([member])
+    c.effects.append((db, source, "srem", argv))
+    if not members:
+        _remove_emptied(c, source)
+    if target is None:
+        target = SetValue.for_members(member, 1)
+        db.add(destination, target)
+    added = target.add([member])
+    c.effects.append((db, destination, "sadd" if added else None, None))
+    return ONE
+
+
+@command("SPOP", arity=-2, flags=WRITE | FAST, keys=POP, group="set", since="1.0.0", syntax="key [count]",
+         tips=("nondeterministic_output",), complexity="O(n), n members returned")  # fmt: skip
+def spop(c: Client, argv: Argv) -> bytes:
+    """Take any members out of a set; the key goes with the last."""
+    if len(argv) > 3:
+        raise syntax_error()
+    name, single = argv[1], len(argv) == 2
+    count = 1 if single else parse_non_negative(argv[2])
+    members = c.db.find(name, SetValue)
+    if members is None or not count:
+        return c.enc.null if single else c.enc.bulk_set([])
+    popped = members.sample(c.server.rng, count)
+    whole = len(popped) == len(members) and not single
+    members.remove(popped)
+    c.effects.append((c.db, name, "spop", [b"DEL", name] if whole else [b"SREM", name, *popped]))
+    if not members:
+        _remove_emptied(c, name)
+    return bulk(popped[0]) if single else c.enc.bulk_set(popped)
 
 
 # -- ask -------------------------------------------------------------------------------------------
@@ -94,3 +173,45 @@ def smembers(c: Client, argv: Argv) -> bytes:
     """All members of a set."""
     members = c.read(argv[1], SetValue)
     return c.enc.bulk_set([] if members is None else members.members())
+
+
+@command("SMISMEMBER", arity=-3, flags=READONLY | FAST, keys=READ, group="set", since="6.2.0",
+         syntax="key member [member ...]", complexity="O(n), n members asked for")  # fmt: skip
+def smismember(c: Client, argv: Argv) -> bytes:
+    """Whether a set has each of several members."""
+    members = c.read(argv[1], SetValue)
+    return array([ONE if members is not None and member in members else ZERO for member in argv[2:]])
+
+
+@command("SRANDMEMBER", arity=-2, flags=READONLY, keys=READ, group="set", since="1.0.0",
+         syntax="key [count]", tips=("nondeterministic_output",),
+         complexity="O(n), n members returned")  # fmt: skip
+def srandmember(c: Client, argv: Argv) -> bytes:
+    """Return any members of a set: so many different ones, or, if negative, so many with repetitions."""
+    if len(argv) > 3:
+        raise syntax_error()
+    if len(argv) == 2:
+        members = c.read(argv[1], SetValue)
+        return c.enc.null if members is None else bulk(members.choice(c.server.rng))
+    count = parse_int_between(argv[2], -INT64_MAX, INT64_MAX)
+    if count < -LARGEST_SAMPLE:
+        raise CommandError("value is out of range")
+    members = c.read(argv[1], SetValue)
+    if members is None or not count:
+        return EMPTY_ARRAY
+    rng = c.server.rng
+    return bulks(members.sample(rng, count) if count > 0 else members.choices(rng, -count))
+
+
+@command("SSCAN", arity=-3, flags=READONLY, keys=READ, group="set", since="2.8.0",
+         syntax="key cursor [MATCH pattern] [COUNT count]", tips=("nondeterministic_output",),
+         complexity="O(n) with n being COUNT, per call")  # fmt: skip
+def sscan(c: Client, argv: Argv) -> bytes:
+    """Return some members of a set, and the cursor with which to ask for the next."""
+    cursor = parse_cursor(argv[2])
+    members = c.read(argv[1], SetValue)
+    if members is None:
+        return scan_reply(0, ())
+    options = ScanOptions(argv, 3)
+    cursor, found = members.scan(cursor, options.count)
+    return scan_reply(cursor, options.matching(found))

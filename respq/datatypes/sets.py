@@ -10,15 +10,17 @@ A set becomes another kind when a member arrives that does not fit, never when o
 are those observed on redis-server 8.2.3, with the three `set-max-…` directives.
 
 A small set is a dict, which keeps the order of a listpack by itself; an intset is put in order when
-somebody looks.
+somebody looks. A large one becomes many small dicts when it is scanned or drawn from (`Shards`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, repeat
+from random import Random
 from typing import ClassVar, Final, Self
 
+from respq.datatypes.shards import Shards
 from respq.datatypes.strings import is_int
 from respq.datatypes.value import Limits, Value
 
@@ -27,6 +29,7 @@ LISTPACK: Final = b"listpack"
 HASHTABLE: Final = b"hashtable"
 
 _REBUILD_ITEMS: Final = 64
+_LARGEST_DICT: Final = 128  # members that are scanned and drawn from as one
 _SAMPLED: Final = 5  # members whose length stands for that of all
 _HEADER_BYTES: Final = 64 + 64  # the value, and an empty dict
 _MEMBER_BYTES: Final = 33 + 42  # of a bytes object, and of its place in the dict
@@ -50,7 +53,7 @@ class SetValue(Value):
         self.expires_ms = 0
         self.slot = -1
         self._form = form
-        self._members: dict[bytes, None] = {}
+        self._members: dict[bytes, bytes] | Shards = {}  # the values mean nothing
 
     @classmethod
     def for_members(cls, first: bytes, count: int) -> Self:
@@ -94,14 +97,28 @@ class SetValue(Value):
         own = self._members
         before = len(own)
         if self._form is HASHTABLE:
-            own.update(dict.fromkeys(members))
+            own.update(zip(members, repeat(b"")))
         else:
             for member in members:
                 if member not in own:
                     if self._form is not HASHTABLE:
                         self._admit(member)
-                    own[member] = None
+                    own[member] = b""
         return len(own) - before
+
+    def add_each(self, members: Sequence[bytes]) -> list[int]:
+        """Add members one after the other; for each, 1 if it is new, or 0. O(members)."""
+        own = self._members
+        if self._form is not HASHTABLE or isinstance(own, Shards):
+            return [self.add((member,)) for member in members]
+        added = []
+        for member in members:
+            if member in own:
+                added.append(0)
+            else:
+                own[member] = b""
+                added.append(1)
+        return added
 
     def remove(self, members: Sequence[bytes]) -> int:
         """Remove members, return how many there were. O(members)."""
@@ -128,9 +145,44 @@ class SetValue(Value):
 
     def _sort(self) -> None:
         """Put an intset in order. O(n) if it is already."""
-        members = sorted(self._members, key=int)
-        self._members.clear()
-        self._members.update(dict.fromkeys(members))
+        members = self._members
+        assert isinstance(members, dict)
+        ordered = sorted(members, key=int)
+        members.clear()  # the same dict: `add` is at work on it
+        members.update(dict.fromkeys(ordered, b""))
+
+    # -- some of it --------------------------------------------------------------------------------
+
+    def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
+        """About `count` members and the next cursor; all of a small set. O(count); see `Shards`."""
+        members = self._divided()
+        return members.scan(cursor, count) if isinstance(members, Shards) else (0, self.members())
+
+    def choice(self, rng: Random) -> bytes:
+        """Any member of a set that has some. O(1); see `Shards`."""
+        members = self._divided()
+        return members.choice(rng) if isinstance(members, Shards) else rng.choice(list(members))
+
+    def choices(self, rng: Random, count: int) -> list[bytes]:
+        """So many members, each drawn from all. O(count); see `Shards`."""
+        members = self._divided()
+        if isinstance(members, Shards):
+            return members.choices(rng, count)
+        return rng.choices(list(members), k=count)
+
+    def sample(self, rng: Random, count: int) -> list[bytes]:
+        """So many different members, or all there are, in their order. O(count)."""
+        if count >= len(self._members):
+            return self.members()
+        members = self._divided()
+        return members.sample(rng, count) if isinstance(members, Shards) else rng.sample(list(members), count)
+
+    def _divided(self) -> dict[bytes, bytes] | Shards:
+        """The members, as what can be scanned and drawn from piece by piece. O(1)."""
+        members = self._members
+        if len(members) > _LARGEST_DICT and self._form is HASHTABLE and isinstance(members, dict):
+            self._members = members = Shards(members)
+        return members
 
     # -- the whole ---------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import Peer
+from tests.test_persistence import Kept, encode
 
 WRONGTYPE = b"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"
 
@@ -67,3 +68,110 @@ def test_sets_in_resp3(alice: Peer) -> None:
     ask(alice, "SADD s a")
     assert ask(alice, "SMEMBERS s") == b"~1\r\n$1\r\na\r\n"
     assert ask(alice, "SMEMBERS no") == b"~0\r\n"
+
+
+# -- several of them -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def filled(alice: Peer) -> Peer:
+    for line in ("SADD a 1 2 3", "SADD b 3 2 x", "SET s v"):
+        ask(alice, line)
+    return alice
+
+
+@pytest.mark.parametrize(
+    ("line", "members"),
+    [
+        ("SINTER a b", "23"),
+        ("SINTER a gone", ""),
+        ("SUNION a b gone", "123x"),
+        ("SDIFF b a", "x"),
+        ("SDIFF gone a", ""),
+        ("SDIFF a gone", "123"),
+    ],
+)
+def test_sets_are_combined(filled: Peer, line: str, members: str) -> None:
+    reply = ask(filled, line)
+    assert sorted(reply.split(b"\r\n")[2::2]) == sorted(word.encode() for word in members)
+
+
+def test_what_is_combined_can_be_stored(filled: Peer) -> None:
+    assert ask(filled, "SINTERSTORE d a b") == b":2\r\n"
+    assert ask(filled, "OBJECT ENCODING d") == b"$6\r\nintset\r\n"
+    assert ask(filled, "SUNIONSTORE s a b") == b":4\r\n"
+    assert ask(filled, "TYPE s") == b"+set\r\n"
+    assert ask(filled, "SDIFFSTORE d a a") == b":0\r\n"
+    assert ask(filled, "EXISTS d") == b":0\r\n"
+
+
+@pytest.mark.parametrize(
+    "line", ["SINTER gone s", "SDIFF gone s", "SINTERSTORE a gone s", "SINTERCARD 2 gone s"]
+)
+def test_a_wrong_type_is_an_error_even_where_the_result_is_known(filled: Peer, line: str) -> None:
+    assert ask(filled, line).startswith(b"-WRONGTYPE")
+    assert ask(filled, "SCARD a") == b":3\r\n"
+
+
+def test_sintercard_stops_at_its_limit(filled: Peer) -> None:
+    assert ask(filled, "SINTERCARD 2 a b") == b":2\r\n"
+    assert ask(filled, "SINTERCARD 2 a b LIMIT 1") == b":1\r\n"
+    assert ask(filled, "SINTERCARD 2 a b LIMIT 0") == b":2\r\n"
+    assert ask(filled, "SINTERCARD 0 a") == b"-ERR numkeys should be greater than 0\r\n"
+    assert ask(filled, "SINTERCARD 3 a b") == b"-ERR Number of keys can't be greater than number of args\r\n"
+
+
+# -- moving and drawing ----------------------------------------------------------------------------
+
+
+def test_smove(filled: Peer) -> None:
+    assert ask(filled, "SMOVE a c 1") == b":1\r\n"
+    assert ask(filled, "SMOVE a b 2") == b":1\r\n"
+    assert ask(filled, "SMOVE a b 9") == b":0\r\n"
+    assert ask(filled, "SMOVE a a 3") == b":1\r\n"
+    assert ask(filled, "SMOVE a b 3") == b":1\r\n"
+    assert ask(filled, "EXISTS a") == b":0\r\n"
+    assert ask(filled, "SMOVE gone s 3") == b":0\r\n"
+    assert ask(filled, "SMOVE b s 99").startswith(b"-WRONGTYPE")
+
+
+def test_spop_is_logged_as_what_it_took() -> None:
+    kept = Kept()
+    ann = kept.peer()
+    ask(ann, "SADD a 1 2 3 4")
+    kept.written()
+    popped = ask(ann, "SPOP a").split(b"\r\n")[1]
+    assert kept.written() == encode("SREM", "a", popped)
+    two = ask(ann, "SPOP a 2").split(b"\r\n")[2::2]
+    assert kept.written() == encode("SREM", "a", *two)
+    ask(ann, "SPOP a 5")
+    assert kept.written() == encode("DEL", "a")
+    assert ask(ann, "SPOP a") == b"$-1\r\n"
+    assert ask(ann, "SPOP a 5") == b"*0\r\n"
+    assert kept.replays()
+
+
+def test_a_run_of_sadds_logs_only_what_was_new() -> None:
+    kept = Kept()
+    ann = kept.peer()
+    ask(ann, "SADD a x")
+    kept.written()
+    for members, new in (("1213x", "123"), ("45678", "45678"), ("12345", "")):
+        replies = ann.feed(b"".join(encode("SADD", "a", member) for member in members))
+        assert replies.count(b":1") == len(new)
+        assert kept.written() == b"".join(encode("SADD", "a", member) for member in new)
+        assert kept.replays()
+
+
+def test_srandmember_leaves_the_set_as_it_is(filled: Peer) -> None:
+    assert ask(filled, "SRANDMEMBER a") in {b"$1\r\n%b\r\n" % member for member in (b"1", b"2", b"3")}
+    assert ask(filled, "SRANDMEMBER a 5") == b"*3\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n"
+    assert ask(filled, "SRANDMEMBER a -7").startswith(b"*7\r\n")
+    assert ask(filled, "SRANDMEMBER gone 5") == b"*0\r\n"
+    assert ask(filled, "SMISMEMBER a 1 9") == b"*2\r\n:1\r\n:0\r\n"
+    assert ask(filled, "SCARD a") == b":3\r\n"
+
+
+def test_sscan_returns_a_small_set_at_once(filled: Peer) -> None:
+    assert ask(filled, "SSCAN a 0") == b"*2\r\n$1\r\n0\r\n*3\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n"
+    assert ask(filled, "SSCAN b 0 MATCH x") == b"*2\r\n$1\r\n0\r\n*1\r\n$1\r\nx\r\n"

@@ -9,6 +9,7 @@ from compat.oracle.grammar.hashes import HASHES
 from compat.oracle.grammar.lists import LISTS
 from compat.oracle.grammar.scripts import SCRIPTING
 from compat.oracle.grammar.server import SERVER
+from compat.oracle.grammar.sets import SETS
 from compat.oracle.grammar.sorted_sets import SORTED_SETS
 from compat.oracle.grammar.streams import STREAMS
 from compat.oracle.grammar.strings import STRINGS
@@ -20,6 +21,7 @@ FAMILIES: dict[str, Family] = {
         LISTS,
         STRINGS,
         HASHES,
+        SETS,
         SORTED_SETS,
         STREAMS,
         GENERIC,

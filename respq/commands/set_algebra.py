@@ -1,0 +1,146 @@
+"""Sets: unions, intersections and differences, read or stored.
+
+All keys are looked up before anything is done, so a wrong type is an error even where the result is known to
+be empty. What is stored begins as an empty intset and takes members in the order in which they are found:
+that decides its encoding, as on 8.2.3. An intersection goes through the smallest set; a difference through
+the first one, unless that is so large that it is cheaper to take the others away from a copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from respq.command import DENYOOM, MOVABLEKEYS, READONLY, WRITE, Argv, Client, Keys, command, key, keys
+from respq.commands.arguments import Options, parse_int, parse_non_negative
+from respq.datatypes.sets import SetValue
+from respq.errors import CommandError, syntax_error
+from respq.protocol.resp import ZERO, integer
+
+ALL = (keys(1, -1, 1, "RO access"),)
+STORE = (key(1, "OW update"), keys(2, -1, 1, "RO access"))
+UNORDERED = ("nondeterministic_output_order",)
+OF_UNION = "O(n), n members in all"
+OF_INTERSECTION = "O(n m), n members of the smallest of m sets"
+
+Sources = Sequence[SetValue | None]
+
+
+def _sources(c: Client, names: Sequence[bytes]) -> Sources:
+    return [c.read(name, SetValue) for name in names]
+
+
+def _collected(members: list[bytes]) -> SetValue:
+    result = SetValue()
+    result.add(members)
+    return result
+
+
+def _union(sources: Sources) -> SetValue:
+    result = SetValue()
+    for source in sources:
+        if source is not None:
+            result.add(source.members())
+    return result
+
+
+def _common(sources: Sources) -> list[bytes]:
+    """The members of all sets, in the order of the smallest."""
+    present = [source for source in sources if source is not None]
+    if len(present) < len(sources):
+        return []
+    smallest, *others = sorted(present, key=len)
+    return [member for member in smallest.members() if all(member in other for other in others)]
+
+
+def _intersection(sources: Sources) -> SetValue:
+    return _collected(_common(sources))
+
+
+def _difference(sources: Sources) -> SetValue:
+    first, *others = sources
+    if first is None:
+        return SetValue()
+    rest = [other for other in others if other is not None]
+    if len(first) * len(sources) // 2 <= len(first) + sum(map(len, rest)):
+        return _collected([m for m in first.members() if not any(m in other for other in rest)])
+    result = _collected(first.members())
+    for other in rest:
+        result.remove(other.members())
+    return result
+
+
+def _store(c: Client, argv: Argv, combine: Callable[[Sources], SetValue]) -> bytes:
+    """Put the result under a key in place of anything else; delete the key if it is empty."""
+    db, name = c.db, argv[1]
+    result = combine([c.db.find(source, SetValue) for source in argv[2:]])
+    if result:
+        db.put(name, result)
+        c.effects.append((db, name, argv[0].decode("latin-1").lower(), argv))
+    elif db.get(name) is not None:
+        db.remove(name)
+        c.effects.append((db, name, "del", argv))
+    return integer(len(result))
+
+
+@command("SUNION", arity=-2, flags=READONLY, keys=ALL, group="set", since="1.0.0", syntax="key [key ...]",
+         tips=UNORDERED, complexity=OF_UNION)  # fmt: skip
+def sunion(c: Client, argv: Argv) -> bytes:
+    """Return the members of any of several sets."""
+    return c.enc.bulk_set(_union(_sources(c, argv[1:])).members())
+
+
+@command("SINTER", arity=-2, flags=READONLY, keys=ALL, group="set", since="1.0.0", syntax="key [key ...]",
+         tips=UNORDERED, complexity=OF_INTERSECTION)  # fmt: skip
+def sinter(c: Client, argv: Argv) -> bytes:
+    """Return the members of all of several sets."""
+    return c.enc.bulk_set(_common(_sources(c, argv[1:])))
+
+
+@command("SDIFF", arity=-2, flags=READONLY, keys=ALL, group="set", since="1.0.0", syntax="key [key ...]",
+         tips=UNORDERED, complexity=OF_UNION)  # fmt: skip
+def sdiff(c: Client, argv: Argv) -> bytes:
+    """Return the members of the first set that are in none of the others."""
+    return c.enc.bulk_set(_difference(_sources(c, argv[1:])).members())
+
+
+@command("SUNIONSTORE", arity=-3, flags=WRITE | DENYOOM, keys=STORE, group="set", since="1.0.0",
+         syntax="destination key [key ...]", complexity=OF_UNION)  # fmt: skip
+def sunionstore(c: Client, argv: Argv) -> bytes:
+    """Store the members of any of several sets; the answer is how many there are."""
+    return _store(c, argv, _union)
+
+
+@command("SINTERSTORE", arity=-3, flags=WRITE | DENYOOM, keys=STORE, group="set", since="1.0.0",
+         syntax="destination key [key ...]", complexity=OF_INTERSECTION)  # fmt: skip
+def sinterstore(c: Client, argv: Argv) -> bytes:
+    """Store the members of all of several sets; the answer is how many there are."""
+    return _store(c, argv, _intersection)
+
+
+@command("SDIFFSTORE", arity=-3, flags=WRITE | DENYOOM, keys=STORE, group="set", since="1.0.0",
+         syntax="destination key [key ...]", complexity=OF_UNION)  # fmt: skip
+def sdiffstore(c: Client, argv: Argv) -> bytes:
+    """Store the members of the first set that are in none of the others; the answer is how many."""
+    return _store(c, argv, _difference)
+
+
+@command("SINTERCARD", arity=-3, flags=READONLY | MOVABLEKEYS, keys=(Keys("RO access", 1, counted=True),),
+         group="set", since="7.0.0", syntax="numkeys key [key ...] [LIMIT limit]",
+         complexity=OF_INTERSECTION)  # fmt: skip
+def sintercard(c: Client, argv: Argv) -> bytes:
+    """How many members several sets have in common, counted up to a limit."""
+    count = parse_int(argv[1], "numkeys should be greater than 0")
+    if count < 1:
+        raise CommandError("numkeys should be greater than 0")
+    if count > len(argv) - 2:
+        raise CommandError("Number of keys can't be greater than number of args")
+    limit = 0
+    for name in (options := Options(argv, 2 + count)):
+        if name != b"LIMIT":
+            raise syntax_error()
+        limit = parse_non_negative(options.value(), "LIMIT can't be negative")
+    sources = _sources(c, argv[2 : 2 + count])
+    if None in sources:
+        return ZERO
+    found = len(_common(sources))
+    return integer(min(found, limit) if limit else found)

@@ -72,7 +72,7 @@ def _difference(sources: Sources) -> SetValue:
 def _store(c: Client, argv: Argv, combine: Callable[[Sources], SetValue]) -> bytes:
     """Put the result under a key in place of anything else; delete the key if it is empty."""
     db, name = c.db, argv[1]
-    result = combine([c.db.find(source, SetValue) for source in argv[2:]])
+    result = combine(_sources(c, argv[2:]))
     if result:
         db.put(name, result)
         c.effects.append((db, name, argv[0].decode("latin-1").lower(), argv))

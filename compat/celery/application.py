@@ -6,7 +6,6 @@ and `OPTIONS` with whatever a test configures differently.
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import time
@@ -53,12 +52,14 @@ def make_app(url: str, backend: str | None = None, **options: Any) -> Celery:
 def current(opened: Celery) -> Iterator[Celery]:
     """An application for as long as its server runs.
 
-    A result that is thrown away ends its subscription, for which it needs the server: so what waits for
-    the garbage collector is collected now.
+    A result that is thrown away, which may be much later, ends its subscription if it still has one; it
+    would call on a server that is gone by then.
     """
     opened.set_current()
     yield opened
-    gc.collect()
+    if consumer := getattr(opened.backend, "result_consumer", None):  # there is none without a backend
+        consumer.subscribed_to.clear()
+        consumer.stop()
     opened.close()
 
 

@@ -39,7 +39,7 @@ class Clock:
 
 
 class ManualClock(Clock):
-    """A clock that moves only when told to, for tests and for loading."""
+    """A clock that moves only when told to, for tests."""
 
     __slots__ = ("_present_ms",)
 
@@ -64,11 +64,6 @@ class ManualClock(Clock):
 
 # Nanoseconds from an arbitrary start. The function itself, for it is called twice per batch.
 stopwatch_ns = time.perf_counter_ns
-
-
-def monotonic_ms() -> int:
-    """Milliseconds from an arbitrary start, unaffected by changes of the system's time."""
-    return time.monotonic_ns() // 1_000_000
 
 
 def sleep(seconds: float) -> None:

@@ -39,10 +39,6 @@ class Log:
             self._clock.refresh()
             _write(self._descriptor, f"{self._clock.local_time()} {level} {line}\n")
 
-    def debug(self, line: str) -> None:
-        """What helps to find a fault in respq."""
-        self.write("debug", line)
-
     def verbose(self, line: str) -> None:
         """What is seldom of use."""
         self.write("verbose", line)

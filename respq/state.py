@@ -63,7 +63,6 @@ class Flag(EnumFlag):
     WRITE = auto()
     READONLY = auto()
     DENYOOM = auto()
-    MODULE = auto()
     ADMIN = auto()
     PUBSUB = auto()
     NOSCRIPT = auto()

@@ -19,7 +19,7 @@ from random import Random
 from typing import ClassVar, Final, Self
 
 from respq.datatypes.ranking import Place, Ranking
-from respq.datatypes.sampling import Slots
+from respq.datatypes.slots import Slots
 from respq.datatypes.value import Limits, Value
 from respq.protocol.doubles import format_double
 

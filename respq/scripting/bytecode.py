@@ -61,9 +61,7 @@ class _Reader:
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.at = HEADER
-        size = data[8]
-        self.size_format = "<Q" if size == 8 else "<I"
-        self.size_bytes = size
+        self.size_format = "<Q" if data[8] == 8 else "<I"
 
     def number(self, layout: str = "<I") -> int:
         value: int = struct.unpack_from(layout, self.data, self.at)[0]

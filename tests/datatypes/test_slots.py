@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from random import Random
 
 import pytest
 
-from respq.datatypes.sampling import Slots
+from respq.datatypes.slots import Slots
 
 
 def members(count: int) -> list[bytes]:
@@ -67,20 +66,3 @@ def test_any_cursor_can_be_asked_for() -> None:
     assert slots.scan(3, 4) == (0, members(10)[:3])
     assert Slots([]).scan(0, 10) == (0, [])
     assert Slots([]).scan(5, 10) == (0, [])
-
-
-def test_every_member_is_as_likely() -> None:
-    rng, slots = Random(3), Slots(members(10))
-    one = Counter(slots.choice(rng) for _ in range(10_000))
-    many = Counter(slots.choices(rng, 10_000))
-    few = Counter(member for _ in range(5000) for member in slots.sample(rng, 2))
-    for drawn in (one, many, few):
-        assert drawn.keys() == set(members(10))
-        assert all(850 < times < 1150 for times in drawn.values())
-
-
-def test_a_sample_has_no_member_twice() -> None:
-    rng, slots = Random(4), Slots(members(10))
-    assert len(set(slots.sample(rng, 7))) == 7
-    assert sorted(slots.sample(rng, 99)) == members(10)
-    assert len(slots.choices(rng, 99)) == 99

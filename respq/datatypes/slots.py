@@ -1,22 +1,20 @@
-"""An array beside a dict or set of members: scanned without state, sampled in O(1).
+"""An array beside a dict of members, so that they can be scanned without state.
 
-SCAN must return every member that is there from its first call to its last, whatever comes and goes
-meanwhile, and knows nothing but a cursor; HRANDFIELD and its like want any member at the price of one.
-A dict offers neither. So the members also stand in one array, in any order, and the place of each is
-known: what is added goes to the end, what is removed is replaced by the last. The cursor is a place
-that walks downward. A removal moves the last member down, to where the walk still has to pass or into
-a part that it has passed with that very member, so none is missed, at the price of some being
-returned twice.
+ZSCAN must return every member that is there from its first call to its last, whatever comes and goes
+meanwhile, and knows nothing but a cursor. A dict does not offer that. So the members also stand in one
+array, in any order, and the place of each is known: what is added goes to the end, what is removed is
+replaced by the last. The cursor is a place that walks downward. A removal moves the last member down, to
+where the walk still has to pass or into a part that it has passed with that very member, so none is missed,
+at the price of some being returned twice.
 
-It costs about 80 bytes a member, so a value makes it only when it is first scanned or sampled, and
-keeps it from then on: a cursor that a client holds is good for this array alone.
+It costs about 80 bytes a member, so a sorted set makes it only when it is first scanned, and keeps it from
+then on: a cursor that a client holds is good for this array alone.
 Rejected: walking the dict from a position (every insertion may reorder it), sorting (O(n) a call).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from random import Random
 
 
 class Slots:
@@ -52,18 +50,6 @@ class Slots:
         end = min(cursor or len(self.members), len(self.members))
         start = max(0, end - count)
         return start, self.members[start:end]
-
-    def choice(self, rng: Random) -> bytes:
-        """Any member; each is as likely as the others. O(1)."""
-        return self.members[int(rng.random() * len(self.members))]
-
-    def choices(self, rng: Random, count: int) -> list[bytes]:
-        """So many members, each drawn from all. O(count)."""
-        return rng.choices(self.members, k=count)
-
-    def sample(self, rng: Random, count: int) -> list[bytes]:
-        """So many different members, or all there are, in random order. O(count)."""
-        return rng.sample(self.members, min(count, len(self.members)))
 
     def check(self, members: Iterable[bytes]) -> None:
         """Assert that these are the members, each at the place that is known of it."""

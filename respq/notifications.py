@@ -77,6 +77,12 @@ def note_replaced(db: Database, key: bytes, before: Value, value: Value) -> None
         db.effects.append((db, key, "type_changed", None))
 
 
+def note_displaced(db: Database, key: bytes, before: Value, value: Value) -> None:
+    """As `note_replaced`, for commands of which these are the last events."""
+    note_replaced(db, key, before, value)
+    db.effects.append((db, None, None, None))  # else they would be taken for those of a SET that follows
+
+
 class Notifications(Generic[S]):
     """Publishes the events in `effects`, of the classes last chosen."""
 
@@ -115,6 +121,7 @@ class Notifications(Generic[S]):
         for at in range(self._seen, len(effects)):
             db, key, event, argv = effects[at]
             if key is None or event is None:
+                before = None
                 continue
             if event == "set" and before != key and "overwritten" in events:  # strings change in place
                 self._tell(db, key, "overwritten", by)

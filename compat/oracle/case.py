@@ -16,6 +16,18 @@ from typing import NamedTuple
 from compat.oracle.wire import Argv, render
 
 PIPELINED, SINGLE, SPLIT, SPREAD = "pipelined", "one by one", "split", "spread"
+NOTIFIED = "pipelined, listening to key-space events"
+
+# For a NOTIFIED delivery; when keys expire by themselves is a matter of luck.
+LISTEN: list[list[bytes]] = [[b"PSUBSCRIBE", b"__keyspace@*"], [b"PSUBSCRIBE", b"__keyevent@*"]]
+NOTIFY: list[list[bytes]] = [
+    [b"DEBUG", b"SET-ACTIVE-EXPIRE", b"0"],
+    [b"CONFIG", b"SET", b"notify-keyspace-events", b"KEAnocm"],
+]
+KEEP_QUIET: list[list[bytes]] = [
+    [b"CONFIG", b"SET", b"notify-keyspace-events", b""],
+    [b"DEBUG", b"SET-ACTIVE-EXPIRE", b"1"],
+]
 
 ID_MARK = b"{id"  # b"{id0}" in an argument stands for the client id that client 0 was given
 TURN_BYTES = 12_000  # per client; redis-server reads 16 KiB at a time and then serves the next client

@@ -86,8 +86,30 @@ def stream_difference(
         if reply != other and not _same(argv, queue, reply, other, same):
             return _difference(f"reply {index} to", argv, queue, reply, other)
     if our_pushes != their_pushes:
-        return Difference("pushes", "", " ".join(map(show, their_pushes)), " ".join(map(show, our_pushes)))
+        return Difference("pushes", "", _from(their_pushes, our_pushes), _from(our_pushes, their_pushes))
+    if (our_places := _places(found)) != (their_places := _places(expected)):
+        return Difference("how many replies before each push", "", str(their_places), str(our_places))
     return None
+
+
+def _from(nodes: Sequence[Node], others: Sequence[Node]) -> str:
+    """What is in `nodes` where these and `others` part, and a little more."""
+    at = next(
+        (at for at, (a, b) in enumerate(zip(nodes, others, strict=False)) if a != b),
+        min(len(nodes), len(others)),
+    )
+    return f"from push {at} on: " + " ".join(map(show, nodes[at : at + 6]))
+
+
+def _places(stream: bytes) -> list[int]:
+    """For every push the number of replies that came before it."""
+    places, replies = [], 0
+    for kind, _ in parse_all(stream):
+        if kind == b">":
+            places.append(replies)
+        else:
+            replies += 1
+    return places
 
 
 def _same(argv: Argv, queue: Sequence[Argv], expected: Node, found: Node, same: Same) -> bool:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from compat.oracle.case import SPREAD, Case
+from compat.oracle.case import KEEP_QUIET, LISTEN, NOTIFIED, NOTIFY, SPREAD, Case
 from compat.oracle.targets import END, ROUNDS, Outcome
 from compat.oracle.wire import Node, parse, render
 from respq.clock import ManualClock
@@ -39,6 +39,7 @@ class EngineTarget:
         self.directory = directory
         self.restore = render([b"SELECT", b"0"]) + render([b"FLUSHALL"]) + restore
         self.runs = 0
+        self.notifying = False
         self._renew()
 
     def _renew(self) -> None:
@@ -64,6 +65,10 @@ class EngineTarget:
         if case.resp == 3:
             for client in clients:
                 self._exchange(client, b"HELLO 3\r\n")
+        if case.delivery == NOTIFIED:
+            self._exchange(self.control, b"".join(map(render, NOTIFY)))
+            self._exchange(clients[0], b"".join(map(render, LISTEN)))
+            self.notifying = True
         streams, unblocked = self._deliver(case, clients)
         keyspace = self._exchange(self.control, dump)
         for client in clients:
@@ -149,6 +154,9 @@ class EngineTarget:
             self.close()
             self._renew()
         self.clock.advance(max(0, _now_ms() - self.clock.now_ms))
+        if self.notifying:
+            self._exchange(self.control, b"".join(map(render, KEEP_QUIET)))
+            self.notifying = False
         self._exchange(self.control, self.restore)
 
     @property

@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 import pytest
 
-from compat.oracle.case import SPREAD
+from compat.oracle.case import NOTIFIED, SPREAD
 from respq.command import SPECS, Argv, Client
 from respq.effects.aof import AppendOnlyFile
 from respq.engine import Engine
 from respq.errors import CommandError
 from respq.keyspace import Database, Effect
+from respq.notifications import EVENTS_OF
 from respq.protocol.reader import Reader
 from respq.protocol.resp import RESP2, RESP3
 from respq.state import Parking, Server
@@ -230,6 +231,19 @@ def _(patch: Patch) -> None:
 @fault("SELECT words its error differently", "connection")
 def _(patch: Patch) -> None:
     fails_with(patch, "SELECT", "DB index is out of range", "invalid DB index")
+
+
+# -- wrong events -------------------------------------------------------------------------------------
+
+
+@fault("a value that gives way to another type is no event", "generic", 100, NOTIFIED)
+def _(patch: Patch) -> None:
+    patch.setitem(EVENTS_OF, "c", "")
+
+
+@fault("a key that was not found is no event", "list", 100, NOTIFIED)
+def _(patch: Patch) -> None:
+    patch.setattr(Client, "note_miss", lambda _client, _key: None)
 
 
 # -- wrong order of service --------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 One sequence of commands is run in these ways, in the order of `ways`: pipelined in RESP2; then in
 RESP3; then one by one and split at random bytes, each in one of the versions; then spread over
-three clients. For a single client the reference answers once per version, because how the bytes
+three clients. One sequence in NOTIFIED_SHARE is also run, pipelined in RESP3, by a client that listens to
+all key-space events. For a single client the reference answers once per version, because how the bytes
 arrive must not matter to it.
 """
 
@@ -13,7 +14,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from compat.oracle.case import PIPELINED, SINGLE, SPLIT, SPREAD, Case, Step, in_line, spread
+from compat.oracle.case import NOTIFIED, PIPELINED, SINGLE, SPLIT, SPREAD, Case, Step, in_line, spread
 from compat.oracle.compare import Difference, first_difference, line
 from compat.oracle.coverage import Coverage
 from compat.oracle.grammar.family import Command, Family, Sentences
@@ -23,6 +24,7 @@ from compat.oracle.wire import Argv, parse_all, render, split_pushes
 
 CLIENTS = 3
 SHRINK_RUNS = 400
+NOTIFIED_SHARE = 5
 REPEATS = 3  # a difference counts if it shows every time: the servers' clocks are not the same
 # CLIENT PAUSE would stop the control connection, too; redis-server may flush on another thread and
 # let the client wait, so that what the others do meanwhile is a matter of luck.
@@ -80,11 +82,11 @@ class Runner:
 
     def _first_difference(self, seed: int, delivery: str | None = None) -> tuple[Case, Difference] | None:
         commands = self.sentences.write(seed)
-        references: dict[int, Outcome] = {}
+        references: dict[str, Outcome] = {}
         for case in ways(commands, seed, self.family.setups):
             if delivery not in (None, case.delivery):
                 continue
-            key = case.resp if case.delivery != SPREAD else 0
+            key = case.delivery if case.delivery in (SPREAD, NOTIFIED) else str(case.resp)
             if key not in references:
                 references[key] = self.reference.run(case, self.dump_bytes)
                 if case.delivery == PIPELINED and case.resp == 2:
@@ -136,6 +138,7 @@ def ways(commands: Sequence[Command], seed: int, setups: Sequence[Argv] = ()) ->
     argvs = [command.argv for command in commands]
     dropped = setups if rng.random() < 0.5 else ()
     alone = in_line(argvs)
+    notified = [Case(alone, NOTIFIED, 3, seed)] if seed % NOTIFIED_SHARE == 0 else []
     shared = [
         argv
         for argv in argvs
@@ -147,6 +150,7 @@ def ways(commands: Sequence[Command], seed: int, setups: Sequence[Argv] = ()) ->
         Case(alone, SINGLE, rng.choice((2, 3)), seed),
         Case(alone, SPLIT, rng.choice((2, 3)), seed),
         Case(spread(shared, rng, CLIENTS), SPREAD, rng.choice((2, 3)), seed, CLIENTS),
+        *notified,
     ]
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from compat.oracle.case import SINGLE, SPREAD, Case, needs_ids
+from compat.oracle.case import KEEP_QUIET, LISTEN, NOTIFIED, NOTIFY, SINGLE, SPREAD, Case, needs_ids
 from compat.oracle.wire import Incomplete, Node, parse, render
 from compat.servers import Server
 
@@ -105,6 +105,7 @@ class ProcessTarget:
         self.server = server
         self.restore = render([b"SELECT", b"0"]) + render([b"FLUSHALL"]) + restore + PING
         self.control = Peer(server.connect())
+        self.notifying = False
 
     def ask(self, *argv: bytes) -> Node:
         self.control.send(render(list(argv)))
@@ -131,6 +132,10 @@ class ProcessTarget:
         if self.control.closed:
             self.control.close()
             self.control = Peer(self.server.connect())
+        if self.notifying:
+            for argv in KEEP_QUIET:
+                self.ask(*argv)
+            self.notifying = False
         self._until_pong(self.restore)
 
     def _until_pong(self, data: bytes) -> bytes:
@@ -150,7 +155,17 @@ class ProcessTarget:
             for peer in peers:
                 peer.send(b"HELLO 3\r\n")
                 peer.answer()
+        if case.delivery == NOTIFIED:
+            self._listen(peers[0])
         return ids
+
+    def _listen(self, peer: Peer) -> None:
+        for argv in NOTIFY:
+            self.ask(*argv)
+        self.notifying = True
+        for argv in LISTEN:
+            peer.send(render(argv))
+            peer.answer()
 
     def _ids(self, peers: list[Peer]) -> list[int]:
         for peer in peers:

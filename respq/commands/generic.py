@@ -43,7 +43,7 @@ from respq.datatypes.strings import StringValue
 from respq.datatypes.value import Value
 from respq.errors import CommandError, no_such_key, shown, syntax_error
 from respq.keyspace import Database
-from respq.notifications import note_replaced
+from respq.notifications import note_displaced
 from respq.protocol.resp import OK, ONE, ZERO, array, bulk, bulks, integer, simple
 from respq.state import LOG_SYNCED
 
@@ -324,7 +324,7 @@ def _rename(c: Client, argv: Argv, *, replace: bool) -> bool:
     c.effects.append((db, name, "rename_from", argv))
     c.effects.append((db, new_name, "rename_to", None))
     if before is not None:
-        note_replaced(db, new_name, before, value)
+        note_displaced(db, new_name, before, value)
     return True
 
 
@@ -395,7 +395,7 @@ def copy(c: Client, argv: Argv) -> bytes:
         c.effects.append((c.db, None, None, argv))
         c.effects.append((target, new_name, "copy_to", None))
     if before is not None:
-        note_replaced(target, new_name, before, twin)
+        note_displaced(target, new_name, before, twin)
     return ONE
 
 

@@ -295,7 +295,7 @@ def test_what_move_and_copy_refuse(alice: Peer, line: str, reply: bytes) -> None
         ("PERSIST t", [(0, b"t", "persist", "PERSIST t")]),
         ("RENAME a b", [
             (0, b"a", "rename_from", "RENAME a b"), (0, b"b", "rename_to", None),
-            (0, b"b", "overwritten", None),
+            (0, b"b", "overwritten", None), (0, None, None, None),
         ]),
         ("RENAMENX a c", [(0, b"a", "rename_from", "RENAMENX a c"), (0, b"c", "rename_to", None)]),
         ("MOVE a 2", [(0, b"a", "move_from", "MOVE a 2"), (2, b"a", "move_to", None)]),

@@ -204,6 +204,16 @@ def test_events_for_oneself_come_behind_the_reply_to_each_command(alice: Peer) -
     )
 
 
+def test_commands_of_one_transaction_do_not_share_their_events(alice: Peer, listener: Peer) -> None:
+    alice.feed(b"SET a 1\r\nSET b 1\r\n")
+    listener.take()
+    alice.feed(b"MULTI\r\nRENAME a b\r\nSET b 2\r\nSET b 3\r\nEXEC\r\n")
+    assert events(listener) == [
+        "new b", "rename_from a", "rename_to b", "overwritten b", "overwritten b", "set b", "overwritten b",
+        "set b",
+    ]  # fmt: skip
+
+
 def test_a_message_inside_a_transaction_comes_behind_the_events_before_it(alice: Peer, bob: Peer) -> None:
     choose(alice, "K$")
     for peer in (alice, bob):

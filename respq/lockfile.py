@@ -15,7 +15,11 @@ import fcntl
 import os
 from pathlib import Path
 
+from respq.clock import sleep
+
 NAME = "respq.lock"
+PATIENCE_MS = 2000  # a server with gigabytes that is killed on a busy machine needs so long
+BETWEEN_ATTEMPTS_MS = 20
 
 _held: set[tuple[int, int]] = set()  # device and inode of the files that this process has locked
 
@@ -48,7 +52,7 @@ class DirectoryLock:
 
     def _lock(self, directory: str) -> None:
         try:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock_patiently()
         except OSError as error:
             owner = os.pread(self._descriptor, 20, 0).decode("ascii", "replace").strip()
             os.close(self._descriptor)
@@ -57,6 +61,17 @@ class DirectoryLock:
             raise LockedError(
                 f"the directory {directory} is in use by another server (process {owner})"
             ) from None
+
+    def _lock_patiently(self) -> None:
+        """Take the lock; whoever has it gets a moment, as what was killed needs one. Raises OSError."""
+        for _ in range(PATIENCE_MS // BETWEEN_ATTEMPTS_MS):
+            try:
+                fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError):
+                sleep(BETWEEN_ATTEMPTS_MS / 1000)
+            else:
+                return
+        fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def release(self) -> None:
         """Let others have the directory. The file stays: removing it would race with the next owner."""

@@ -40,7 +40,8 @@ LAYERS = (
     {"protocol"},
     {"log"},
     {"config"},
-    {"clock", "errors", "deadlines", "glob", "lockfile", "process", "rubble", "syntax", "words"},
+    {"lockfile"},
+    {"clock", "errors", "deadlines", "glob", "process", "rubble", "syntax", "words"},
     {"__init__"},  # the version
 )
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,25 @@ def test_a_second_server_in_the_same_process_is_refused_and_the_first_keeps_its_
 def test_a_lock_dies_with_its_process(tmp_path: Path) -> None:
     assert in_a_child("die", tmp_path) == "locked"
     DirectoryLock(str(tmp_path)).release()
+
+
+def test_a_lock_that_is_about_to_be_let_go_is_waited_for(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        DirectoryLock(str(tmp_path))
+        os.write(write, b"locked")
+        os.kill(os.getpid(), signal.SIGSTOP)  # as good as dead, but not gone
+        os._exit(0)
+    os.read(read, 10)
+    os.waitpid(child, os.WUNTRACED)
+    killer = threading.Timer(0.1, os.kill, (child, signal.SIGKILL))
+    killer.start()
+    DirectoryLock(str(tmp_path)).release()
+    killer.join()
+    os.waitpid(child, 0)
+    os.close(read)
+    os.close(write)
 
 
 def test_a_released_directory_can_be_locked_again(tmp_path: Path) -> None:

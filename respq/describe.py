@@ -75,7 +75,7 @@ def key_range(spec: Spec) -> tuple[int, int, int]:
 
     Ranges that follow one another are taken together; the numbers say nothing about other keys.
     """
-    plain = [keys for keys in spec.keys if not keys.counted and not keys.behind]
+    plain = [keys for keys in spec.keys if not (keys.counted or keys.behind or keys.find)]
     if not plain:
         return 0, 0, 0
     first = plain[0]
@@ -98,6 +98,10 @@ def key_indexes(spec: Spec, argv: Argv) -> Iterator[tuple[int, Keys]]:
     Raises NoKeysError. O(keys).
     """
     for keys in spec.keys:
+        if keys.find is not None:
+            for index in keys.find(argv):
+                yield index, keys
+            continue
         first, last = _bounds(keys, argv)
         if not 0 < first < len(argv) or last >= len(argv):
             raise NoKeysError

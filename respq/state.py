@@ -7,7 +7,7 @@ They hold state and the few operations that keep it consistent; what is done wit
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from enum import Flag as EnumFlag
 from enum import auto
@@ -87,21 +87,23 @@ class Keys:
 
     `at` is the index of the first, `last` is relative to it or, if negative, counted from the end.
     With `counted` the argument `at` is the number of keys, which follow it. With `behind` they begin behind
-    that word, looked for from `at` on, and are the first half of what follows. `flags` are COMMAND INFO's
-    words.
+    that word, looked for from `at` on, and are the first half of what follows. With `find` no specification
+    can tell: COMMAND INFO says `unknown`, and `find` gives the indexes for an argv. `flags` are in the words
+    of COMMAND INFO.
     """
 
-    __slots__ = ("at", "behind", "counted", "flags", "last", "notes", "step")
+    __slots__ = ("at", "behind", "counted", "find", "flags", "last", "notes", "step")
 
     def __init__(
         self,
         flags: str,
-        at: int,
+        at: int = 0,
         last: int = 0,
         step: int = 1,
         *,
         counted: bool = False,
         behind: bytes = b"",
+        find: Callable[[Argv], Iterable[int]] | None = None,
         notes: str = "",
     ) -> None:
         self.flags = flags
@@ -110,6 +112,7 @@ class Keys:
         self.step = step
         self.counted = counted
         self.behind = behind
+        self.find = find
         self.notes = notes
 
 

@@ -30,7 +30,8 @@ INTEGER_NAMES = {
 }  # fmt: skip
 SCORES_BETWEEN = {"ZCOUNT", "ZRANGEBYSCORE", "ZREMRANGEBYSCORE", "ZREVRANGEBYSCORE"}  # min and max
 IDS_BETWEEN = {"XRANGE", "XREVRANGE"}  # start and end
-TOKEN_NAMES = {"CH": "change", "INCR": "increment", **SYMBOLS}  # words with another name
+TOKEN_NAMES = {"ALPHA": "sorting", "CH": "change", "INCR": "increment", **SYMBOLS}  # words with another name
+KEY_PATTERNS = {"BY", "GET"}  # words before a pattern of keys, all of which share one key specification
 UNORDERED = ("nondeterministic_output_order",)
 
 
@@ -191,7 +192,9 @@ def _info(enc: Encoder, spec: Spec) -> bytes:
 def _key_spec(enc: Encoder, keys: Keys) -> bytes:
     """One key specification."""
     begin = _search(enc, b"index", [(b"index", integer(keys.at))])
-    if keys.behind:
+    if keys.find is not None:
+        begin = find = _search(enc, b"unknown", [])
+    elif keys.behind:
         begin = _search(enc, b"keyword", [(b"keyword", bulk(keys.behind)), (b"startfrom", integer(keys.at))])
         find = _range(enc, -1, 1, 2)
     elif keys.counted:
@@ -244,14 +247,17 @@ def _argument(
 ) -> list[tuple[bytes, bytes]]:
     """One argument or group as COMMAND DOCS describes it."""
     kind = _type(spec, argument)
-    name = argument.name or TOKEN_NAMES.get(argument.token) or argument.token.lower() or kind
+    shown = name = argument.name or TOKEN_NAMES.get(argument.token) or argument.token.lower() or kind
+    of_keys = kind == "pattern" and argument.token in KEY_PATTERNS
+    if of_keys:
+        name = f"{argument.token.lower()}-{name}"
     parts = argument.alternatives or argument.parts
     fields = [("name", name), ("type", kind)]
     if not parts:
-        fields.append(("display_text", name))
+        fields.append(("display_text", shown))
     pairs = [(bulk(field.encode()), bulk(text.encode())) for field, text in fields]
-    if kind == "key":
-        pairs.append((bulk(b"key_spec_index"), integer(next(key_specs))))
+    if kind == "key" or of_keys:
+        pairs.append((bulk(b"key_spec_index"), integer(_key_spec_of(spec, argument, key_specs))))
     if argument.token:
         pairs.append((bulk(b"token"), bulk(argument.token.encode())))
     flags = [flag for flag in ("optional", "multiple", "multiple_token") if getattr(argument, flag)]
@@ -260,6 +266,14 @@ def _argument(
     if parts:
         pairs.append((bulk(b"arguments"), _arguments(enc, spec, parts, key_specs)))
     return pairs
+
+
+def _key_spec_of(spec: Spec, argument: Argument, key_specs: Iterator[int]) -> int:
+    """The number of the key specification that an argument belongs to."""
+    unknown = [number for number, keys in enumerate(spec.keys) if keys.find is not None]
+    if argument.token in KEY_PATTERNS:
+        return unknown[0]
+    return unknown[-1] if unknown and argument.token else next(key_specs)
 
 
 def _type(spec: Spec, argument: Argument) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import ClassVar, Final, Self
 
-from respq.datatypes.chunks import HEADER_BYTES, Packed, cut, entry_bytes, offsets_in
+from respq.datatypes.chunks import HEADER_BYTES, Packed, cut, entry_bytes, fill_of, offsets_in
 from respq.datatypes.nodes import Nodes, without
 from respq.datatypes.quicklist import Quicklist
 
@@ -25,6 +25,21 @@ class ListValue(Quicklist):
 
     __slots__ = ()
     kind: ClassVar[bytes] = b"list"
+
+    @classmethod
+    def of(cls, elements: Sequence[bytes]) -> Self:
+        """A list as SORT stores it: cut into nodes first, and a listpack if one node is all. O(n).
+
+        RPUSH decides the other way round, so the encodings differ close to the limit.
+        """
+        items = cls()
+        items.count = len(elements)
+        items._fill = fill = fill_of(cls.max_listpack_size)
+        nodes = cut(elements, fill)
+        items._lay(list(elements), nodes, False)
+        if len(nodes) == 1 and not items._plain() and nodes[0].size <= 2 * fill.half_size:
+            items._become_listpack(nodes[0].size)
+        return items
 
     # -- reading -----------------------------------------------------------------------------------
 

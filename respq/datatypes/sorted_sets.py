@@ -70,7 +70,7 @@ class SortedSetValue(Value):
         self.slot = -1
         self.scores: dict[bytes, float] = {}
         self.ranking = Ranking()
-        self.packed = True  # a listpack
+        self.packed = True  # a listpack; SORT ends that
         self.slots: Slots | None = None  # made by the first scan
 
     @classmethod

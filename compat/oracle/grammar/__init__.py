@@ -10,6 +10,7 @@ from compat.oracle.grammar.lists import LISTS
 from compat.oracle.grammar.scripts import SCRIPTING
 from compat.oracle.grammar.server import SERVER
 from compat.oracle.grammar.sets import SETS
+from compat.oracle.grammar.sort import SORT
 from compat.oracle.grammar.sorted_sets import SORTED_SETS
 from compat.oracle.grammar.streams import STREAMS
 from compat.oracle.grammar.strings import STRINGS
@@ -23,6 +24,7 @@ FAMILIES: dict[str, Family] = {
         HASHES,
         SETS,
         SORTED_SETS,
+        SORT,
         STREAMS,
         GENERIC,
         TRANSACTIONS,

@@ -14,8 +14,8 @@ When respq learns what a directive is about, its line moves to `Live` and nothin
 A hyphen of the name is an underscore of the attribute. `aliases` are older names, which CONFIG GET
 and CONFIG SET know and CONFIG REWRITE replaces.
 
-Defaults are those of redis-server, with the exceptions that DESIGN.md names: what is written is kept
-(`appendonly yes`), in a directory of its own, for clients of this machine. `save ""` and
+Defaults are those of redis-server but for three: what is written is kept (`appendonly yes`), in a
+directory of its own, and `bind` lets in clients of this machine alone. `save ""` and
 `aof-use-rdb-preamble no` say that there are no snapshots yet.
 """
 
@@ -285,6 +285,14 @@ class Live:
         64, "bytes of a member that such a listpack can hold", unsigned=True,
         aliases=("zset-max-ziplist-value",),
     )  # fmt: skip
+    stream_node_max_bytes = memory(
+        4096, "bytes of a stream's node, 0 for any number; XTRIM with ~ takes whole nodes", unsigned=True
+    )
+    stream_node_max_entries = number(100, 0, INT64_MAX, "entries of a stream's node, 0 for any number")
+    busy_reply_threshold = number(
+        5000, 0, INT64_MAX, "milliseconds after which a running script has others told BUSY; 0 never",
+        aliases=("lua-time-limit",),
+    )  # fmt: skip
     enable_debug_command = choice(
         "no", _PROTECTED, "who may use DEBUG: nobody, everybody, this machine", immutable=True
     )
@@ -298,8 +306,6 @@ class Inert:
     activerehashing = flag(True)
     hll_sparse_max_bytes = memory(3000, unsigned=True)
     list_compress_depth = number(0, 0, INT_MAX)
-    stream_node_max_bytes = memory(4096, unsigned=True)
-    stream_node_max_entries = number(100, 0, INT64_MAX)
     vset_force_single_threaded_execution = flag(False)
     active_expire_effort = number(1, 1, 10)
     lazyfree_lazy_eviction = flag(False)
@@ -356,10 +362,9 @@ class Inert:
     )
     syslog_ident = text("redis", immutable=True)
 
-    # ACL, scripts, client-side caching, latency
+    # ACL, client-side caching, latency
     acl_pubsub_default = choice("resetchannels", "allchannels resetchannels")
     acllog_max_len = number(128, 0, INT64_MAX)
-    busy_reply_threshold = number(5000, 0, INT64_MAX, aliases=("lua-time-limit",))
     latency_tracking_info_percentiles = value(Words(_percentiles), "50 99 99.9")
     tracking_table_max_keys = size(1000000, INT64_MAX)
 

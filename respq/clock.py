@@ -1,9 +1,10 @@
 """The only module that reads time.
 
-Commands see a clock that stands still while one batch executes: `now_ms` changes in `refresh()` alone, which
-the engine calls once per batch (0.06 µs). So every command of a pipeline sees the same moment, as in Redis,
-and a test can set it. Only what shows microseconds to people (TIME, MONITOR) asks anew. `stopwatch_ns` is for
-statistics and never decides anything.
+Commands see a clock that stands still while one batch executes: `now_ms` is set by `refresh()`, which the
+engine calls once per batch (0.06 µs), and by `stand_at()`, for loading and for a script that is
+interrupted. So every command of a pipeline sees the same moment, as in Redis, and a test can set it. Only
+what shows microseconds to people (TIME, MONITOR) asks anew. `stopwatch_ns` is for statistics and never
+decides anything.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Moments at which something falls due: the expiry of keys, the timeouts of blocked clients.
+"""Moments at which something falls due: the expiry of keys and fields, the timeouts of blocked clients.
 
 A heap of single deadlines would keep every one that was cancelled until its time comes: a client
 that is served 50,000 times a second with a timeout of an hour would leave 180 million. Here an item

@@ -1,8 +1,9 @@
 """Draining: what follows from effects. They are logged, who watches a key is dirtied, who waits is served.
 
-The engine drains once per batch; after every command while a client is blocked, so that it is served where
-Redis serves it. Whom a served client's own effects concern is served after it, from a queue, never by
-recursion: a chain of a thousand BLMOVEs needs no stack. EXEC and WATCH drain before they look.
+The engine drains once per batch; after every command while there is a reason in `Server.eager` (a client is
+blocked, key-space events are published, a message has to follow a reply), so that each gets what concerns
+it where Redis sends it. Whom a served client's own effects concern is served after it, from a queue, never
+by recursion: a chain of a thousand BLMOVEs needs no stack. EXEC and WATCH drain before they look.
 
 A wait ends here in either way: the command is executed again and finds something, or `give_up`.
 """

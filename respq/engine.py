@@ -8,9 +8,9 @@ command through one look-up, one call and one append. What is optional is not on
 - Modes are tables (`tables`), chosen when they change.
 - What stands in a batch is looked at as a whole where that pays: a *run*, the same command again and
   again, where the command declares a bulk form, and a transaction from MULTI to EXEC.
-- What commands did comes as effects. While no client is blocked they are drained (`draining`) once per
-  batch; if they are just what the client sent, its own bytes go to the append-only file. As soon as a
-  client waits, they are drained after every command, so that it is served where Redis serves it.
+- What commands did comes as effects. While nobody waits or listens they are drained (`draining`) once
+  per batch; if they are just what the client sent, its own bytes go to the append-only file. Otherwise
+  they are drained after every command, so that others are served where Redis serves them.
 - A refusal, an unknown name, a client that parks or leaves: these travel as exceptions and cost
   nothing otherwise.
 

@@ -1,4 +1,4 @@
-"""Who may import whom: the layers of STYLE.md, and which modules may touch the world outside.
+"""Who may import whom: the layers below, and which modules may touch the world outside.
 
 Read from the source, so an import inside a function or under `TYPE_CHECKING` counts like any other:
 what a module knows by name, it depends on.

@@ -1,8 +1,8 @@
 """Lists: queues pushed and popped at either end, and what moves elements between them.
 
-The four commands that carry a queue (LPUSH, RPUSH, LPOP, RPOP) have bulk forms and are written out
-instead of sharing a helper, since a call is a twentieth of such a command. Those that wait stand in
-`blocking_lists`.
+The four commands that carry a queue (LPUSH, RPUSH, LPOP, RPOP) are written out instead of sharing a helper,
+since a call is a twentieth of such a command. They have bulk forms: pushes for any mixture of lists, pops
+for one. Those that wait stand in `blocking_lists`.
 
 Order of events, checked on 8.2.3: a move announces the push before the pop; `del` comes last, when a
 list was emptied.

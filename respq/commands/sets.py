@@ -1,8 +1,8 @@
 """Sets: members that are there once. What combines several sets stands in `set_algebra`.
 
-SADD, SREM and SISMEMBER are written out instead of sharing helpers, since a call is a twentieth of
-such a command. Events as checked on 8.2.3: nothing for what changes nothing, and `del` last when a
-set was emptied.
+SADD, SREM and SISMEMBER are written out instead of sharing helpers, since a call is a twentieth of such a
+command. SADD has a bulk form, for one set. Events as checked on 8.2.3: nothing for what changes nothing,
+and `del` last when a set was emptied.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 What reads or removes ranges of them stands in `sorted_set_ranges`, what combines several in
 `sorted_set_algebra`, what waits in `blocking_sorted_sets`.
 
-ZADD, ZREM and ZPOPMIN, which carry a delay queue, have bulk forms. Checked on 8.2.3: all scores are read
-before the key is looked at; a ZADD that changes nothing has no event and is not logged; `del` comes last,
-when a set was emptied.
+ZADD, ZREM, ZPOPMIN and ZPOPMAX, which carry delay and priority queues, have bulk forms. Checked on 8.2.3:
+all scores are read before the key is looked at; a ZADD that changes nothing has no event and is not logged;
+`del` comes last, when a set was emptied.
 """
 
 from __future__ import annotations

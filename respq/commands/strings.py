@@ -1,8 +1,8 @@
 """Strings: values, counters, byte ranges.
 
-GET, SET and INCR are what most clients send most, so each is written out for the common case (a
-string without expiry) and hands everything else to a function. The bulk forms of GET, SET and INCR work for
-any mixture of keys, since runs of them seldom share one; that of INCR is for one counter.
+GET, SET and INCR are what most clients send most, so each is written out for the common case (a string
+without expiry) and hands everything else to a function. Their bulk forms work for any mixture of keys,
+since runs of them seldom share one; that of INCR wants counters that exist.
 
 What is logged is the effect: a time to live becomes the moment at which it ends, INCRBYFLOAT its
 result, GETEX what it did to the expiry. Plain forms are logged as they were sent.

@@ -1,0 +1,11 @@
+"""What can be stored: one module per type, and the structures that the types are made of.
+
+    strings
+    lists        on `quicklist`, `nodes` and `chunks`
+    hashes       large ones on `shards`
+    sets         large ones on `shards`
+    sorted_sets  on `ranking`; scanned by `slots`
+    streams      on `entry_log`, `entry_ids`, `stream_nodes` and `consumer_groups`
+
+All of them are `Value`s (`value`). They take and return plain Python, know no clock and do no I/O.
+"""

@@ -1,9 +1,10 @@
-"""A large dict as many small ones, for a hash that is scanned or sampled.
+"""A large dict as many small ones, for a hash or a set that is scanned or sampled.
 
-HSCAN and HRANDFIELD need what a dict does not have: a place of each field that they can go on from, or draw.
-So a field stands in one of many dicts, of about 30 fields each, by its hash. They are split and joined one at
-a time, *linear hashing*: `split` of the lowest shards have given those fields to a new one at the end whose
-next bit of the hash is set. The memory is that of one dict (42 bytes a field); a look-up costs 0.1 µs more.
+HSCAN, HRANDFIELD, SSCAN and SPOP need what a dict does not have: a place of each field (or member, as whose
+value nothing is stored) that they can go on from, or draw. So a field stands in one of many dicts, of about
+30 fields each, by its hash. They are split and joined one at a time, *linear hashing*: `split` of the
+lowest shards have given those fields to a new one at the end whose next bit of the hash is set. The memory
+is that of one dict (42 bytes a field); a look-up costs 0.1 µs more.
 
 HSCAN needs no state: its cursor counts through the numbers of the lowest shards with their bits reversed, as
 Redis does with its buckets, so that a shard which is split or joined between two calls is passed with all of
@@ -14,8 +15,8 @@ move whenever somebody scans or draws, the newest first. Until all have, the oth
 scan only waits meanwhile, with a cursor that says so and nothing found; draws are from those that have moved.
 
 Rejected: `Slots` beside the dict (made in one go, 80 bytes a field), shards for every large hash (HSET would
-cost 0.3 µs more), larger shards (HSCAN would return more than it is asked for), packing as in `pages` (values
-are often long, and read singly).
+cost 0.3 µs more), larger shards (HSCAN would return more than it is asked for), packing fields as lists pack
+elements (values are often long, and read singly).
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _WAITING: Final = 1 << 62  # cursor of a scan that has not begun
 
 
 class Shards:
-    """A dict from bytes to bytes: so much of the interface of one as hashes need. All O(1) but where said."""
+    """A dict from bytes to bytes: so much of the interface of one as is needed. All O(1) but where said."""
 
     __slots__ = ("_ceiling", "_count", "_floor", "_low", "_rest", "_shards", "_split")
 

@@ -1,7 +1,7 @@
-"""The header that everything stored in the keyspace carries.
+"""What everything stored in the keyspace has in common: a header, and the questions that it answers.
 
-The keyspace writes it, the types never look at it. It is part of the value instead of a record
-beside it, because one object per key less is 60 bytes less and one look-up less.
+The keyspace writes the header; the types set it up and never look at it. It is part of the value instead
+of a record beside it, because one object per key less is 60 bytes less and one look-up less.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from respq.rubble import Structures
 
 
 class Limits(Protocol):
-    """The directives that show in OBJECT ENCODING; `config.Config` has them."""
+    """The directives that say how values would be kept in Redis; `config.Config` has them."""
 
     hash_max_listpack_entries: int
     hash_max_listpack_value: int

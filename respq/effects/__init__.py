@@ -1,0 +1,1 @@
+"""The append-only file. `aof` is what others see of it."""

@@ -22,7 +22,7 @@ failed sync of the directory after a rename is the exception: which manifest wou
 the server stops; both that could are complete.
 
 When the log is switched on while the server runs there is no old log to go on with: the increment is then
-a temporary file that enters the manifest in step 6 together with the base (`joining`).
+a temporary file that enters the manifest in step 6 together with the base (`LogSet.join`).
 """
 
 from __future__ import annotations

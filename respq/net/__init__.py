@@ -1,0 +1,1 @@
+"""Sockets and the event loop around the engine, which knows neither."""

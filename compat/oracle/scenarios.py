@@ -9,8 +9,9 @@ from __future__ import annotations
 import shlex
 
 from compat.oracle.case import SPREAD, Case, Step
+from compat.oracle.listening import LISTENING
 
-SCENARIOS: dict[str, str] = {}
+SCENARIOS: dict[str, str] = {**LISTENING}
 
 
 def parse(text: str, resp: int) -> Case:

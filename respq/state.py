@@ -207,6 +207,10 @@ class Closing(Exception):  # not an error
         self.reply = reply
 
 
+class Abandoned(Closing):
+    """SHUTDOWN NOSAVE ended the script of this client: nothing of its transaction may be logged either."""
+
+
 # What a parked client waits for: a key, or a moment in the life of the server.
 WaitKey = tuple[Database, bytes] | str
 WAITING, DEFERRED, NOTIFYING = "waiting", "deferred", "notifying"  # to drain effects after every command

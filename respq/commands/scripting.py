@@ -44,7 +44,7 @@ from respq.protocol.resp import OK, RESP2, RESP3, array, bulk, integer
 from respq.scripting.numbers import MisuseError
 from respq.scripting.runtime import Answer, Compiled, CompileError, Failure, Runtime
 from respq.scripting.shebang import Flags, read_shebang
-from respq.state import Closing, Flag, Rejected, Server, Spec
+from respq.state import Abandoned, Closing, Flag, Rejected, Server, Spec
 
 EVALUATED_KEPT = 500  # scripts that only EVAL brought
 SHA_DIGITS = 40
@@ -220,6 +220,8 @@ class ScriptHost:
         overtime, self.overtime = self.overtime, None
         assert overtime is not None
         overtime.end(mark)
+        if overtime.abandoned:
+            raise Abandoned
         if overtime.client.closing:  # it has hung up, or the server shuts down
             raise Closing
         if overtime.killed and isinstance(outcome, Failure):

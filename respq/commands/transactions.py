@@ -39,7 +39,7 @@ from respq.command import (
 from respq.errors import CommandError
 from respq.protocol.resp import OK, QUEUED, array
 from respq.slowlog import note_slow_batch
-from respq.state import Closing, Handler, Rejected, Spec
+from respq.state import Abandoned, Closing, Handler, Rejected, Spec
 
 Step = tuple[Handler, Spec, Argv]
 ALWAYS = NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY
@@ -197,6 +197,9 @@ def _run(c: Client, steps: Iterator[Step], exec_argv: Argv, done: list[Spec]) ->
     c.long_bytes = 0
     try:
         replies, closing = _replies(c, steps, done)
+    except Abandoned:
+        del effects[mark:]  # a transaction is logged in full or not at all
+        raise
     finally:
         c.executing = nested
         if len(effects) > mark:
@@ -224,6 +227,8 @@ def _replies(c: Client, steps: Iterator[Step], done: list[Spec]) -> tuple[list[b
             c.server.stats.count(error)
             spec.calls += 1
             spec.failed_calls += 1
+        except Abandoned:
+            raise
         except Closing as last:
             answer(last.reply)
             answer = partial(_count_only, replies)

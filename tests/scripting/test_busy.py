@@ -129,6 +129,19 @@ def test_shutdown_leaves_nothing_of_the_script_for_the_log(engine: Workbench, al
     assert engine.server.changes_since_save == changes
 
 
+def test_shutdown_leaves_nothing_of_a_transaction_for_the_log(
+    engine: Workbench, alice: Peer, bob: Peer
+) -> None:
+    engine.server.shut_down = lambda _: None
+    meanwhile(engine, lambda: bob.feed(b"SHUTDOWN NOSAVE\r\n") and None)
+    changes = engine.server.changes_since_save
+    alice.feed(b"MULTI\r\nSET before 1\r\n")
+    alice.send("EVAL", "redis.call('set', 'k', 1) while true do end", 0)
+    assert alice.feed(b"SET behind 1\r\nEXEC\r\nSET after 1\r\n") == b"+QUEUED\r\n"
+    assert engine.server.changes_since_save == changes
+    assert not engine.server.effects
+
+
 def test_a_threshold_of_zero_lets_scripts_run(engine: Workbench, alice: Peer, bob: Peer) -> None:
     alice.send("CONFIG", "SET", "busy-reply-threshold", 0)
     meanwhile(engine, lambda: pytest.fail("served"))

@@ -6,6 +6,7 @@ parsed, each reply is paired with its command, and the few replies that may diff
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -13,7 +14,7 @@ from itertools import zip_longest
 from compat.oracle.case import SPREAD, Case
 from compat.oracle.normalise import command_name, equivalent
 from compat.oracle.targets import Outcome
-from compat.oracle.wire import Argv, Node, parse_all, show, split_pushes
+from compat.oracle.wire import CONFIRMED, Argv, Node, is_push, parse_all, show, split_pushes
 
 END_COMMANDS: list[Argv] = [[b"RESET"], [b"END-OF-CASE"]]
 NOTHING: Node = (b"?", b"nothing")
@@ -85,11 +86,35 @@ def stream_difference(
         queue = pairs[index][1] if index < len(pairs) else []
         if reply != other and not _same(argv, queue, reply, other, same):
             return _difference(f"reply {index} to", argv, queue, reply, other)
-    if our_pushes != their_pushes:
+    if our_pushes != their_pushes and _in_order(our_pushes) != _in_order(their_pushes):
         return Difference("pushes", "", _from(their_pushes, our_pushes), _from(our_pushes, their_pushes))
     if (our_places := _places(found)) != (their_places := _places(expected)):
         return Difference("how many replies before each push", "", str(their_places), str(our_places))
     return None
+
+
+def _in_order(pushes: Sequence[Node]) -> list[Node]:
+    """Pushes, with those in a certain order that redis-server sends in the order of a hash table.
+
+    A message that matches several patterns, and the channels of an UNSUBSCRIBE that names none.
+    """
+    ordered: list[Node] = []
+    for _, group in itertools.groupby(pushes, _unordered_with):
+        nodes = list(group)
+        kind, words = nodes[0]
+        if words[0][1] in CONFIRMED:
+            names = sorted((node[1][1] for node in nodes), key=repr)
+            nodes = [(kind, [words[0], name, node[1][2]]) for name, node in zip(names, nodes, strict=True)]
+        ordered += sorted(nodes, key=repr) if words[0][1] == b"pmessage" else nodes
+    return ordered
+
+
+def _unordered_with(push: Node) -> Node:
+    """What the pushes have in common that may have changed places."""
+    words = push[1]
+    if words[0][1] == b"pmessage":
+        return (push[0], [words[0], *words[2:]])
+    return (push[0], words[:1] if words[0][1].endswith(b"unsubscribe") else words)
 
 
 def _from(nodes: Sequence[Node], others: Sequence[Node]) -> str:
@@ -104,8 +129,8 @@ def _from(nodes: Sequence[Node], others: Sequence[Node]) -> str:
 def _places(stream: bytes) -> list[int]:
     """For every push the number of replies that came before it."""
     places, replies = [], 0
-    for kind, _ in parse_all(stream):
-        if kind == b">":
+    for node in parse_all(stream):
+        if is_push(node):
             places.append(replies)
         else:
             replies += 1
@@ -141,15 +166,20 @@ def conversation(commands: Sequence[Argv], replies: Sequence[Node]) -> Iterator[
     for argv in commands:
         name = argv[0].upper()
         mode, silent = _reply_mode(mode, name, argv)
-        if silent:
-            continue
         reply = replies[at] if at < len(replies) else NOTHING
+        if silent or (name.lower() in CONFIRMED and _is_confirmed(argv, reply)):
+            continue
         at += 1
         yield argv, (queue if name == b"EXEC" else [])
         if reply == (b"+", b"QUEUED"):
             queue = [*queue, argv]
         elif name in (b"EXEC", b"DISCARD", b"RESET", b"MULTI"):
             queue = [] if reply[0] != b"-" or name != b"MULTI" else queue
+
+
+def _is_confirmed(argv: Argv, reply: Node) -> bool:
+    """Whether a command about subscriptions is answered by pushes: unless it is queued, or has no words."""
+    return reply != (b"+", b"QUEUED") and (len(argv) > 1 or argv[0].upper().endswith(b"UNSUBSCRIBE"))
 
 
 def _reply_mode(mode: bytes, name: bytes, argv: Argv) -> tuple[bytes, bool]:

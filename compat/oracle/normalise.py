@@ -16,7 +16,7 @@ Normaliser = Callable[[Argv, Node, Node], bool]
 
 SHARED = 1000  # a larger reference count means that the object is one of the shared ones
 WHOLE_SCAN = 100  # a COUNT that reaches every key of a case in one call
-SUBCOMMANDS = frozenset({b"CLIENT", b"COMMAND", b"CONFIG", b"DEBUG", b"MEMORY", b"OBJECT", b"SLOWLOG"})
+SUBCOMMANDS = frozenset(b"CLIENT COMMAND CONFIG DEBUG MEMORY OBJECT PUBSUB SCRIPT SLOWLOG XINFO".split())
 # Of INFO: our own fields, and those whose names depend on what was done.
 INFO_PREFIXES = (
     *(b"respq_", b"python_version", b"eventloop_duration_max"),
@@ -48,6 +48,11 @@ def command_name(argv: Argv) -> bytes:
     """`GET`, or `CLIENT|LIST`."""
     name = argv[0].upper()
     return b"%b|%b" % (name, argv[1].upper()) if name in SUBCOMMANDS and len(argv) > 1 else name
+
+
+def any_order(_argv: Argv, expected: Node, found: Node) -> bool:
+    """The same items, each as often."""
+    return sorted(expected[1]) == sorted(found[1])
 
 
 def near(tolerance: int) -> Normaliser:
@@ -285,6 +290,8 @@ NORMALISERS: dict[bytes, Normaliser] = {
     b"HPTTL": near_each(2000),
     b"HEXPIRETIME": near_each(2),
     b"HPEXPIRETIME": near_each(2000),
+    b"PUBSUB|CHANNELS": any_order,
+    b"PUBSUB|SHARDCHANNELS": any_order,
     b"HGETALL": fields,
     b"HKEYS": fields,
     b"HVALS": fields,
@@ -324,5 +331,8 @@ NORMALISERS: dict[bytes, Normaliser] = {
     b"OBJECT|HELP": help_text,
     b"OBJECT|REFCOUNT": refcount,
     b"ROLE": role,
+    b"PUBSUB|HELP": help_text,
+    b"SCRIPT|HELP": help_text,
     b"SLOWLOG|HELP": help_text,
+    b"XINFO|HELP": help_text,
 }

@@ -18,6 +18,7 @@ ELSEWHERE = {
     "BGREWRITEAOF": "forks: test_persistence.py",
     "COMMAND": "all of it: test_command_info.py",
     "MONITOR": "its output has times in it: test_scenarios.py",
+    "SCRIPT|DEBUG": "redis-server asks for it outside of a pipeline, and respq has no debugger",
     "SHUTDOWN": "ends the server: tests/process",
 }
 

@@ -75,12 +75,25 @@ def parse_all(data: bytes) -> list[Node]:
     return nodes
 
 
+# What comes to who is subscribed: in RESP2 as an array that is nobody's reply.
+PUSHED = {b"message", b"pmessage", b"smessage"}
+CONFIRMED = {prefix + word for prefix in (b"", b"p", b"s") for word in (b"subscribe", b"unsubscribe")}
+
+
+def is_push(node: Node) -> bool:
+    """Whether a node is no reply: a push, or what is one in RESP3."""
+    kind, words = node
+    if kind != b"*" or not words:
+        return bool(kind == b">")
+    return words[0][0] == b"$" and words[0][1] in PUSHED | CONFIRMED
+
+
 def split_pushes(nodes: Iterable[Node]) -> tuple[list[Node], list[Node]]:
     """Replies and pushes apart, each in their order."""
     replies: list[Node] = []
     pushes: list[Node] = []
     for node in nodes:
-        (pushes if node[0] == b">" else replies).append(node)
+        (pushes if is_push(node) else replies).append(node)
     return replies, pushes
 
 

@@ -7,6 +7,7 @@ from compat.oracle.grammar.family import Family
 from compat.oracle.grammar.generic import GENERIC
 from compat.oracle.grammar.hashes import HASHES
 from compat.oracle.grammar.lists import LISTS
+from compat.oracle.grammar.pubsub import PUBSUB
 from compat.oracle.grammar.scripts import SCRIPTING
 from compat.oracle.grammar.server import SERVER
 from compat.oracle.grammar.sets import SETS
@@ -31,5 +32,6 @@ FAMILIES: dict[str, Family] = {
         CONNECTION,
         SERVER,
         SCRIPTING,
+        PUBSUB,
     )
 }

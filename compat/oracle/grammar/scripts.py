@@ -144,6 +144,7 @@ SCRIPTING = Family(
         ),
         "SCRIPT|LOAD": Rule(3, {"script": SCRIPTS}, errors=(ARITY, *COMPILED)),
         "SCRIPT|EXISTS": Rule(1, errors=(ARITY,), extra=[[b"SCRIPT", b"EXISTS"]], extra_chance=0.02),
+        "SCRIPT|HELP": Rule(0.3, errors=(ARITY,)),
         "SCRIPT|FLUSH": Rule(0.2, errors=("ERR SCRIPT FLUSH only support",)),
         "SCRIPT|KILL": Rule(
             0.3, errors=("NOTBUSY", ARITY), extra=[[b"SCRIPT", b"KILL", b"x"]], extra_chance=0.05

@@ -156,6 +156,7 @@ STREAMS = Family(
             ],
             extra_chance=0.4,
         ),
+        "XINFO|HELP": Rule(0.3, errors=(ARITY,)),
         "XINFO|STREAM": Rule(
             2,
             {"count": [b"0", b"1", b"-1", b"x", b"100"]},

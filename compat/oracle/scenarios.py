@@ -606,3 +606,53 @@ SCENARIOS |= {
         2 HGETEX moved EX 1000 FIELDS 2 e b
     """,
 }
+
+
+# -- who listens -------------------------------------------------------------------------------------
+
+SCENARIOS |= {
+    "who listens hears of a push, then of the pop that it served": """
+        setup CONFIG SET notify-keyspace-events KEAn
+        0 BLPOP l 0
+        1 PSUBSCRIBE __key*
+
+        2 RPUSH l a b
+        2 LPOP l
+    """,
+    "a client that waits listens too": """
+        setup CONFIG SET notify-keyspace-events KEA
+        0 HELLO 3
+        0 PSUBSCRIBE __keyevent*
+        0 BLPOP l 0
+
+        1 SET k 1
+        1 RPUSH l a
+        0 PING
+    """,
+    "a message in a transaction comes behind the events before it": """
+        setup CONFIG SET notify-keyspace-events KEA
+        0 SUBSCRIBE news __keyevent@0__:set
+
+        1 MULTI
+        1 SET k 1
+        1 PUBLISH news x
+        1 SET k 2
+        1 EXEC
+        2 PUBLISH news y
+    """,
+    "events for others and for oneself": """
+        setup CONFIG SET notify-keyspace-events KEAm
+        0 HELLO 3
+        0 SUBSCRIBE __keyspace@0__:k
+        1 SUBSCRIBE __keyspace@0__:k
+
+        0 GET k
+        2 SET k 1
+        0 SET k 2
+        0 MULTI
+        0 DEL k
+        0 PUBLISH __keyspace@0__:k me
+        0 EXEC
+        2 DEL k
+    """,
+}

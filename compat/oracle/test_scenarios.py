@@ -21,7 +21,9 @@ KEYS = [*b"abcdefjklmnsxyz"]
 ALL = Family("scenarios", {}, {}, [], [bytes([key]) for key in KEYS] + [b"done", b"other"], dbs=(0, 1))
 DUMP = dump_commands(ALL)
 DUMP_BYTES = b"".join(map(render, DUMP))
-RESTORE = render([b"CONFIG", b"SET", b"requirepass", b""])
+RESTORE = render([b"CONFIG", b"SET", b"requirepass", b""]) + render(
+    [b"CONFIG", b"SET", b"notify-keyspace-events", b""]
+)
 
 
 @pytest.fixture(scope="module")

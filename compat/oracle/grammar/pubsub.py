@@ -25,10 +25,12 @@ PUBSUB = Family(
         "SUNSUBSCRIBE": Rule(1, left_out=("shardchannel",)),
         "PUBLISH": Rule(8, errors=(ARITY, LISTENING)),
         "SPUBLISH": Rule(3, errors=(ARITY, LISTENING)),
-        "PUBSUB|CHANNELS": Rule(1, errors=(UNKNOWN, LISTENING)),
+        "PUBSUB|CHANNELS": Rule(1, errors=(UNKNOWN, LISTENING), extra=[[b"PUBSUB", b"CHANNELS", b"a", b"b"]]),
         "PUBSUB|NUMPAT": Rule(1, errors=(ARITY, LISTENING)),
         "PUBSUB|NUMSUB": Rule(1, errors=(LISTENING,)),
-        "PUBSUB|SHARDCHANNELS": Rule(1, errors=(UNKNOWN, LISTENING)),
+        "PUBSUB|SHARDCHANNELS": Rule(
+            1, errors=(UNKNOWN, LISTENING), extra=[[b"PUBSUB", b"SHARDCHANNELS", b"a", b"b"]]
+        ),
         "PUBSUB|SHARDNUMSUB": Rule(1, errors=(LISTENING,)),
         "PUBSUB|HELP": Rule(0.5, errors=(ARITY, LISTENING)),
     },

@@ -142,7 +142,10 @@ def spop(c: Client, argv: Argv) -> bytes:
         return c.enc.null if single else c.enc.bulk_set([])
     popped = members.sample(c.server.rng, count)
     whole = len(popped) == len(members) and not single
-    members.remove(popped)
+    if single:
+        members.remove(popped)
+    else:
+        members.remove_sample(popped)
     c.effects.append((c.db, name, "spop", [b"DEL", name] if whole else [b"SREM", name, *popped]))
     if not members:
         _remove_emptied(c, name)

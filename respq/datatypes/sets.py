@@ -175,7 +175,18 @@ class SetValue(Value):
         if count >= len(self._members):
             return self.members()
         members = self._divided()
-        return members.sample(rng, count) if isinstance(members, Shards) else rng.sample(list(members), count)
+        if isinstance(members, Shards):
+            return members.sample(rng, count)
+        ordered = self.members()
+        return [ordered[place] for place in sorted(rng.sample(range(len(ordered)), count))]
+
+    def remove_sample(self, sample: Sequence[bytes]) -> None:
+        """Remove members that were drawn. If few are left, Redis puts these into a new set. O(sample)."""
+        self.remove(sample)
+        left = len(self._members)
+        if self._form is HASHTABLE and left * 5 <= len(sample) and 0 < left <= self.max_listpack_entries:
+            members, self._members, self._form = list(self._members), {}, LISTPACK
+            self.add(members)
 
     def _divided(self) -> dict[bytes, bytes] | Shards:
         """The members, as what can be scanned and drawn from piece by piece. O(1)."""

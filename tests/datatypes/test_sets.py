@@ -81,3 +81,14 @@ def test_the_kind_follows_from_what_comes() -> None:
     assert own.encoding() == b"hashtable"
     own.remove([b"z" * 65, b"a"])
     assert own.encoding() == b"hashtable"
+
+
+def test_what_a_large_draw_leaves_is_a_small_set() -> None:
+    rng = random.Random(1)
+    own = SetValue()
+    own.add([b"%d" % n for n in range(1000)])
+    own.remove_sample(own.sample(rng, 834))
+    assert (len(own), own.encoding()) == (166, b"hashtable")
+    own.remove_sample(own.sample(rng, 140))
+    assert (len(own), own.encoding()) == (26, b"listpack")
+    own.check()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,9 @@ def write_and_rewrite(directory: Path, memory: Memory) -> None:
 
 
 @pytest.mark.parametrize("binary", BINARIES)
-def test_redis_reads_what_respq_wrote_and_respq_what_redis_wrote(binary, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_redis_reads_what_respq_wrote_and_respq_what_redis_wrote(
+    binary: Callable[[], Path], tmp_path: Path
+) -> None:
     memory = Memory()
     write_and_rewrite(tmp_path, memory)
     options = {"appendonly": "yes", "aof_use_rdb_preamble": "no"}
@@ -102,7 +105,7 @@ def test_redis_reads_what_respq_wrote_and_respq_what_redis_wrote(binary, tmp_pat
 
 
 @pytest.mark.parametrize("binary", BINARIES)
-def test_redis_check_aof_approves(binary, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_redis_check_aof_approves(binary: Callable[[], Path], tmp_path: Path) -> None:
     write_and_rewrite(tmp_path, Memory())
     tool = tmp_path / "redis-check-aof"  # redis-server under this name is that tool
     shutil.copy(binary(), tool)
@@ -113,7 +116,7 @@ def test_redis_check_aof_approves(binary, tmp_path: Path) -> None:  # type: igno
 
 
 @pytest.mark.parametrize("binary", BINARIES)
-def test_respq_reads_what_redis_rewrote(binary, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_respq_reads_what_redis_rewrote(binary: Callable[[], Path], tmp_path: Path) -> None:
     server = start_redis(tmp_path, binary(), appendonly="yes", aof_use_rdb_preamble="no")
     try:
         with server.connect() as connection, connection.makefile("rb") as replies:

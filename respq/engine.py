@@ -472,7 +472,7 @@ class Engine:
     def _settle(self, batch: list[Argv] | Run, raw: bytes | None) -> None:
         """Drain the effects of a batch, in the client's own bytes where these say what was done."""
         server = self.server
-        if server.watchers or server.eager:
+        if server.watchers or server.eager or server.ready:
             self._drain()
             return
         effects, aof = server.effects, server.aof

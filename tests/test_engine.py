@@ -113,3 +113,15 @@ def test_waiters_are_served_in_one_walk(engine: Workbench, alice: Peer) -> None:
 
 def test_every_command_is_declared_with_a_summary() -> None:
     assert [spec.name for spec in SPECS.values() if not spec.summary] == []
+
+
+def test_the_end_of_a_pause_that_nobody_waited_for_is_no_change(
+    engine: Workbench, alice: Peer, bob: Peer
+) -> None:
+    alice.send("CLIENT", "PAUSE", 10_000, "WRITE")
+    assert bob.send("SET", "k", "v") == b""
+    engine.disconnect(bob.client)
+    assert alice.send("CLIENT", "UNPAUSE") == b"+OK\r\n"
+    engine.server.ready[engine.server.databases[0], b"k"] = None  # it changed; nobody waits any more
+    assert alice.send("PING") == b"+PONG\r\n"
+    assert not engine.server.ready

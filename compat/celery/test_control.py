@@ -119,6 +119,8 @@ def test_a_pool_grows_and_shrinks(app: Celery, workers: dict[str, Process]) -> N
 
 def test_a_worker_is_shut_down(app: Celery, url: str, journal: Journal) -> None:
     with worker(url, journal, "short", "nothing", pool="solo") as process:
+        while not app.control.ping(["short@compat"], timeout=1):
+            pass  # it does not listen yet, and what is said to nobody is lost
         app.control.shutdown(["short@compat"])
         assert process.await_end() == 0
 

@@ -12,10 +12,11 @@ import pytest
 from compat.oracle.compare import stream_difference
 from compat.oracle.grammar import FAMILIES
 from compat.oracle.grammar.family import Family, Sentences
+from compat.oracle.normalise import equivalent, same_members
 from compat.oracle.rig import Trees, restore_bytes, trees_of
 from compat.oracle.runner import dump_commands
 from compat.oracle.targets import END, END_REPLY, Peer
-from compat.oracle.wire import Argv, render
+from compat.oracle.wire import Argv, Node, render
 from compat.servers import Server, debian_binary, start_redis, start_respq
 
 SEQUENCES = 40  # one after the other, on what the one before left behind
@@ -71,6 +72,13 @@ def content(family: Family) -> list[Argv]:
     return [argv for argv in dump_commands(family) if argv[0] != b"OBJECT"]
 
 
+def without_listpack_sets(argv: Argv, expected: Node, found: Node) -> bool:
+    """redis-server 7.0 has a hash table for every set that is no intset, and so no order of members."""
+    if argv[0] == b"SMEMBERS":
+        return same_members(argv, expected, found)
+    return equivalent(argv, expected, found)
+
+
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("rewritten", [False, True], ids=["as written", "rewritten"])
 @pytest.mark.parametrize("name", WITH_DATA)
@@ -96,7 +104,8 @@ def test_a_killed_server_comes_back_with_the_same_data_whoever_starts_on_it(
         shutil.copytree(tmp_path / FIRST / "appendonlydir", tmp_path / place / "appendonlydir")
         other = start(tmp_path / place)
         try:
-            part = stream_difference(dump, before, dump_of(other, dump))
+            same = without_listpack_sets if place == "redis 7.0" else equivalent
+            part = stream_difference(dump, before, dump_of(other, dump), same)
         finally:
             other.stop()
         assert part is None, f"{place}: {part}"

@@ -39,7 +39,7 @@ class Deadlines(Generic[T]):
             buckets[number] = item
             self._push(number)
         elif bucket != item:
-            buckets[number] = {bucket: None, item: None}  # type: ignore[dict-item]
+            buckets[number] = {bucket: None, item: None}  # type: ignore[dict-item]  # no dict
 
     def discard(self, item: T, at_ms: int) -> None:
         """Cancel what was added with the same `item` and `at_ms`, if it is still there."""
@@ -67,7 +67,7 @@ class Deadlines(Generic[T]):
                 if bucket:
                     break
             elif bucket is not None:
-                taken.append(bucket)  # type: ignore[arg-type]
+                taken.append(bucket)  # type: ignore[arg-type]  # no dict
             buckets.pop(heappop(heap), None)
         return taken
 

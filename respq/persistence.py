@@ -94,7 +94,7 @@ class Persistence:
             return  # half a change may be in it
         try:
             self.close()
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001  # see above
             self.engine.log("warning", f"The end of the append-only file could not be written: {error}")
 
     def _new_log(self) -> AppendOnlyFile:

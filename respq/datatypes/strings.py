@@ -83,7 +83,7 @@ class StringValue(Value):
         data = _buffer(self.data)
         if data is None:
             data = bytearray(self.data)
-            self.data = data  # type: ignore[assignment]
+            self.data = data  # type: ignore[assignment]  # as declared
         return data
 
     # -- encoding ----------------------------------------------------------------------------------

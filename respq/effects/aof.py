@@ -121,7 +121,7 @@ class AppendOnlyFile:
         if argv.__class__ is Run:
             self.append(b"".join(map(encode, argv.commands)))
         else:
-            self.append(encode(argv))  # type: ignore[arg-type]
+            self.append(encode(argv))  # type: ignore[arg-type]  # no Run
 
     def append_effects(self, effects: Effects) -> None:
         """Log what a batch did: `append_effect` for each of its effects that has a command."""

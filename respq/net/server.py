@@ -264,7 +264,7 @@ class Loop:
                 continue
             data = b"".join(out)
             out.clear()
-            connection: Connection = client.transport  # type: ignore[assignment]
+            connection: Connection = client.transport  # type: ignore[assignment]  # ours
             if connection.unsent or connection.held or 0 < most <= len(data):
                 self._hold_back(connection, data)
                 continue
@@ -345,7 +345,7 @@ class Loop:
     def _hold_output(self) -> None:
         """Nothing of this tick leaves before the log is written, nor what the same clients had waiting."""
         for client in self.server.outbox:
-            connection: Connection = client.transport  # type: ignore[assignment]
+            connection: Connection = client.transport  # type: ignore[assignment]  # ours
             if connection.held:
                 continue
             connection.held = True
@@ -448,7 +448,7 @@ class Loop:
         closing = self.server.closing
         while closing:
             client, at_once = closing.popitem()
-            connection: Connection = client.transport  # type: ignore[assignment]
+            connection: Connection = client.transport  # type: ignore[assignment]  # ours
             if self.connections.get(connection.fd) is not connection:
                 continue
             if at_once or not connection.unsent:

@@ -29,7 +29,7 @@ class Run:
         self._commands = commands
         self.last = columns[0] if columns and len(columns) == 1 else []  # if nothing else differs
         self.count = len(columns[0] if columns else commands)  # type: ignore[arg-type]  # one of them is there
-        self.words = len(shared) + len(columns) if columns else len(commands[0])  # type: ignore[index]
+        self.words = len(shared) + len(columns) if columns else len(commands[0])  # type: ignore[index]  # likewise
         self.name = shared[0] if shared else self.last[0] if self.last else b""
 
     @classmethod

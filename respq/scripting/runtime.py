@@ -205,7 +205,7 @@ class Runtime:
             return True
         try:
             return self.host.tick()
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001  # as above
             self._give_up(error)
             return True
 

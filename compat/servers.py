@@ -17,8 +17,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import redis
 
 REFERENCE_VERSION = "8.2.3"
 READY_SECONDS = 15.0
@@ -130,6 +132,25 @@ class Server:
             except subprocess.TimeoutExpired:
                 self.process.kill()
         return self.process.wait()
+
+
+class Restartable:
+    """A server that can be ended and started again on its port and its data."""
+
+    def __init__(self, start: Callable[..., Server], directory: Path) -> None:
+        self._start, self._directory, self.port = start, directory, free_port()
+        self.server = self.again()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def client(self) -> redis.Redis:
+        return redis.Redis(port=self.port)
+
+    def again(self) -> Server:
+        self.server = self._start(self._directory, port=str(self.port))
+        return self.server
 
 
 def start_redis(directory: Path, binary: Path | None = None, **directives: str) -> Server:

@@ -80,7 +80,9 @@ def another(writes: list[Write], seconds: int, rng: random.Random) -> Iterator[W
 def record() -> list[Write]:
     """Let a worker do its jobs, and return what was said about them."""
     from compat.celery.application import make_app
-    from compat.celery.processes import Journal, eventually, worker
+    from compat.celery.processes import worker
+    from compat.journal import Journal
+    from compat.processes import eventually
 
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)

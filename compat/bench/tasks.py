@@ -19,7 +19,9 @@ from celery import Celery, group
 
 from compat.bench.report import Goal, Measure
 from compat.celery.application import PREFORK, current, make_app
-from compat.celery.processes import Journal, eventually, worker
+from compat.celery.processes import worker
+from compat.journal import Journal
+from compat.processes import eventually
 from compat.servers import Server
 
 WORKER = "bench@compat"

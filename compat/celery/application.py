@@ -1,7 +1,7 @@
 """The application: its tasks and its configuration, as a project's own module would have them.
 
-Workers import it as `compat.celery.application`; `URL` and `JOURNAL` reach them by the environment,
-and `OPTIONS` with whatever a test configures differently.
+Workers import it as `compat.celery.application`; `URL` reaches them by the environment, and `OPTIONS` with
+whatever a test configures differently.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from celery import Celery, Task, shared_task
 from kombu import Queue
 from kombu.common import Broadcast
 
+from compat.journal import note
+
 URL = "COMPAT_CELERY_URL"
-JOURNAL = "COMPAT_CELERY_JOURNAL"
 OPTIONS = "COMPAT_CELERY_OPTIONS"  # JSON: settings that differ from those below
 PREFORK, THREADS, EVERYONE = (
     "prefork",
@@ -61,16 +62,6 @@ def current(opened: Celery) -> Iterator[Celery]:
         consumer.subscribed_to.clear()
         consumer.stop()
     opened.close()
-
-
-def note(mark: str, *words: object) -> None:
-    """Append a line to the journal, in one write, so that the lines of processes do not mix."""
-    line = json.dumps([mark, time.time(), *words]) + "\n"
-    descriptor = os.open(os.environ[JOURNAL], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    try:
-        os.write(descriptor, line.encode())
-    finally:
-        os.close(descriptor)
 
 
 @shared_task

@@ -8,7 +8,7 @@ from typing import Any
 
 from celery import Celery
 
-from compat.celery.processes import eventually
+from compat.processes import eventually
 
 Event = dict[str, Any]
 

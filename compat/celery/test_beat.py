@@ -7,7 +7,9 @@ from pathlib import Path
 from celery import Celery
 
 from compat.celery.application import PREFORK
-from compat.celery.processes import Journal, Process, eventually
+from compat.celery.processes import celery
+from compat.journal import Journal
+from compat.processes import Process, eventually
 
 EVERY = 0.5  # seconds
 
@@ -22,7 +24,7 @@ def test_a_beat_sends_what_is_due(
         "options": {"queue": PREFORK, "ignore_result": True},
     }
     words = ["beat", "--schedule", str(tmp_path / "schedule"), "--pidfile", "", "--loglevel", "INFO"]
-    beat = Process("beat", words, url, journal, beat_schedule={"often": entry}, beat_max_loop_interval=EVERY)
+    beat = celery("beat", words, url, journal, beat_schedule={"often": entry}, beat_max_loop_interval=EVERY)
     try:
         times = [at for at, *_ in journal.await_entries(mark, 4)]
     finally:

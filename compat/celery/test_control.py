@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from celery.exceptions import TaskRevokedError
 from compat.celery.application import NEVER, PREFORK, THREADS
 from compat.celery.conftest import PATIENCE
 from compat.celery.events import Events
-from compat.celery.processes import Journal, Process, eventually, worker
+from compat.celery.processes import worker
+from compat.journal import Journal
+from compat.processes import Process, eventually
 
 Make = Callable[..., Any]
 BOTH = {f"{PREFORK}@compat", f"{THREADS}@compat"}
@@ -22,14 +24,6 @@ BOTH = {f"{PREFORK}@compat", f"{THREADS}@compat"}
 @pytest.fixture
 def name(pool: str) -> str:
     return f"{pool}@compat"
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Path]:
-    """A file that lets the tasks go that wait for it; they are let go at the end in any case."""
-    path = tmp_path / "gate"
-    yield path
-    path.touch()
 
 
 def test_every_worker_answers_a_ping(app: Celery, workers: dict[str, Process]) -> None:

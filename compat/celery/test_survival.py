@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 from celery import Celery, states
 
 from compat.celery import application
 from compat.celery.application import PREFORK
 from compat.celery.conftest import PATIENCE, signature
-from compat.celery.processes import Journal, eventually, worker
-from compat.servers import Server, free_port
+from compat.celery.processes import worker
+from compat.journal import Journal
+from compat.processes import eventually
+from compat.servers import Restartable, Server
 
 TASKS, FIRST_RESTART, SECOND_RESTART = 2000, 400, 1200
 PREFETCHED = 2 * 4  # messages: two processes, Celery's worker_prefetch_multiplier
@@ -40,34 +41,6 @@ def with_visibility(seconds: float) -> dict[str, Any]:
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
     }
-
-
-class Restartable:
-    """A server that can be ended and started again on its port and its data."""
-
-    def __init__(self, start: Callable[..., Server], directory: Path) -> None:
-        self._start, self._directory, self.port = start, directory, free_port()
-        self.server = self.again()
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    def client(self) -> redis.Redis:
-        return redis.Redis(port=self.port)
-
-    def again(self) -> Server:
-        self.server = self._start(self._directory, port=str(self.port))
-        return self.server
-
-
-@pytest.fixture
-def own(start: Callable[..., Server], tmp_path: Path) -> Iterator[Restartable]:
-    """A server of this test alone."""
-    (tmp_path / "data").mkdir()
-    restartable = Restartable(start, tmp_path / "data")
-    yield restartable
-    restartable.server.stop()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from celery.exceptions import TaskRevokedError
 from compat.celery.application import EVERYONE
 from compat.celery.conftest import PATIENCE
 from compat.celery.events import Events
-from compat.celery.processes import Journal
+from compat.journal import Journal
 
 Make = Callable[..., Any]
 

@@ -12,7 +12,8 @@ from celery.exceptions import ChordError
 
 from compat.celery.application import PREFORK
 from compat.celery.conftest import PATIENCE, signature
-from compat.celery.processes import Journal, eventually
+from compat.journal import Journal
+from compat.processes import eventually
 
 Make = Callable[..., Any]
 

@@ -26,6 +26,7 @@ GENERATED = re.compile(r"(<!-- (\w+):start -->\n).*?(<!-- \2:end -->)", re.DOTAL
 TOUR = "With redis-cli"  # headings with sessions that are run
 QUEUE = "A work queue that loses nothing"
 CELERY = "Celery, unchanged"
+RQ = "RQ, unchanged"
 DOCUMENTED_PORT = 6380  # the README's own example of another port
 PROMPT = "$ "
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests import readme
 from tests.ports import free_port
-from tests.readme import CELERY, QUEUE, TOUR
+from tests.readme import CELERY, QUEUE, RQ, TOUR
 
 
 def test_two_commands_set_everything_up() -> None:
@@ -30,7 +30,7 @@ def test_another_port_is_given_as_the_tests_give_it() -> None:
 
 def test_every_block_is_run_by_some_test() -> None:
     run = {("Set up", "sh"), (TOUR, "console"), (QUEUE, "python"), (QUEUE, "console")}
-    run |= {(CELERY, "python"), (CELERY, "console")}
+    run |= {(heading, language) for heading in (CELERY, RQ) for language in ("python", "console")}
     shown = {("Configuration", "sh"), ("Architecture", "text")}  # docker, and a picture
     assert {block[:2] for block in readme.blocks()} == run | shown
 

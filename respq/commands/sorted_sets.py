@@ -11,7 +11,6 @@ all scores are read before the key is looked at; a ZADD that changes nothing has
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 from math import isnan
 
 from respq import glob
@@ -28,8 +27,8 @@ from respq.commands.arguments import (
 from respq.datatypes.sorted_sets import Scored, SortedSetValue
 from respq.errors import CommandError, not_a_float, syntax_error
 from respq.keyspace import Database
-from respq.protocol.doubles import format_double
-from respq.protocol.resp import EMPTY_ARRAY, ONE, ZERO, array, bulk, bulks, integer
+from respq.protocol.doubles import format_double, format_doubles
+from respq.protocol.resp import EMPTY_ARRAY, ONE, ZERO, array, bulk, bulks, integer, pairs_of_bulks
 from respq.protocol.runs import Run
 
 INSERT = (key(1, "RW update"),)
@@ -59,25 +58,26 @@ def scored(c: Client, members: Sequence[bytes], scores: Sequence[float]) -> byte
 
 def _flat(members: Sequence[bytes], scores: Sequence[float]) -> bytes:
     """Members and scores as bulk strings, one behind the other."""
-    return bulks(list(chain.from_iterable(zip(members, map(format_double, scores), strict=True))))
+    words = [b""] * (2 * len(members))
+    words[::2] = members
+    words[1::2] = format_doubles(scores)
+    return bulks(words)
 
 
 def scored_pairs(c: Client, members: Sequence[bytes], scores: Sequence[float]) -> bytes:
     """An array of arrays of a member and its score."""
-    return array(_pairs(c, members, scores))
+    return b"*%d\r\n%b" % (len(members), _pairs(c, members, scores))
 
 
-def _pairs(c: Client, members: Sequence[bytes], scores: Sequence[float]) -> list[bytes]:
-    """Arrays of a member and its score."""
+def _pairs(c: Client, members: Sequence[bytes], scores: Sequence[float]) -> bytes:
+    """Arrays of a member and its score, one behind the other."""
+    texts = format_doubles(scores)
     if c.enc.version == 2:
-        return [
-            b"*2\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(member), member, len(text), text)
-            for member, text in zip(members, map(format_double, scores), strict=True)
-        ]
-    return [
+        return pairs_of_bulks(members, texts)
+    return b"".join([
         b"*2\r\n$%d\r\n%b\r\n,%b\r\n" % (len(member), member, text)
-        for member, text in zip(members, map(format_double, scores), strict=True)
-    ]
+        for member, text in zip(members, texts, strict=True)
+    ])  # fmt: skip
 
 
 def remove_emptied(c: Client, db: Database, name: bytes) -> None:
@@ -306,7 +306,7 @@ def _pop_run(c: Client, run: Run, highest: bool) -> bytes | None:
         return EMPTY_ARRAY * len(run)
     size = len(value.scores)
     members, scores = _take(c, name, value, len(run), highest, run if size >= run.count else run.first(size))
-    return b"".join(_pairs(c, members, scores)) + EMPTY_ARRAY * (len(run) - len(members))
+    return _pairs(c, members, scores) + EMPTY_ARRAY * (len(run) - len(members))
 
 
 def _zpopmin_run(c: Client, run: Run) -> bytes | None:
@@ -325,7 +325,9 @@ def _pop(c: Client, argv: Argv, highest: bool) -> bytes:
     if value is None or count == 0:
         return EMPTY_ARRAY
     members, scores = _take(c, argv[1], value, count, highest, argv)
-    return scored(c, members, scores) if len(argv) == 3 else _pairs(c, members, scores)[0]
+    if len(argv) == 3:
+        return scored(c, members, scores)
+    return b"*2\r\n%b%b" % (bulk(members[0]), c.enc.double(scores[0]))
 
 
 @command("ZPOPMIN", arity=-2, flags=WRITE | FAST, keys=POP, group="sorted-set", since="5.0.0",

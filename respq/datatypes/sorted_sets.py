@@ -21,7 +21,7 @@ from typing import ClassVar, Final, Self
 from respq.datatypes.ranking import Place, Ranking
 from respq.datatypes.slots import Slots
 from respq.datatypes.value import Limits, Value
-from respq.protocol.doubles import format_double
+from respq.protocol.doubles import format_doubles
 
 LISTPACK: Final = b"listpack"
 SKIPLIST: Final = b"skiplist"
@@ -301,7 +301,7 @@ class SortedSetValue(Value):
     def rebuild(self, key: bytes) -> Iterator[list[bytes]]:
         """ZADDs, in order."""
         names, points = self.read((0, 0), self.ranking.end)
-        words = [word for pair in zip(map(format_double, points), names, strict=True) for word in pair]
+        words = [word for pair in zip(format_doubles(points), names, strict=True) for word in pair]
         for start in range(0, len(words), 2 * _REBUILD_ITEMS):
             yield [b"ZADD", key, *words[start : start + 2 * _REBUILD_ITEMS]]
 

@@ -10,11 +10,16 @@ Digits are not made one by one, as in the paper. Whether so many of them are eno
 number, so the number is searched for, from the end, and the digits come from one division. Cost: 0.15 µs for
 an integer, 1.1 µs otherwise (Python 3.11; `repr` 0.36). Source of the notation: what redis-server 8.2.3 was
 seen to print.
+
+Several numbers, as the scores of a reply, are mostly neighbours, between the same two powers of two. For
+these the borders are about as far away, so one remainder tells whether a number with so many decimals is well
+within them or well outside, and the nearest one is the answer: 0.55 µs. What is neither goes the long way.
 """
 
 from __future__ import annotations
 
-from math import copysign, frexp
+from collections.abc import Iterable
+from math import copysign, frexp, ldexp
 from typing import NamedTuple
 
 _INTEGER_END = 2.0**62  # an integer up to here is printed in full
@@ -26,6 +31,8 @@ _HALF = 1 << 63
 _TENS = [10**n for n in range(20)]
 _LEAST_SCALED, _GREATEST_SCALED = -60, -32  # exponents after scaling, so that the integer part has 32 bits
 _POWER_FIRST, _POWER_LAST, _POWER_STEP = -348, 340, 8  # powers of ten to scale by
+_LEAST_SCALED_UP = 2.0**-960  # times the factor of its binade it is no infinity
+_MARGIN = 3  # more than rounding moves a border, in units of a scaled number
 
 
 class _Power(NamedTuple):
@@ -95,6 +102,82 @@ def format_double(number: float) -> bytes:
     if number - number != 0.0:
         return b"nan" if number != number else b"inf" if number > 0 else b"-inf"  # noqa: PLR0124
     return _positive(number) if number > 0 else b"-" + _positive(-number)
+
+
+def format_doubles(numbers: Iterable[float]) -> list[bytes]:
+    """`format_double` of each number."""
+    texts: list[bytes] = []
+    low = high = 0.0
+    for number in numbers:
+        if not low < number < high:
+            if not _LEAST_SCALED_UP < number < _INTEGER_END:
+                texts.append(format_double(number))
+                continue
+            if number == (integer := int(number)):
+                texts.append(b"%d" % integer)
+                continue
+            exponent = frexp(number)[1]
+            binade = _BINADES.get(exponent) or _binade_for(exponent)
+            low, high, factor, whole, point, half, mask, most, fewer, fewest = binade
+            if number == low:  # a power of two is nearer to one of its borders
+                texts.append(format_double(number))
+                continue
+        scaled = (int(number * factor) * whole + _HALF) >> 64
+        ten, tens, outside_low, outside_high, inside_low, inside_high = fewer
+        product = scaled * ten + half
+        rest = product & mask
+        if not outside_low <= rest <= outside_high:
+            ten, tens = most
+            digits = b"%d" % ((scaled * ten + half) >> point)
+        elif inside_low <= rest <= inside_high:
+            ten, outside_low, outside_high = fewest
+            if outside_low <= (scaled * ten + half) & mask <= outside_high:
+                texts.append(_positive(number))
+                continue
+            digits = b"%d" % (product >> point)
+        else:
+            texts.append(_positive(number))
+            continue
+        before = len(digits) + tens  # digits before the point
+        if 0 < before < len(digits) and (tens > -7 or before < 5):
+            texts.append(b"%b.%b" % (digits[:before], digits[before:]))
+        else:
+            texts.append(_spelled(digits, tens))
+    return texts
+
+
+# What the numbers between two neighbouring powers of two have in common:
+#   low, high  the powers
+#   factor     times a number: its fraction of 53 bits
+#   whole, point, mask  see `_Scale`; half is half the mask
+#   most       a power of ten that makes a whole number, always near enough, of the scaled one; and tens
+#   fewer      likewise with a decimal less, tens, and the rests between which it may be within the borders
+#              (else it is outside), and those between which it surely is
+#   fewest     with two decimals less, and the rests between which it may be within the borders
+_Binade = tuple[
+    float, float, float, int, int, int, int,
+    tuple[int, int], tuple[int, int, int, int, int, int], tuple[int, int, int],
+]  # fmt: skip
+_BINADES: dict[int, _Binade] = {}  # by binary exponent; filled as they are asked for
+
+
+def _binade_for(exponent: int) -> _Binade:
+    """The binade from 2 ** (exponent - 1) on."""
+    whole, border, point, mask, tens, enough = _SCALES.get(exponent) or _scale_for(exponent)
+    border >>= 64
+    half = (mask + 1) >> 1
+    ten, ten_less, ten_least = (_TENS[max(0, enough - fewer)] for fewer in range(3))
+    outside, inside = (border + _MARGIN) * ten_less, (border - _MARGIN) * ten_less
+    if enough < 2 or (border - _MARGIN) * ten < half:  # decides about nothing
+        outside, inside = mask, -1
+    least = (border + _MARGIN) * ten_least
+    binade = _BINADES[exponent] = (
+        ldexp(0.5, exponent), ldexp(1.0, exponent), ldexp(_SCALE, -exponent), whole, point, half, mask,
+        (ten, -tens - enough),
+        (ten_less, 1 - tens - enough, half - outside, half + outside, half - inside, half + inside),
+        (ten_least, half - least, half + least),
+    )  # fmt: skip
+    return binade
 
 
 def _positive(number: float) -> bytes:

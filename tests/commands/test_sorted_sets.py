@@ -122,6 +122,17 @@ def test_a_run_does_what_its_commands_do(commands: list[str], version: int) -> N
     assert replies[1] == replies[3]
 
 
+@pytest.mark.parametrize("size", [0, 1, 1023, 1024, 5000])
+def test_a_run_of_pops_returns_members_of_any_length(alice: Peer, size: int) -> None:
+    member = b"m" * size
+    alice.send("ZADD", "z", 1.5, member, 2, "a", 0.1, "b")
+    assert alice.feed(requests(*["ZPOPMIN z"] * 4)) == (
+        b"*2\r\n$1\r\nb\r\n$3\r\n0.1\r\n"
+        b"*2\r\n$%d\r\n%b\r\n$3\r\n1.5\r\n"
+        b"*2\r\n$1\r\na\r\n$1\r\n2\r\n*0\r\n" % (size, member)
+    )
+
+
 # -- ranges ----------------------------------------------------------------------------------------
 
 

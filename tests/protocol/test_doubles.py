@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respq.protocol.doubles import format_double
+from respq.protocol.doubles import format_double, format_doubles
 
 
 @pytest.mark.parametrize(("number", "text"), [
@@ -45,3 +45,20 @@ def test_what_is_printed_reads_back_equal(number: float) -> None:
     if isfinite(number):
         assert float(text) == number
     assert len(text) <= 24
+
+
+binades = st.builds(
+    lambda exponent, fractions: [2.0**exponent, *(2.0**exponent * (1 + fraction) for fraction in fractions)],
+    st.integers(-1074, 1023),
+    st.lists(st.floats(0, 1, exclude_max=True), max_size=20),
+)
+decimals = st.builds(
+    lambda numbers, digits: [round(number, digits) for number in numbers],
+    st.lists(st.floats(-1e10, 1e10), max_size=20),
+    st.integers(0, 12),
+)
+
+
+@given(st.one_of(binades, decimals, st.lists(st.floats())))
+def test_several_are_printed_as_each_of_them(numbers: list[float]) -> None:
+    assert format_doubles(numbers) == list(map(format_double, numbers))

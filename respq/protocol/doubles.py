@@ -132,11 +132,11 @@ def format_doubles(numbers: Iterable[float]) -> list[bytes]:
         elif inside_low <= rest <= inside_high:
             ten, outside_low, outside_high = fewest
             if outside_low <= (scaled * ten + half) & mask <= outside_high:
-                texts.append(_positive(number))
+                texts.append(format_double(number))
                 continue
             digits = b"%d" % (product >> point)
         else:
-            texts.append(_positive(number))
+            texts.append(format_double(number))
             continue
         before = len(digits) + tens  # digits before the point
         if 0 < before < len(digits) and (tens > -7 or before < 5):

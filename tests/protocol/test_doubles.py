@@ -6,7 +6,7 @@ import struct
 from math import inf, isfinite, nan
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from respq.protocol.doubles import format_double, format_doubles
@@ -59,6 +59,7 @@ decimals = st.builds(
 )
 
 
+@example([8589934592.5, 10000000000.0])  # a whole number right behind a fraction
 @given(st.one_of(binades, decimals, st.lists(st.floats())))
 def test_several_are_printed_as_each_of_them(numbers: list[float]) -> None:
     assert format_doubles(numbers) == list(map(format_double, numbers))

@@ -11,7 +11,6 @@ import itertools
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 from compat.oracle.wire import Argv, render
 
@@ -38,10 +37,20 @@ BLOCK_BRIEFLY = (b"BLOCK", BRIEF_MS)
 FOR_EVER = b"0"
 
 
-class Step(NamedTuple):
-    turn: int
-    client: int
-    argv: Argv
+class Step:
+    """A command, who sends it, and in which turn of the event loop."""
+
+    __slots__ = ("argv", "client", "data", "turn")
+
+    def __init__(self, turn: int, client: int, argv: Argv) -> None:
+        self.turn = turn
+        self.client = client
+        self.argv = argv
+        self.data = render(argv)  # once: a sequence is delivered about nine times
+
+    def to_send(self, ids: Sequence[int]) -> bytes:
+        """The bytes of the command, with the ids that this server gave."""
+        return render(with_ids(self.argv, ids)) if ID_MARK in self.data else self.data
 
 
 @dataclass(frozen=True)
@@ -64,7 +73,7 @@ class Case:
         """The writes of every turn, in order, as (client, bytes)."""
         if self.delivery == SPREAD:
             return self._spread(ids)
-        rendered = [render(with_ids(step.argv, ids)) for step in self.steps]
+        rendered = [step.to_send(ids) for step in self.steps]
         if self.delivery == SINGLE:
             return [[(0, data)] for data in rendered]
         data = b"".join(rendered)
@@ -77,9 +86,9 @@ class Case:
 
     def _spread(self, ids: Sequence[int]) -> list[list[tuple[int, bytes]]]:
         turns: dict[int, dict[int, bytes]] = {}
-        for turn, client, argv in self.steps:
-            writes = turns.setdefault(turn, {})
-            writes[client] = writes.get(client, b"") + render(with_ids(argv, ids))
+        for step in self.steps:
+            writes = turns.setdefault(step.turn, {})
+            writes[step.client] = writes.get(step.client, b"") + step.to_send(ids)
         return [list(turns[turn].items()) for turn in sorted(turns)]
 
     def pauses_ms(self) -> list[int]:
@@ -89,15 +98,13 @@ class Case:
 
 def with_ids(argv: Argv, ids: Sequence[int]) -> Argv:
     """`argv` with the marks of client ids replaced by what this server gave."""
-    if not any(ID_MARK in arg for arg in argv):
-        return argv
     for number, value in enumerate(ids):
         argv = [arg.replace(b"{id%d}" % number, b"%d" % value) for arg in argv]
     return argv
 
 
 def needs_ids(steps: Sequence[Step]) -> bool:
-    return any(ID_MARK in arg for step in steps for arg in step.argv)
+    return any(ID_MARK in step.data for step in steps)
 
 
 def in_line(commands: Sequence[Argv]) -> list[Step]:
@@ -115,12 +122,14 @@ def spread(commands: Sequence[Argv], rng: random.Random, clients: int) -> list[S
     for argv in commands:
         if rng.random() > AGAIN:
             client = int(rng.random() * clients)
-        size = len(render(argv))
+        step = Step(turn, client, _patient(argv))
+        size = len(step.data)
         if sent[client] + size > TURN_BYTES or large or rng.random() < 0.1:
             turn, sent = turn + 1, [0] * clients
         large = size > TURN_BYTES  # has a turn of its own
         sent[client] += size
-        steps.append(Step(turn, client, _patient(argv)))
+        step.turn = turn
+        steps.append(step)
     return steps
 
 

@@ -189,7 +189,8 @@ class ProcessTarget:
 
     def _run_spread(self, peers: list[Peer], case: Case, ids: Sequence[int]) -> list[bytes]:
         for writes, pause_ms in zip(case.turns(ids), case.pauses_ms(), strict=True):
-            time.sleep(pause_ms / 1000)
+            if pause_ms:
+                time.sleep(pause_ms / 1000)
             self._until_pong(PING)
             with self.server.frozen():
                 for client, data in writes:

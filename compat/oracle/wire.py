@@ -8,11 +8,14 @@ Most replies are never parsed: whole streams are compared first.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import Any
 
 Argv = list[bytes]
 Node = tuple[bytes, Any]  # (type byte, bytes | list[Node] | None)
+
+SHORT = {b"$%d" % size: size for size in range(256)}  # headers of bulk strings
 
 
 class Incomplete(Exception):
@@ -55,24 +58,35 @@ def _bulk(kind: bytes, data: bytes, at: int, size: int) -> tuple[Node, int]:
 
 
 def _aggregate(kind: bytes, data: bytes, at: int, size: int) -> tuple[Node, int]:
+    """Short bulk strings, of which most consist, are read in place: half of the time of `parse`."""
     nodes: list[Node] = []
     for _ in range(size * 2 if kind in b"%|" else size):
-        node, at = parse(data, at)
+        end = data.find(b"\r\n", at)
+        length = SHORT.get(data[at:end]) if end > 0 else None
+        if length is not None and data.startswith(b"\r\n", end + 2 + length):
+            node: Node = (b"$", data[end + 2 : end + 2 + length])
+            at = end + length + 4
+        else:
+            node, at = parse(data, at)
         nodes.append(node)
     return (kind, nodes), at
 
 
-def parse_all(data: bytes) -> list[Node]:
-    """Every reply in `data`; a rest that is no complete reply becomes a node of kind `?`."""
+@functools.lru_cache(maxsize=16)
+def parse_all(data: bytes) -> tuple[Node, ...]:
+    """Every reply in `data`; a rest that is no complete reply becomes a node of kind `?`.
+
+    The ways of delivering one sequence are compared with the same few streams: these are remembered.
+    """
     nodes: list[Node] = []
     at = 0
     while at < len(data):
         try:
             node, at = parse(data, at)
         except (Incomplete, Malformed):
-            return [*nodes, (b"?", data[at:])]
+            return (*nodes, (b"?", data[at:]))
         nodes.append(node)
-    return nodes
+    return tuple(nodes)
 
 
 # What comes to who is subscribed: in RESP2 as an array that is nobody's reply.

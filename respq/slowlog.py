@@ -19,14 +19,8 @@ from respq.state import LONG_REPLY, Client, Flag, Handler, Parked, Server, SlowE
 
 SINGLY_BELOW_US = 5000  # a slow log that wants shorter ones has every command timed by itself
 MANY_WORDS = 64  # a FAST command with more is timed like one that is not
-QUICK = {"SET", "SETEX", "PSETEX", "GETSET", "LMOVE", "RPOPLPUSH"}  # O(1), though not FAST to Redis
 SLOW_LOG_WORDS = 32  # words of a command that the slow log keeps
 SLOW_LOG_BYTES = 128  # bytes of a word
-
-
-def is_quick(spec: Spec) -> bool:
-    """Whether the share of a batch's time tells enough of this command."""
-    return Flag.FAST in spec.flags or spec.name in QUICK
 
 
 def timed(server: Server, spec: Spec, handler: Handler) -> Handler:
@@ -72,7 +66,7 @@ def note_slow_batch(c: Client, batch: list[Argv], elapsed_us: int) -> None:
         for argv, answer in zip(executed, answers, strict=True)
         if (spec := c.server.find_spec(argv)) is not None
     ]
-    untimed = [each for each in sized if is_quick(each[2]) and len(each[1]) <= MANY_WORDS] or sized
+    untimed = [each for each in sized if each[2].quick and len(each[1]) <= MANY_WORDS] or sized
     if untimed:
         _, argv, spec = max(untimed, key=itemgetter(0))
         note_slow(c, argv, spec, elapsed_us, others=len(untimed) - 1)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
-from copy import copy
 from enum import Flag as EnumFlag
 from enum import auto
 from random import Random
@@ -121,8 +120,8 @@ class Spec:
 
     __slots__ = (
         "acl", "ahead", "arity", "bulk", "calls", "complexity", "failed_calls", "flags", "group", "handler",
-        "keys",
-        "name", "queueable", "rejected_calls", "since", "subcommands", "summary", "syntax", "tips", "usec",
+        "keys", "name", "queueable", "quick", "rejected_calls", "since", "subcommands", "summary", "syntax",
+        "tips", "usec",
     )  # fmt: skip
 
     def __init__(
@@ -145,12 +144,15 @@ class Spec:
         self.bulk = bulk
         self.ahead = ahead
         self.subcommands: dict[str, Spec] = {}  # by full name
+        self.quick = Flag.FAST in flags or name in QUICK  # its share of a batch's time tells enough
         self.queueable = bool(name) and name not in RUN_AT_ONCE | SUBSCRIBING and Flag.NO_MULTI not in flags
         self.reset_statistics()
 
     def fresh(self) -> Spec:
         """A copy for one server, which counts for itself."""
-        spec = copy(self)
+        spec = Spec.__new__(Spec)
+        for slot in Spec.__slots__:  # half of the time of copy.copy, for 250 commands at each start
+            setattr(spec, slot, getattr(self, slot))
         spec.subcommands = {name: sub.fresh() for name, sub in self.subcommands.items()}
         spec.reset_statistics()
         return spec
@@ -178,6 +180,7 @@ class Spec:
         return self.arity if self.arity > 0 else ANY_ARITY
 
 
+QUICK = frozenset({"SET", "SETEX", "PSETEX", "GETSET", "LMOVE", "RPOPLPUSH"})  # O(1), if not FAST to Redis
 RUN_AT_ONCE = frozenset({"MULTI", "EXEC", "DISCARD", "WATCH", "QUIT", "RESET"})  # inside MULTI
 SUBSCRIBING = frozenset(
     {"SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"}

@@ -21,7 +21,7 @@ from respq.monitor import monitored
 from respq.protocol import Argv
 from respq.protocol.resp import QUEUED, bulks
 from respq.protocol.runs import Run
-from respq.slowlog import MANY_WORDS, SINGLY_BELOW_US, is_quick, timed
+from respq.slowlog import MANY_WORDS, SINGLY_BELOW_US, timed
 from respq.state import (
     RUN_AT_ONCE,
     SUBSCRIBING,
@@ -59,7 +59,8 @@ class Tables:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.gates = server.gates
-        self._built: dict[Mode, Table] = {}
+        self._open: dict[Mode, Table] = {}  # those without gates, kept while there are some
+        self._built = self._open  # those for the present gates
 
     def of(self, client: Client) -> Table:
         """The table for the client's present mode."""
@@ -78,16 +79,21 @@ class Tables:
         return self._build([], queueing=False)
 
     def set_gate(self, name: str, gate: Gate | None) -> None:
-        """Put up a gate before every command, or take it away."""
-        if gate is None:
-            self.gates.pop(name, None)
-        else:
+        """Put up a gate before every command, or take it away; without the last one nothing is built anew."""
+        if gate is not None:
             self.gates[name] = gate
-        self.rebuild()
+        elif self.gates.pop(name, None) is None:
+            return
+        self._switch()
 
     def rebuild(self) -> None:
-        """Something that tables depend on changed: MONITOR, the slow log's threshold, a gate."""
-        self._built.clear()
+        """Something else that tables depend on changed: MONITOR, the slow log's threshold."""
+        self._open.clear()
+        self._switch()
+
+    def _switch(self) -> None:
+        """Give every client the table for the gates that there are."""
+        self._built = {} if self.gates else self._open
         self.server.script_tables.clear()
         for queueing in (False, True):  # now, so that no MULTI has to wait for it
             self._table(Mode(queueing=queueing))
@@ -140,7 +146,7 @@ class Tables:
             alone = self._wrapped(spec, wrappers) if spec.handler is not None else None
             return _dispatcher(spec, subentries, alone), spec.fewest, spec.most, NOT_COUNTED, None
         handler = self._wrapped(spec, wrappers)
-        untimed = is_quick(spec) and not self._all_timed()
+        untimed = spec.quick and not self._all_timed()
         most = min(spec.most, MANY_WORDS) if untimed else spec.most
         counted = NOT_COUNTED if queueing and spec.name not in RUN_AT_ONCE else spec
         return handler, spec.fewest, most, counted, _ahead(spec) if handler is spec.handler else None
@@ -151,11 +157,11 @@ class Tables:
 
     def _timed_if_quick(self, spec: Spec, handler: Handler) -> Handler:
         """With a stopwatch; the others have one already."""
-        return timed(self.server, spec, handler) if is_quick(spec) else handler
+        return timed(self.server, spec, handler) if spec.quick else handler
 
     def _wrapped(self, spec: Spec, wrappers: list[Wrapper]) -> Handler:
         assert spec.handler is not None
-        handler = spec.handler if is_quick(spec) else timed(self.server, spec, spec.handler)
+        handler = spec.handler if spec.quick else timed(self.server, spec, spec.handler)
         for wrap in wrappers:
             handler = wrap(spec, handler)
         return handler

@@ -124,3 +124,36 @@ def test_what_became_ready_is_settled_by_a_batch_without_effects(
     engine.disconnect(bob.client)
     assert alice.send("PING") == b"+PONG\r\n"
     assert not engine.server.ready
+
+
+def test_when_the_last_gate_is_gone_clients_have_the_table_that_they_had_before(
+    engine: Workbench, alice: Peer, bob: Peer
+) -> None:
+    alice.send("MULTI")
+    before = [alice.client.table, bob.client.table]
+    bob.send("CLIENT", "PAUSE", 1000, "WRITE")
+    assert all(
+        table is not old for table, old in zip([alice.client.table, bob.client.table], before, strict=True)
+    )
+    bob.send("CLIENT", "UNPAUSE")
+    assert all(
+        table is old for table, old in zip([alice.client.table, bob.client.table], before, strict=True)
+    )
+
+
+def test_a_setting_changed_behind_a_gate_is_in_the_tables_when_it_is_gone(
+    engine: Workbench, bob: Peer
+) -> None:
+    plain = bob.client.table
+    bob.send("CLIENT", "PAUSE", 1000, "WRITE")
+    bob.send("CONFIG", "SET", "slowlog-log-slower-than", 0)
+    bob.send("CLIENT", "UNPAUSE")
+    assert bob.client.table is not plain
+    bob.send("PING")
+    assert bob.send("SLOWLOG", "LEN") != b":0\r\n"
+
+
+def test_taking_away_a_gate_that_is_not_up_builds_no_table(engine: Workbench, bob: Peer) -> None:
+    plain = bob.client.table
+    assert bob.send("CLIENT", "UNPAUSE") == OK
+    assert bob.client.table is plain

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from respq.command import Argv, Client, Spec
 from respq.errors import CommandError
 from respq.monitor import monitored
-from respq.slowlog import SINGLY_BELOW_US, is_quick, timed
+from respq.slowlog import SINGLY_BELOW_US, timed
 from respq.state import Flag, Handler, Rejected, Server
 from respq.tables import NOT_COUNTED
 
@@ -92,7 +92,7 @@ def _wrapped(server: Server, spec: Spec, writes: bool) -> Handler:
     assert spec.handler is not None
     all_timed = 0 <= server.config.slowlog_log_slower_than < SINGLY_BELOW_US
     handler = spec.handler
-    if all_timed or not is_quick(spec):
+    if all_timed or not spec.quick:
         handler = timed(server, spec, handler)
     if server.monitors:
         handler = monitored(spec, handler)

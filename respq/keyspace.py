@@ -98,6 +98,18 @@ class Database:
             self.add(key, value)
         return value
 
+    def find_each(self, keys: Sequence[bytes], kind: type[V]) -> list[V | None] | None:
+        """What stands under each key, None where nothing does; for a run of commands. O(keys).
+
+        None, and nothing was done, if one of the values is not a `kind` or has expired.
+        """
+        now_ms = self.clock.now_ms
+        found = list(map(self.values.get, keys))
+        for value in found:
+            if value is not None and (value.__class__ is not kind or 0 < value.expires_ms <= now_ms):
+                return None
+        return found  # type: ignore[return-value]  # all of them are seen to be
+
     # -- changing ----------------------------------------------------------------------------------
 
     def add(self, key: bytes, value: Value) -> None:

@@ -26,9 +26,9 @@ from respq.commands.arguments import (
     parse_long_double,
 )
 from respq.commands.scanning import ScanOptions, scan_reply
-from respq.datatypes.hashes import HashValue
+from respq.datatypes.hashes import HashValue, set_in_each
 from respq.errors import CommandError, syntax_error
-from respq.protocol.resp import EMPTY_ARRAY, OK, ONE, ZERO, array, bulk, bulk_strings, bulks, integer
+from respq.protocol.resp import EMPTY_ARRAY, OK, ONE, ZERO, array, bulk, bulk_strings, bulks, flags, integer
 from respq.protocol.runs import Run
 from respq.state import LONG_REPLY
 
@@ -102,26 +102,23 @@ def _hset_run(c: Client, run: Run) -> bytes | None:
     fields = columns[-2] if len(columns) > 1 else [shared[2]] * run.count
     added = value.set_each(fields, columns[-1])
     c.effects.append((db, name, "hset", run))
-    return b":%d\r\n" * len(added) % tuple(added)
+    return flags(added)
 
 
 def _hset_each(c: Client, run: Run) -> bytes | None:
     """HSETs of one field each into several hashes."""
-    db, commands = c.db, run.commands
-    values = db.values
-    for name in {argv[1] for argv in commands}:
-        value = values.get(name)
-        if value is not None and (value.__class__ is not HashValue or value.expires_ms):
-            return None
-    replies = []
-    for _, name, field, data in commands:
-        value = values.get(name)
-        if value is None:
-            value = HashValue()
-            db.add(name, value)
-        replies.append(ONE if value.set(field, data) else ZERO)  # type: ignore[attr-defined]  # seen above
+    db = c.db
+    names, fields, values = run.columns
+    found = db.find_each(names, HashValue)
+    if found is None or (db.fields_expiring and any(value and value.expiry for value in found)):
+        return None
+    hashes = [
+        db.find_or_create(name, HashValue) if value is None else value
+        for name, value in zip(names, found, strict=True)
+    ]
+    added = set_in_each(hashes, fields, values)
     c.effects.append((db, None, None, run))
-    return b"".join(replies)
+    return flags(added)
 
 
 @command("HSET", arity=-4, flags=WRITE | DENYOOM | FAST, keys=(key(1, "RW update"),), group="hash",

@@ -70,14 +70,10 @@ def _push_run(c: Client, run: Run, left: bool) -> bytes | None:
 def _push_each(c: Client, run: Run, left: bool) -> bytes | None:
     """Pushes of one element each onto several lists."""
     db = c.db
-    find = db.values.get
     names, elements = run.columns
-    lists: list[ListValue | None] = []
-    for name in names:
-        present = find(name)
-        if present is not None and (present.__class__ is not ListValue or present.expires_ms):
-            return None
-        lists.append(present)
+    lists = db.find_each(names, ListValue)
+    if lists is None:
+        return None
     lengths = []
     push = ListValue.push_left if left else ListValue.push_right
     for name, element, items in zip(names, elements, lists, strict=True):

@@ -7,14 +7,12 @@ and `del` last when a set was emptied.
 
 from __future__ import annotations
 
-from itertools import compress
-
 from respq.command import DENYOOM, FAST, READONLY, WRITE, Argv, Client, command, key
 from respq.commands.arguments import INT64_MAX, parse_cursor, parse_int_between, parse_non_negative
 from respq.commands.scanning import ScanOptions, scan_reply
-from respq.datatypes.sets import SetValue
+from respq.datatypes.sets import SetValue, add_to_each
 from respq.errors import CommandError, syntax_error
-from respq.protocol.resp import EMPTY_ARRAY, ONE, ZERO, array, bulk, bulks, integer
+from respq.protocol.resp import EMPTY_ARRAY, ONE, ZERO, array, bulk, bulks, flags, integer
 from respq.protocol.runs import Run
 
 INSERT = (key(1, "RW insert"),)
@@ -31,23 +29,33 @@ LARGEST_SAMPLE = 1 << 28  # members that SRANDMEMBER returns: a longer reply wou
 
 
 def _sadd_run(c: Client, run: Run) -> bytes | None:
-    """SADDs of one member each to one set."""
-    if run.words != 3 or not run.last:
+    """SADDs of one member each, to one set or to several."""
+    if run.words != 3:
         return None
-    db, name = c.db, run.shared[1]
-    members = db.values.get(name)
+    db, members = c.db, run.columns[-1]
+    names = [run.shared[1]] if run.last else run.columns[0]
+    found = db.find_each(names, SetValue)
+    if found is None:
+        return None
+    sets = [
+        _create(c, name, member, 1) if value is None else value
+        for name, member, value in zip(names, members, found, strict=False)
+    ]
+    added = sets[0].add_each(members) if run.last else add_to_each(sets, members)
+    if all(added):
+        c.effects.append((db, None, None, run))
+    elif any(added):
+        c.effects.append((db, None, None, run.those(added)))
+    return flags(added)
+
+
+def _create(c: Client, name: bytes, first: bytes, count: int) -> SetValue:
+    """The set under a key; if there is none, an empty one for `count` members, the `first` of them known."""
+    members = c.db.find(name, SetValue)
     if members is None:
-        members = SetValue.for_members(run.last[0], 1)
-        db.add(name, members)
-    elif members.__class__ is not SetValue or members.expires_ms:
-        return None
-    added = members.add_each(run.last)
-    count = sum(added)
-    if count == run.count:
-        c.effects.append((db, name, "sadd", run))
-    elif count:
-        c.effects.append((db, name, "sadd", Run(run.shared, [list(compress(run.last, added))])))
-    return b":%d\r\n" * run.count % tuple(added)
+        members = SetValue.for_members(first, count)
+        c.db.add(name, members)
+    return members
 
 
 @command(

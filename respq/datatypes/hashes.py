@@ -356,3 +356,20 @@ class HashValue(Value):
             self.fields.check()
             assert not self.listpack
         assert sorted(self.names()) == sorted(self.fields)
+
+
+def set_in_each(hashes: Sequence[HashValue], fields: Sequence[bytes], values: Sequence[bytes]) -> list[bool]:
+    """`HashValue.set` of one field in each of several hashes; which of the fields were new. O(fields)."""
+    most, longest = HashValue.max_listpack_entries, HashValue.max_listpack_value
+    added = []
+    for value, field, data in zip(hashes, fields, values, strict=True):
+        mine = value.fields
+        if mine.__class__ is not dict or value.expiry is not None:
+            added.append(value.set(field, data))
+            continue
+        before = len(mine)  # `set`, written out
+        mine[field] = data
+        added.append(len(mine) > before)
+        if value.listpack and (len(data) > longest or len(field) > longest or len(mine) > most):
+            value.listpack = False
+    return added

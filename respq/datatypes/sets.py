@@ -106,18 +106,18 @@ class SetValue(Value):
                     own[member] = b""
         return len(own) - before
 
-    def add_each(self, members: Sequence[bytes]) -> list[int]:
-        """Add members one after the other; for each, 1 if it is new, or 0. O(members)."""
+    def add_each(self, members: Sequence[bytes]) -> list[bool]:
+        """Add members one after the other; which of them are new. O(members)."""
         own = self._members
         if self._form is not HASHTABLE or isinstance(own, Shards):
-            return [self.add((member,)) for member in members]
+            return add_to_each([self] * len(members), members)
         added = []
         for member in members:
             if member in own:
-                added.append(0)
+                added.append(False)
             else:
                 own[member] = b""
-                added.append(1)
+                added.append(True)
         return added
 
     def remove(self, members: Sequence[bytes]) -> int:
@@ -224,3 +224,17 @@ class SetValue(Value):
         assert self._form in {INTSET, LISTPACK, HASHTABLE}
         if self._form is INTSET:
             assert all(map(is_int, self._members))
+
+
+def add_to_each(sets: Sequence[SetValue], members: Sequence[bytes]) -> list[bool]:
+    """`SetValue.add` of one member to each of several sets; which of the members were new. O(members)."""
+    added = []
+    for value, member in zip(sets, members, strict=True):
+        own = value._members
+        new = member not in own
+        added.append(new)
+        if new:
+            if value._form is not HASHTABLE:
+                value._admit(member)
+            own[member] = b""
+    return added

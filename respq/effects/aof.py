@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from respq.effects.encoding import encode, select
+from respq.effects.encoding import encode, encode_run, select
 from respq.effects.files import AofError, Files
 from respq.effects.loader import Execute, Loader, Progress
 from respq.effects.logset import LogSet
@@ -118,10 +118,7 @@ class AppendOnlyFile:
         if db != self.selected_db:
             self.append(select(db))
             self.selected_db = db
-        if argv.__class__ is Run:
-            self.append(b"".join(map(encode, argv.commands)))
-        else:
-            self.append(encode(argv))  # type: ignore[arg-type]  # no Run
+        self.append(encode_run(argv) if isinstance(argv, Run) else encode(argv))
 
     def append_effects(self, effects: Effects) -> None:
         """Log what a batch did: `append_effect` for each of its effects that has a command."""

@@ -8,6 +8,7 @@ arguments 0.5.
 from __future__ import annotations
 
 from respq.protocol import Argv
+from respq.protocol.runs import Run
 
 _TEMPLATES = {n: b"*%d\r\n" % n + b"$%d\r\n%b\r\n" * n for n in range(1, 5)}
 _1, _2, _3, _4 = _TEMPLATES.values()
@@ -28,6 +29,25 @@ def encode(argv: Argv) -> bytes:
     if count == 1:
         return _1 % (len(argv[0]), argv[0])
     return b"*%d\r\n%b" % (count, b"".join([b"$%d\r\n%b\r\n" % (len(arg), arg) for arg in argv]))
+
+
+def encode_run(run: Run) -> bytes:
+    """Return all commands of a run: 0.03 µs each if they differ in one word of one length, else 0.15 on."""
+    columns = run.columns
+    if len(columns) > 2:
+        return b"".join(map(encode, run.commands))
+    head = b"*%d\r\n%b" % (run.words, b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in run.shared]))
+    if len(columns) == 1:
+        words = columns[0]
+        lengths = set(map(len, words))
+        if len(lengths) == 1:
+            head += b"$%d\r\n" % lengths.pop()
+            return b"%b%b\r\n" % (head, (b"\r\n" + head).join(words))
+        return b"".join([b"%b$%d\r\n%b\r\n" % (head, len(word), word) for word in words])
+    return b"".join([
+        b"%b$%d\r\n%b\r\n$%d\r\n%b\r\n" % (head, len(first), first, len(second), second)
+        for first, second in zip(*columns, strict=True)
+    ])  # fmt: skip
 
 
 def select(db: int) -> bytes:

@@ -28,6 +28,14 @@ def integer(n: int) -> bytes:
     return _SMALL[n] if 0 <= n < 1024 else b":%d\r\n" % n
 
 
+_FLAGS = (ZERO, ONE)
+
+
+def flags(yes: Iterable[bool]) -> bytes:
+    """A 1 or a 0 each, one behind the other."""
+    return b"".join(map(_FLAGS.__getitem__, yes))
+
+
 def bulk(data: bytes) -> bytes:
     """A bulk string."""
     return b"$%d\r\n%b\r\n" % (len(data), data)

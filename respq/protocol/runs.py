@@ -8,7 +8,7 @@ asks.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import compress, islice
 
 from respq.protocol import Argv
 
@@ -77,6 +77,10 @@ class Run:
         return self is other or (isinstance(other, list) and self.commands == other)
 
     __hash__ = None  # type: ignore[assignment]  # equal to a list
+
+    def those(self, chosen: Sequence[bool]) -> Run:
+        """The run of the chosen commands, of which there is at least one."""
+        return Run(self.shared, [list(compress(words, chosen)) for words in self.columns])
 
     def first(self, count: int) -> Run:
         """The run of its first commands."""

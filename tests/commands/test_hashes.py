@@ -301,6 +301,7 @@ def test_a_run_of_hset_declines_what_it_cannot_do_to_the_end(engine: Workbench, 
         if last == b"late":
             ask(alice, "HSET late a 1")
             ask(alice, "EXPIRE late 10")
+            engine.clock.advance(11_000)
         assert bulk(alice.client, run) is None
         assert engine.server.databases[0].find(b"h", HashValue) is None
     assert bulk(alice.client, as_run([[b"HSET", b"h", b"f", b"v", b"g", b"w"]] * 4)) is None

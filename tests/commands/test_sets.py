@@ -163,6 +163,36 @@ def test_a_run_of_sadds_logs_only_what_was_new() -> None:
         assert kept.replays()
 
 
+def test_a_run_of_sadds_to_several_sets_logs_only_what_was_new() -> None:
+    kept = Kept()
+    ann = kept.peer()
+    ask(ann, "SADD a x")
+    ask(ann, "EXPIRE a 100")
+    kept.written()
+    runs = [
+        ("a1 b1 b1 c2 ax", [1, 1, 0, 1, 0], {"a": b"listpack", "b": b"intset", "c": b"intset"}),
+        ("a1 b1 a1 c2", [0, 0, 0, 0], {"a": b"listpack"}),
+        ("d1 e1 dx d%s" % ("x" * 65), [1, 1, 1, 1], {"d": b"hashtable", "e": b"intset"}),
+    ]  # fmt: skip
+    for words, new, encodings in runs:
+        commands = [("SADD", word[0], word[1:]) for word in words.split()]
+        replies = ann.feed(b"".join(encode(*argv) for argv in commands))
+        assert replies == b"".join(b":%d\r\n" % flag for flag in new)
+        assert kept.written() == b"".join(
+            encode(*argv) for argv, flag in zip(commands, new, strict=True) if flag
+        )
+        for name, encoding in encodings.items():
+            assert ask(ann, f"OBJECT ENCODING {name}").endswith(b"\r\n%b\r\n" % encoding)
+        assert kept.replays()
+
+
+def test_a_run_of_sadds_to_several_keys_meets_one_of_another_type(filled: Peer) -> None:
+    ask(filled, "SET s x")
+    replies = filled.feed(b"".join(encode("SADD", name, "new") for name in "absa"))
+    assert replies.startswith(b":1\r\n:1\r\n-WRONGTYPE ")
+    assert replies.endswith(b"\r\n:0\r\n")
+
+
 def test_srandmember_leaves_the_set_as_it_is(filled: Peer) -> None:
     assert ask(filled, "SRANDMEMBER a") in {b"$1\r\n%b\r\n" % member for member in (b"1", b"2", b"3")}
     assert ask(filled, "SRANDMEMBER a 5") == b"*3\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n"

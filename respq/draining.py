@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from respq.errors import CommandError
+from respq.notifications import QUIET
 from respq.protocol import Argv
 from respq.slowlog import note_slow
 from respq.state import NOTIFYING, Client, Closing, Parked, Server, WaitKey
@@ -42,12 +43,12 @@ class Draining:
         if NOTIFYING in server.eager:
             server.notifications.finish()
         aof = server.aof
-        for db, key, _event, argv in server.effects:
+        for db, key, event, argv in server.effects:
             if argv is not None:
                 server.changes_since_save += 1
                 if aof is not None:
                     aof.append_effect(db.index, argv)
-            if key is not None:
+            if key is not None and event not in QUIET:
                 where = (db, key)
                 if where in server.watchers:
                     for client in server.watchers[where]:
@@ -58,12 +59,18 @@ class Draining:
 
     def _serve(self, where: WaitKey) -> None:
         """Execute again the commands that wait for a key, oldest first; who finds nothing keeps its place."""
-        for client in list(self._server.waiters.get(where, ())):
-            if isinstance(where, tuple) and where[0].get(where[1]) is None:
-                break  # the key is used up: a thousand waiters are not asked in vain
-            if client.parked is not None and where in client.parked.keys:
-                self._retry(client, client.parked.argv)
-                self._act()
+        server = self._server
+        for client in list(server.waiters.get(where, ())):
+            used_up = isinstance(where, tuple) and where[0].get(where[1]) is None
+            if used_up and where not in server.lookers:
+                break  # a thousand waiters are not asked in vain
+            parking = client.parked
+            if parking is None or where not in parking.keys:
+                continue
+            if used_up if parking.look is None else not parking.look():
+                continue
+            self._retry(client, parking.argv)
+            self._act()
 
     def _retry(self, client: Client, argv: Argv) -> None:
         """Execute a parked command again, which may leave it parked."""

@@ -44,8 +44,13 @@ EVENTS_OF = {
     "m": "keymiss",
 }
 
-# What goes with another event, which dirties and wakes, or with none that does.
-ASIDE = frozenset({"new", "overwritten", "type_changed", "keymiss"})
+# What dirties nobody and wakes nobody: it goes with another event that does, or with none.
+QUIET = frozenset(
+    {
+        *("new", "overwritten", "type_changed", "keymiss"),
+        *("xgroup-create", "xgroup-setid", "xgroup-destroy", "xgroup-createconsumer", "xgroup-delconsumer"),
+    }
+)
 REPLACING = frozenset({"new", "overwritten", "type_changed"})  # they come before the event of what was done
 
 
@@ -128,7 +133,7 @@ class Notifications(Generic[S]):
             if event in events:
                 self._tell(db, key, event, by)
             before = key if event in REPLACING else None
-            effects[at] = (db, None if event in ASIDE else key, None, argv)
+            effects[at] = (db, None if event in QUIET else key, None, argv)
         self._seen = len(effects)
 
     def finish(self) -> None:

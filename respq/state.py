@@ -222,14 +222,26 @@ UNPAUSED = "unpaused"  # CLIENT PAUSE ended
 
 
 class Parking:
-    """A command that waits. It is executed again when one of `keys` changes."""
+    """A command that waits. It is executed again when one of `keys` changes.
 
-    __slots__ = ("argv", "deadline_ms", "keys", "spent_ns", "timeout_reply")
+    `look`, if given, tells beforehand whether that can lead to anything; otherwise it may if there is
+    something under the key.
+    """
 
-    def __init__(self, argv: Argv, keys: Sequence[WaitKey], deadline_ms: int, timeout_reply: bytes) -> None:
+    __slots__ = ("argv", "deadline_ms", "keys", "look", "spent_ns", "timeout_reply")
+
+    def __init__(
+        self,
+        argv: Argv,
+        keys: Sequence[WaitKey],
+        deadline_ms: int,
+        timeout_reply: bytes,
+        look: Callable[[], bool] | None = None,
+    ) -> None:
         self.argv = argv
         self.keys = keys
         self.deadline_ms = deadline_ms  # Unix time; 0 waits for ever
+        self.look = look
         self.spent_ns = 0  # executing it so far, without the waits
         self.timeout_reply = timeout_reply
 
@@ -377,8 +389,15 @@ class Client:
             server.close_for_output(self, waiting)
             raise Closing
 
-    def park(self, argv: Argv, keys: Sequence[WaitKey], timeout_ms: int, timeout_reply: bytes) -> bytes:
-        """Wait until one of `keys` changes, then execute `argv` again.
+    def park(
+        self,
+        argv: Argv,
+        keys: Sequence[WaitKey],
+        timeout_ms: int,
+        timeout_reply: bytes,
+        look: Callable[[], bool] | None = None,
+    ) -> bytes:
+        """Wait until one of `keys` changes, then execute `argv` again. For `look` see `Parking`.
 
         After `timeout_ms` (0: never) the answer is `timeout_reply`. Where blocking is not allowed
         that is the answer at once, else raises Parked.
@@ -387,7 +406,7 @@ class Client:
             return timeout_reply
         if self.parked is None:
             deadline_ms = self.server.clock.now_ms + timeout_ms if timeout_ms else 0
-            self.parked = Parking(argv, keys, deadline_ms, timeout_reply)
+            self.parked = Parking(argv, keys, deadline_ms, timeout_reply, look)
             self.server.wait(self, self.parked)
         raise Parked
 
@@ -490,6 +509,7 @@ class Server:
         self.eager: set[str] = set()  # why effects are drained after every command: WAITING, …
         self.watchers: dict[tuple[Database, bytes], dict[Client, None]] = {}
         self.waiters: dict[WaitKey, dict[Client, None]] = {}  # parked clients, oldest first
+        self.lookers: Counter[WaitKey] = Counter()  # how many of them look for themselves, see Parking
         self.ready: dict[WaitKey, None] = {}  # keys with waiters that changed, in order
         self.timeouts: Deadlines[Client] = Deadlines()
         self.resumed: deque[Client] = deque()  # served; their backlog is executed next
@@ -536,6 +556,8 @@ class Server:
         self.eager.add(WAITING)
         for key in parking.keys:
             self.waiters.setdefault(key, {})[client] = None
+        if parking.look is not None:
+            self.lookers.update(parking.keys)
         if parking.deadline_ms:
             self.timeouts.add(client, parking.deadline_ms)
 
@@ -551,10 +573,23 @@ class Server:
                 del queue[client]
                 if not queue:
                     del self.waiters[key]
+        if parking.look is not None:
+            self._stop_looking(parking)
         if not self.waiters:
             self.eager.discard(WAITING)
         if parking.deadline_ms:
             self.timeouts.discard(client, parking.deadline_ms)
+
+    def _stop_looking(self, parking: Parking) -> None:
+        for key in parking.keys:
+            self.lookers[key] -= 1
+            if not self.lookers[key]:
+                del self.lookers[key]
+
+    def wake(self, where: WaitKey) -> None:
+        """Let those who wait for a key try again, once effects are drained."""
+        if where in self.waiters:
+            self.ready[where] = None
 
     def retry(self, moment: str) -> None:
         """Let the clients that wait for `moment` execute their commands anew, before their backlog."""

@@ -18,17 +18,22 @@ from respq.protocol.resp import array, bulk
 
 
 class Reading(NamedTuple):
-    """What XREAD asks for. `block_ms`: None for not to wait, 0 for ever."""
+    """What XREAD or XREADGROUP asks for. `block_ms`: None for not to wait, 0 for ever."""
 
     most: int  # entries of each stream
     block_ms: int | None
     at: int  # the index of the first key
     names: list[bytes]
     ids: list[bytes]
+    group: bytes
+    consumer: bytes
+    acknowledged: bool  # NOACK
 
 
-def _parse_reading(c: Client, argv: Argv) -> Reading:
-    count, block_ms = 0, None
+def parse_reading(c: Client, argv: Argv, *, grouped: bool) -> Reading:
+    """The words of XREADGROUP, if `grouped`, or XREAD. Raises CommandError."""
+    count, block_ms, acknowledged = 0, None, False
+    group: tuple[bytes, bytes] | None = None
     at = 1
     while at < len(argv):
         option, more = argv[at].upper(), len(argv) - at - 1
@@ -37,26 +42,45 @@ def _parse_reading(c: Client, argv: Argv) -> Reading:
         elif option == b"COUNT" and more:
             count = parse_int(argv[at + 1])
         elif option == b"STREAMS" and more:
-            names, ids = _halves(argv[at + 1 :])
-            return Reading(count if count > 0 else INT64_MAX, block_ms, at + 1, names, ids)
+            names, ids = _halves(argv[at + 1 :], grouped)
+            if grouped and group is None:
+                raise CommandError("Missing GROUP option for XREADGROUP")
+            most = count if count > 0 else INT64_MAX
+            return Reading(most, block_ms, at + 1, names, ids, *(group or (b"", b"")), acknowledged)
         elif (option == b"GROUP" and more >= 2) or option == b"NOACK":
-            word = option.decode()
-            raise CommandError(
-                f"The {word} option is only supported by XREADGROUP. You called XREAD instead."
-            )
+            if not grouped:
+                raise _only_for_groups(option)
+            if option == b"GROUP":
+                group = argv[at + 1], argv[at + 2]
+                at += 1
+            else:
+                acknowledged = True
+                at -= 1
         else:
             raise syntax_error()
         at += 2
     raise syntax_error()
 
 
-def _halves(words: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+def _only_for_groups(option: bytes) -> CommandError:
+    return CommandError(
+        f"The {option.decode()} option is only supported by XREADGROUP. You called XREAD instead."
+    )
+
+
+def _halves(words: list[bytes], grouped: bool) -> tuple[list[bytes], list[bytes]]:
     """Keys, and an ID for each."""
     if len(words) % 2:
+        name, kinds = ("xreadgroup", "an ID or '>'") if grouped else ("xread", "an ID, '+', or '$'")
         raise CommandError(
-            "Unbalanced 'xread' list of streams: for each stream key an ID, '+', or '$' must be specified."
+            f"Unbalanced '{name}' list of streams: for each stream key {kinds} must be specified."
         )
     return words[: len(words) // 2], words[len(words) // 2 :]
+
+
+def streams_reply(c: Client, found: list[tuple[bytes, bytes]]) -> bytes:
+    """What was found in several streams: pairs of a key and its entries, both encoded."""
+    return c.enc.map(found) if c.enc.version == 3 else array([array(list(pair)) for pair in found])
 
 
 def _begin_behind(stream: StreamValue | None, word: bytes) -> int:
@@ -85,7 +109,7 @@ def _begin_behind(stream: StreamValue | None, word: bytes) -> int:
 )
 def xread(c: Client, argv: Argv) -> bytes:
     """The entries of several streams behind an ID each, waiting for the first ones if need be."""
-    reading = _parse_reading(c, argv)
+    reading = parse_reading(c, argv, grouped=False)
     begins = [
         _begin_behind(_stream_of(c, name), word)
         for name, word in zip(reading.names, reading.ids, strict=True)
@@ -96,7 +120,7 @@ def xread(c: Client, argv: Argv) -> bytes:
         if stream is not None and stream.top_id() > begin:
             found.append((bulk(name), entries_reply(stream, begin + 1, MAX, reading.most)))
     if found:
-        return c.enc.map(found) if c.enc.version == 3 else array([array(list(pair)) for pair in found])
+        return streams_reply(c, found)
     if reading.block_ms is None:
         return c.enc.null_array
     resolved = [*argv[: reading.at + len(reading.names)], *map(show_id, begins)]

@@ -22,7 +22,8 @@ UPDATE = (key(1, "RW update"),)
 DELETE = (key(1, "RW delete"),)
 NOTE_ON_XADD = "UPDATE instead of INSERT because of the optional trimming feature"  # as COMMAND INFO says
 
-POLICIES = {b"KEEPREF", b"DELREF", b"ACKED"}  # what trimming and deleting do with references of groups
+KEEPREF, DELREF, ACKED = b"KEEPREF", b"DELREF", b"ACKED"
+POLICIES = {KEEPREF, DELREF, ACKED}  # what trimming and deleting do with references of groups
 DEFAULT_LIMIT_NODES = 100  # `~` without LIMIT removes at most as many full nodes
 
 
@@ -34,10 +35,16 @@ def parse_id(word: bytes, missing_seq: int = 0) -> int:
     try:
         return entry_ids.read_id(word, missing_seq)
     except ValueError:
-        raise _invalid_id() from None
+        raise invalid_id() from None
 
 
-def _invalid_id() -> CommandError:
+def entry_texts(words: Argv) -> list[bytes]:
+    """Entry IDs in the spelling of replies. Raises CommandError."""
+    return words if entry_ids.are_canonical(words) else [entry_ids.show_id(parse_id(word)) for word in words]
+
+
+def invalid_id() -> CommandError:
+    """A word is no entry ID."""
     return CommandError("Invalid stream ID specified as stream command argument")
 
 
@@ -98,7 +105,7 @@ def _parse_options(argv: Argv, *, adding: bool) -> Options:
         else:
             raise syntax_error()
         at += 1
-    return Options(word, threshold, whole_nodes, limit, policy or b"KEEPREF", create, at)
+    return Options(word, threshold, whole_nodes, limit, policy or KEEPREF, create, at)
 
 
 def _trimming_of(options: Options) -> Trimming | None:
@@ -124,18 +131,35 @@ def _parse_threshold(word: bytes, value: bytes) -> int:
     return threshold
 
 
-def _excess(stream: StreamValue, trimming: Trimming) -> int:
-    """How many of the first entries trimming removes.
+def _trim(stream: StreamValue, trimming: Trimming) -> int:
+    """Remove what is to be trimmed; return how many entries that was.
 
     With `~` only KEEPREF removes any, since redis-server 8.2.3 cannot tell what a whole node refers to.
     """
-    if trimming.whole_nodes and trimming.policy != b"KEEPREF":
+    if trimming.whole_nodes and trimming.policy != KEEPREF:
         return 0
-    if trimming.word == b"MAXLEN":
-        count = stream.excess(trimming.threshold)
-    else:
-        count = stream.below(trimming.threshold)
-    return stream.in_whole_nodes(count, trimming.limit) if trimming.whole_nodes else count
+    by_length = trimming.word == b"MAXLEN"
+    if trimming.policy == ACKED and stream.groups:
+        if by_length:
+            return stream.drop_acknowledged(stream.excess(trimming.threshold), MAX + 1)
+        return stream.drop_acknowledged(len(stream), trimming.threshold)
+    count = stream.excess(trimming.threshold) if by_length else stream.below(trimming.threshold)
+    if trimming.whole_nodes:
+        count = stream.in_whole_nodes(count, trimming.limit)
+    if trimming.policy == DELREF and stream.groups:
+        stream.forget(stream.ids(count))
+    stream.drop_first(count)
+    return count
+
+
+def _logged_trimming(stream: StreamValue, trimming: Trimming) -> Argv:
+    """The words that say what was trimmed; the stream is what it became."""
+    if trimming.policy == ACKED:
+        shown = (
+            entry_ids.show_id(trimming.threshold) if trimming.word == b"MINID" else b"%d" % trimming.threshold
+        )
+        return [trimming.word, b"=", shown, ACKED]
+    return [b"MAXLEN", b"=", b"%d" % len(stream), *([DELREF] if trimming.policy == DELREF else [])]
 
 
 # -- adding ----------------------------------------------------------------------------------------
@@ -174,10 +198,9 @@ def xadd(c: Client, argv: Argv) -> bytes:
         entry_id = _choose_id(stream, wanted, c.server.clock.now_ms)
     text = stream.add(entry_id, words)
     logged = [b"XADD", name, text, *words]
-    removed = _excess(stream, trimming) if trimming else 0
-    if removed:
-        stream.drop_first(removed)
-        logged[2:2] = [b"MAXLEN", b"=", b"%d" % len(stream)]
+    removed = _trim(stream, trimming) if trimming else 0
+    if trimming and removed:
+        logged[2:2] = _logged_trimming(stream, trimming)
     c.effects.append((db, name, "xadd", logged))
     if removed:
         c.effects.append((db, name, "xtrim", None))
@@ -193,7 +216,7 @@ def _parse_wanted(argv: Argv, at: int) -> tuple[int, int | None] | None:
     try:
         return entry_ids.read_open_id(argv[at])
     except ValueError:
-        raise _invalid_id() from None
+        raise invalid_id() from None
 
 
 def _choose_id(stream: StreamValue, wanted: tuple[int, int | None] | None, now_ms: int) -> int:
@@ -222,7 +245,7 @@ def xlen(c: Client, argv: Argv) -> bytes:
     return ZERO if stream is None else integer(len(stream))
 
 
-def _parse_start(word: bytes) -> int:
+def parse_start(word: bytes) -> int:
     """The first ID of an interval: `-`, an ID, or `(` and an ID that is left out."""
     if word[:1] != b"(":
         return {b"-": 0, b"+": MAX}[word] if word in {b"-", b"+"} else parse_id(word)
@@ -232,7 +255,7 @@ def _parse_start(word: bytes) -> int:
     return start
 
 
-def _parse_stop(word: bytes) -> int:
+def parse_stop(word: bytes) -> int:
     """The last ID of an interval; without a sequence number all of that millisecond is meant."""
     if word[:1] != b"(":
         return {b"-": 0, b"+": MAX}[word] if word in {b"-", b"+"} else parse_id(word, SEQ_MAX)
@@ -256,7 +279,7 @@ def _parse_count(argv: Argv) -> int:
          syntax="key start end [COUNT count]", complexity="O(log n) and slices of the entries")  # fmt: skip
 def xrange(c: Client, argv: Argv) -> bytes:
     """The entries of an interval of IDs."""
-    start, stop = _parse_start(argv[2]), _parse_stop(argv[3])
+    start, stop = parse_start(argv[2]), parse_stop(argv[3])
     count = _parse_count(argv)
     stream = c.read(argv[1], StreamValue)
     if stream is None:
@@ -275,7 +298,7 @@ def entries_reply(stream: StreamValue, start: int, stop: int, count: int) -> byt
          syntax="key end start [COUNT count]", complexity="O(log n + m), m entries returned")  # fmt: skip
 def xrevrange(c: Client, argv: Argv) -> bytes:
     """The entries of an interval of IDs, the last one first."""
-    start, stop = _parse_start(argv[3]), _parse_stop(argv[2])
+    start, stop = parse_start(argv[3]), parse_stop(argv[2])
     count = _parse_count(argv)
     stream = c.read(argv[1], StreamValue)
     if stream is None:
@@ -314,10 +337,9 @@ def xtrim(c: Client, argv: Argv) -> bytes:
     stream = db.find(name, StreamValue)
     if stream is None:
         return ZERO
-    removed = _excess(stream, trimming)
+    removed = _trim(stream, trimming)
     if removed:
-        stream.drop_first(removed)
-        c.effects.append((db, name, "xtrim", [b"XTRIM", name, b"MAXLEN", b"=", b"%d" % len(stream)]))
+        c.effects.append((db, name, "xtrim", [b"XTRIM", name, *_logged_trimming(stream, trimming)]))
     return integer(removed)
 
 

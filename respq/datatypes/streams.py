@@ -8,17 +8,19 @@ Here is what joins them: the last ID, how many entries there have ever been, the
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import ClassVar, Final, Self
 
-from respq.datatypes.consumer_groups import UNKNOWN, Group
-from respq.datatypes.entry_ids import MAX, SEQ_BITS, show_id
+from respq.datatypes.consumer_groups import REBUILT_AT_ONCE, UNKNOWN, Group
+from respq.datatypes.entry_ids import MAX, SEQ_BITS, read_id, show_id
 from respq.datatypes.entry_log import EntryLog, Stretch, id_text, words_of
+from respq.datatypes.pending_entries import Consumer
 from respq.datatypes.stream_nodes import StreamNodes
 from respq.datatypes.value import Limits, Value
 from respq.protocol.resp import bulk_strings
 
 _GROUP_BYTES: Final = 600  # of an empty group
-_PENDING_BYTES: Final = 330  # a record, its ID, and its places in two lists and two dicts
+_PENDING_BYTES: Final = 130  # an ID, and its places in two lists and a dict
 
 
 class StreamValue(Value):
@@ -86,17 +88,91 @@ class StreamValue(Value):
         """The greatest ID, 0 if there is no entry."""
         return self._log.last_id() or 0
 
+    # -- groups ------------------------------------------------------------------------------------
+
+    def deliver(
+        self, group: Group, consumer: Consumer, most: int, now_ms: int, *, pending: bool = True
+    ) -> tuple[list[bytes], list[Stretch]]:
+        """Give the next entries to a consumer of a group, at most so many; not `pending`: acknowledged.
+
+        Return their IDs, and them.
+        """
+        if group.last_id >= self.last_id:
+            return [], []
+        stretches = self._log.first(group.last_id + 1, MAX, most)
+        if not stretches:
+            return [], []
+        texts = stretches[0].ids()
+        for stretch in stretches[1:]:
+            texts += stretch.ids()
+        last_id = read_id(texts[-1])
+        group.entries_read = self._read_up_to(group, texts, last_id)
+        if pending:
+            group.deliver(texts, last_id, consumer, now_ms)
+        group.last_id = last_id
+        return texts, stretches
+
+    def _read_up_to(self, group: Group, texts: list[bytes], last_id: int) -> int:
+        """What `entries_read` of a group becomes with the entries `texts`, as Redis counts one by one."""
+        read, behind = group.entries_read, group.last_id
+        for at, text in enumerate(texts):
+            if read != UNKNOWN and self._is_certain_from(behind):
+                return read + len(texts) - at
+            entry_id = read_id(text)
+            read = self.position(entry_id)
+            if read == UNKNOWN and entry_id > self.max_deleted_id:  # none in between can tell
+                return self.position(last_id)
+            behind = entry_id
+        return read
+
+    def _is_certain_from(self, entry_id: int) -> bool:
+        """Whether entries behind an ID can be counted: it is no less than the first, and none is missing."""
+        first = self.first_id()
+        return first <= entry_id and (self.max_deleted_id < first or self.max_deleted_id < entry_id)
+
+    def lag(self, group: Group) -> int:
+        """How many entries a group has yet to read, UNKNOWN if that is uncertain."""
+        if not self._log.count:
+            return 0
+        read = group.entries_read
+        if read == UNKNOWN or not self._is_certain_from(group.last_id):
+            read = self.position(group.last_id)
+        return UNKNOWN if read == UNKNOWN else self.entries_added - read
+
+    def is_referred_to(self, entry_id: int, text: bytes) -> bool:
+        """Whether a group has not read an entry yet, or not acknowledged it. O(groups)."""
+        return any(group.last_id < entry_id or text in group.pending for group in self.groups.values())
+
+    def forget(self, texts: list[bytes]) -> bool:
+        """Acknowledge entries in all groups; tell whether any was pending. O(groups * entries)."""
+        return sum(group.acknowledge(texts) for group in self.groups.values()) > 0
+
     # -- deleting ----------------------------------------------------------------------------------
 
     def delete(self, entry_id: int) -> bool:
         """Delete an entry; tell whether it was there. O(log n)."""
         if self._log.get(entry_id) is None:
             return False
+        self._remove(entry_id)
+        self.max_deleted_id = max(self.max_deleted_id, entry_id)
+        return True
+
+    def _remove(self, entry_id: int) -> None:
         self._know_nodes(entry_id)
         self._log.delete(entry_id)
         self._nodes.remove(entry_id)
-        self.max_deleted_id = max(self.max_deleted_id, entry_id)
-        return True
+
+    def drop_acknowledged(self, count: int, minid: int) -> int:
+        """Trim at most `count` entries less than `minid` that no group refers to; return how many. O(n)."""
+        if not minid:
+            return 0
+        texts = (text for stretch in self._log.stretches(0, minid - 1) for text in stretch.ids())
+        numbers = ((read_id(text), text) for text in texts)
+        free = (number for number, text in numbers if not self.is_referred_to(number, text))
+        chosen = list(islice(free, count))
+        for entry_id in chosen:
+            self._remove(entry_id)
+        return len(chosen)
 
     def _know_nodes(self, until: int) -> None:
         self._nodes.catch_up(self._log, self.node_max_bytes, self.node_max_entries, until)
@@ -156,8 +232,6 @@ class StreamValue(Value):
             return self.entries_added
         if entry_id >= self.last_id:
             return self.entries_added if entry_id == self.last_id else UNKNOWN
-        if entry_id < self.max_deleted_id:
-            return UNKNOWN
         first = self.first_id()
         if entry_id <= first and self.max_deleted_id < first:
             return self.entries_added - self._log.count + (entry_id == first)
@@ -184,16 +258,71 @@ class StreamValue(Value):
         return twin
 
     def rebuild(self, key: bytes) -> Iterator[list[bytes]]:
-        """See `Value`."""
+        """See `Value`.
+
+        An entry can only be made pending while it exists; so what is pending but deleted comes as an entry
+        without meaning, and goes in the end.
+        """
+        gone = self._pending_without_entry()
+        yield from self._rebuild_entries(key, gone)
+        top_id = max(self.top_id(), gone[-1] if gone else 0)
+        yield self._rebuild_history(key, max(self.last_id, top_id), len(self) + len(gone))
+        for name, group in self.groups.items():
+            yield from group.rebuild(key, name)
+        if gone:
+            yield from self._rebuild_deletions(key, gone)
+            yield self._rebuild_history(key, self.last_id, len(self))
+
+    def _pending_without_entry(self) -> list[int]:
+        """The IDs that are pending in a group and were deleted, in order. O(entries + pending entries).
+
+        Without those that no sequence of commands leads to: a stream that was trimmed to nothing and had
+        XSETID put its last ID back may have pending entries that are yet to come.
+        """
+        pending = {text for group in self.groups.values() for text, _ in group.pending.following(0)}
+        if pending:
+            for stretch in self._log.stretches(0):
+                pending.difference_update(stretch.ids())
+        first = self.first_id() if self._log.count else MAX + 1
+        return sorted(
+            entry_id
+            for entry_id in map(read_id, pending)
+            if entry_id < first or entry_id <= self.max_deleted_id
+        )
+
+    def _rebuild_entries(self, key: bytes, gone: list[int]) -> Iterator[list[bytes]]:
+        """All entries, and some for the IDs in `gone`; if there is nothing, one that is trimmed at once."""
+        at = 0
         for stretch in self._log.stretches(0):
             for entry in stretch.entries():
-                yield [b"XADD", key, id_text(entry), *words_of(entry)]
-        if not self._log.count:  # an entry that is trimmed at once, so that there is a stream
+                text = id_text(entry)
+                while at < len(gone) and gone[at] < read_id(text):
+                    yield [b"XADD", key, show_id(gone[at]), b"x", b"y"]
+                    at += 1
+                yield [b"XADD", key, text, *words_of(entry)]
+        for entry_id in gone[at:]:
+            yield [b"XADD", key, show_id(entry_id), b"x", b"y"]
+        if not self._log.count and not gone:
             yield [b"XADD", key, b"MAXLEN", b"0", show_id(self.last_id or 1), b"x", b"y"]
-        yield [
-            *(b"XSETID", key, show_id(self.last_id), b"ENTRIESADDED", b"%d" % self.entries_added),
+
+    def _rebuild_history(self, key: bytes, last_id: int, length: int) -> list[bytes]:
+        """What the stream remembers, where it is so long."""
+        added = max(self.entries_added, length)
+        return [
+            *(b"XSETID", key, show_id(last_id), b"ENTRIESADDED", b"%d" % added),
             *(b"MAXDELETEDID", show_id(self.max_deleted_id)),
         ]
+
+    def _rebuild_deletions(self, key: bytes, gone: list[int]) -> Iterator[list[bytes]]:
+        """Remove the entries under IDs in `gone`: without a trace, if they were trimmed."""
+        if not self._log.count:
+            yield [b"XTRIM", key, b"MAXLEN", b"=", b"0"]
+            return
+        first = self.first_id()
+        yield [b"XTRIM", key, b"MINID", b"=", show_id(first)]
+        behind = [show_id(entry_id) for entry_id in gone if entry_id > first]
+        for at in range(0, len(behind), REBUILT_AT_ONCE):
+            yield [b"XDEL", key, *behind[at : at + REBUILT_AT_ONCE]]
 
     def check(self) -> None:
         """Assert the invariants of all parts."""

@@ -8,9 +8,11 @@ arguments 0.5.
 from __future__ import annotations
 
 from respq.protocol import Argv
+from respq.protocol.resp import bulks
 from respq.protocol.runs import Run
 
 _TEMPLATES = {n: b"*%d\r\n" % n + b"$%d\r\n%b\r\n" * n for n in range(1, 5)}
+_MANY = 16  # arguments, from which they are encoded together
 _1, _2, _3, _4 = _TEMPLATES.values()
 
 
@@ -28,6 +30,8 @@ def encode(argv: Argv) -> bytes:
         return _4 % (len(a), a, len(b), b, len(c), c, len(d), d)
     if count == 1:
         return _1 % (len(argv[0]), argv[0])
+    if count >= _MANY:
+        return bulks(argv)
     return b"*%d\r\n%b" % (count, b"".join([b"$%d\r\n%b\r\n" % (len(arg), arg) for arg in argv]))
 
 

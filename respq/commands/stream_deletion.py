@@ -1,0 +1,103 @@
+"""Streams: XDELEX and XACKDEL, which delete entries with regard to the groups that refer to them.
+
+A group refers to an entry that it has not read yet, and to one that is pending in it. KEEPREF leaves that
+alone, DELREF acknowledges the entry in all groups, ACKED deletes it only if no group refers to it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from respq.command import FAST, WRITE, Argv, Client, command, key
+from respq.commands.arguments import as_int
+from respq.commands.streams import ACKED, DELREF, KEEPREF, POLICIES, entry_texts
+from respq.datatypes.entry_ids import read_id
+from respq.datatypes.streams import StreamValue
+from respq.errors import CommandError, syntax_error
+from respq.protocol.resp import ONE, array, integer
+
+MISSING, REFERRED_TO = integer(-1), integer(2)  # in replies, where ONE is for an entry that was deleted
+
+
+class Deletion(NamedTuple):
+    """What is to be deleted, and how; IDs as they were spelled."""
+
+    policy: bytes
+    words: list[bytes]
+
+
+def _parse_deletion(argv: Argv, at: int) -> Deletion:
+    policy, words = b"", None
+    while at < len(argv):
+        option = argv[at].upper()
+        if option in POLICIES and not policy:
+            policy = option
+        elif option == b"IDS" and at + 1 < len(argv):
+            count = as_int(argv[at + 1]) or 0
+            if count <= 0:
+                raise CommandError("Number of IDs must be a positive integer")
+            words = argv[at + 2 : at + 2 + count]
+            if len(words) < count:
+                raise CommandError("The `numids` parameter must match the number of arguments")
+            at += 1 + count
+        else:
+            raise syntax_error()
+        at += 1
+    if words is None:
+        raise syntax_error()
+    return Deletion(policy or KEEPREF, words)
+
+
+def _delete(stream: StreamValue, text: bytes, policy: bytes) -> bytes:
+    """Delete one entry; the answer to that."""
+    entry_id = read_id(text)
+    if policy == ACKED and stream.is_referred_to(entry_id, text):
+        return REFERRED_TO
+    return ONE if stream.delete(entry_id) else MISSING
+
+
+@command("XDELEX", arity=-5, flags=WRITE | FAST, keys=(key(1, "RW delete"),), group="stream", since="8.2.0",
+         syntax="key [KEEPREF | DELREF | ACKED] IDS numids id [id ...]",
+         complexity="O(log n) for each ID and group")  # fmt: skip
+def xdelex(c: Client, argv: Argv) -> bytes:
+    """Delete entries, or leave those that groups refer to; the answer is what became of each."""
+    db, name = c.db, argv[1]
+    stream = db.find(name, StreamValue)
+    policy, words = _parse_deletion(argv, 2)
+    if stream is None:
+        return array([MISSING] * len(words))
+    texts = entry_texts(words)
+    released = stream.forget(texts) if policy == DELREF else False
+    replies = [_delete(stream, text, policy) for text in texts]
+    if ONE in replies:
+        c.effects.append((db, name, "xdel", argv))
+    elif released:
+        c.effects.append((db, None, None, argv))
+    return array(replies)
+
+
+@command("XACKDEL", arity=-6, flags=WRITE | FAST, keys=(key(1, "RW update delete"),), group="stream",
+         since="8.2.0", syntax="key group [KEEPREF | DELREF | ACKED] IDS numids id [id ...]",
+         complexity="O(log n) for each ID and group")  # fmt: skip
+def xackdel(c: Client, argv: Argv) -> bytes:
+    """Acknowledge entries and delete them, unless groups refer to them; the answer is what became of each."""
+    db, name = c.db, argv[1]
+    stream = c.read(name, StreamValue)
+    policy, words = _parse_deletion(argv, 3)
+    group = stream.groups.get(argv[2]) if stream is not None else None
+    if stream is None or group is None:
+        return array([MISSING] * len(words))
+    texts = entry_texts(words)
+    taken = group.pending.take(texts)
+    acknowledged = [text for text, delivery in zip(texts, taken, strict=True) if delivery is not None]
+    if policy == DELREF:
+        stream.forget(acknowledged)
+    deleted = False
+    replies = []
+    for text, delivery in zip(texts, taken, strict=True):
+        reply = MISSING if delivery is None else _delete(stream, text, policy)
+        deleted = deleted or reply is ONE
+        replies.append(ONE if delivery is not None and reply is MISSING else reply)
+    if acknowledged:
+        c.effects.append((db, name if deleted else None, "xdel" if deleted else None, argv))
+    return array(replies)

@@ -1,0 +1,190 @@
+"""Streams: XREADGROUP and XACK, by which a group's consumers share the entries of a stream.
+
+What is logged of a delivery is what is pending then, with all IDs in one XCLAIM, and how far the group has
+read. Redis logs an XCLAIM for each entry; it restores the same from one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from itertools import islice
+
+from respq.command import BLOCKING, FAST, MOVABLEKEYS, WRITE, Argv, Client, Keys, command, key
+from respq.commands.stream_groups import present_ms
+from respq.commands.stream_reading import Reading, parse_reading, streams_reply
+from respq.commands.streams import entry_texts, parse_id
+from respq.datatypes.consumer_groups import Group, claim
+from respq.datatypes.entry_ids import MAX, read_id, show_id
+from respq.datatypes.pending_entries import Consumer, Delivery
+from respq.datatypes.streams import StreamValue
+from respq.errors import CommandError
+from respq.protocol.resp import ZERO, array, bulk, integer
+
+COUNT_MAX = (1 << 63) - 1  # deliveries that can be counted
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+
+@command(
+    "XREADGROUP",
+    arity=-7,
+    flags=WRITE | BLOCKING | MOVABLEKEYS,
+    keys=(Keys("RO access", 4, behind=b"STREAMS"),),
+    group="stream",
+    since="5.0.0",
+    syntax="GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK]"
+    " STREAMS key [key ...] id [id ...]",
+    complexity="O(n), n entries returned",
+)
+def xreadgroup(c: Client, argv: Argv) -> bytes:
+    """Entries that nobody in a group has been given yet, or what is pending for a consumer."""
+    reading = parse_reading(c, argv, grouped=True)
+    begins = [
+        _begin_behind(c, reading, name, word) for name, word in zip(reading.names, reading.ids, strict=True)
+    ]
+    found: list[tuple[bytes, bytes]] = []
+    for name, begin in zip(reading.names, begins, strict=True):
+        stream, group = _find(c, reading, name)
+        consumer = see_consumer(c, name, reading.group, group, reading.consumer)
+        if begin is not None:
+            found.append((bulk(name), _history(c, reading, name, stream, group, consumer, begin)))
+        elif entries := _deliver(c, reading, name, stream, group, consumer):
+            found.append((bulk(name), entries))
+    if found:
+        return streams_reply(c, found)
+    if reading.block_ms is None:
+        return c.enc.null_array
+    keys = [(c.db, name) for name in reading.names]
+    return c.park(argv, keys, reading.block_ms, c.enc.null_array, _lookout(c, reading))
+
+
+def _find(c: Client, reading: Reading, name: bytes) -> tuple[StreamValue, Group]:
+    stream = c.read(name, StreamValue)
+    group = stream.groups.get(reading.group) if stream is not None else None
+    if stream is None or group is None:
+        raise CommandError(
+            b"No such key '%b' or consumer group '%b' in XREADGROUP with GROUP option"
+            % (name, reading.group),
+            "NOGROUP",
+        )
+    return stream, group
+
+
+def _begin_behind(c: Client, reading: Reading, name: bytes, word: bytes) -> int | None:
+    """The ID behind which a consumer wants to see what is pending for it; None for new entries."""
+    _find(c, reading, name)
+    if word == b">":
+        return None
+    if word in {b"$", b"+"}:
+        sign = word.decode()
+        raise CommandError(
+            f"The {sign} ID is meaningless in the context of XREADGROUP: you want to read the history of "
+            "this consumer by specifying a proper ID, or use the > ID to get new messages. "
+            f"The {sign} ID would just return an empty result set."
+        )
+    return parse_id(word)
+
+
+def see_consumer(c: Client, name: bytes, group_name: bytes, group: Group, consumer: bytes) -> Consumer:
+    """The consumer, created if needed, who has just been seen."""
+    now_ms = present_ms(c)
+    if group.create_consumer(consumer, now_ms):
+        created = [b"XGROUP", b"CREATECONSUMER", name, group_name, consumer]
+        c.effects.append((c.db, name, "xgroup-createconsumer", created))
+    found = group.consumers[consumer]
+    found.seen_ms = now_ms
+    return found
+
+
+def _deliver(
+    c: Client, reading: Reading, name: bytes, stream: StreamValue, group: Group, consumer: Consumer
+) -> bytes:
+    """New entries for a consumer, encoded; nothing if there are none."""
+    now_ms = c.server.clock.now_ms
+    texts, stretches = stream.deliver(group, consumer, reading.most, now_ms, pending=not reading.acknowledged)
+    if not texts:
+        return b""
+    if not reading.acknowledged:
+        logged = claim(name, reading.group, texts, Delivery(consumer, now_ms))
+        c.effects.append((c.db, None, None, [*logged, b"LASTID", texts[-1]]))
+    c.effects.append((c.db, None, None, place(name, reading.group, group)))
+    return b"*%d\r\n%b" % (len(texts), b"".join([stretch.replies() for stretch in stretches]))
+
+
+def place(name: bytes, group_name: bytes, group: Group) -> Argv:
+    """The command that says how far a group has read."""
+    return [
+        *(b"XGROUP", b"SETID", name, group_name, show_id(group.last_id)),
+        *(b"ENTRIESREAD", b"%d" % group.entries_read),
+    ]
+
+
+def _lookout(c: Client, reading: Reading) -> Callable[[], bool]:
+    """What tells whether reading again, from a place where nothing was found, can lead to anything.
+
+    Who looks has been seen; that shows in XINFO CONSUMERS.
+    """
+    db, names = c.db, reading.names
+
+    def look() -> bool:
+        for name in names:
+            stream = db.get(name)
+            if not isinstance(stream, StreamValue):
+                return True
+            group = stream.groups.get(reading.group)
+            if group is None or reading.consumer not in group.consumers or group.last_id < stream.last_id:
+                return True
+            group.consumers[reading.consumer].seen_ms = c.server.clock.now_ms
+        return False
+
+    return look
+
+
+# -- history ---------------------------------------------------------------------------------------
+
+
+def _history(
+    c: Client,
+    reading: Reading,
+    name: bytes,
+    stream: StreamValue,
+    group: Group,
+    consumer: Consumer,
+    begin: int,
+) -> bytes:
+    """What is pending for a consumer behind an ID: it is delivered once more, unless it was deleted."""
+    if begin == MAX:
+        return array([])
+    pending = list(islice(group.pending.of(consumer, begin + 1), min(reading.most, COUNT_MAX)))
+    replies = []
+    again: defaultdict[int, list[bytes]] = defaultdict(list)
+    for text, delivery in pending:
+        entry = stream.get(read_id(text))
+        if entry is not None:
+            again[delivery.count].append(text)
+        replies.append(array([bulk(text), c.enc.null_array]) if entry is None else entry)
+    for count, texts in again.items():
+        delivery = Delivery(consumer, c.server.clock.now_ms, min(count + 1, COUNT_MAX))
+        for text in texts:
+            group.pending.assign(text, delivery)
+        c.effects.append((c.db, None, None, claim(name, reading.group, texts, delivery)))
+    return array(replies)
+
+
+# -- acknowledging ---------------------------------------------------------------------------------
+
+
+@command("XACK", arity=-4, flags=WRITE | FAST, keys=(key(1, "RW update"),), group="stream", since="5.0.0",
+         syntax="key group id [id ...]", complexity="O(1) for each ID")  # fmt: skip
+def xack(c: Client, argv: Argv) -> bytes:
+    """Take entries off the pending entries list of a group; the answer is how many were on it."""
+    stream = c.read(argv[1], StreamValue)
+    group = stream.groups.get(argv[2]) if stream is not None else None
+    if group is None:
+        return ZERO
+    acknowledged = group.acknowledge(entry_texts(argv[3:]))
+    if acknowledged:
+        c.effects.append((c.db, None, None, argv))
+    return integer(acknowledged)

@@ -15,8 +15,12 @@ from compat.oracle.wire import Argv, Node, plain
 Normaliser = Callable[[Argv, Node, Node], bool]
 
 SHARED = 1000  # a larger reference count means that the object is one of the shared ones
+LONG_AGO_MS = 10**12  # a greater number is a moment; redis-server's and ours are
+TIMES_APART_MS = 3000  # at most
 WHOLE_SCAN = 100  # a COUNT that reaches every key of a case in one call
-SUBCOMMANDS = frozenset(b"CLIENT COMMAND CONFIG DEBUG MEMORY OBJECT PUBSUB SCRIPT SLOWLOG XINFO".split())
+SUBCOMMANDS = frozenset(
+    b"CLIENT COMMAND CONFIG DEBUG MEMORY OBJECT PUBSUB SCRIPT SLOWLOG XGROUP XINFO".split()
+)
 # Of INFO: our own fields, and those whose names depend on what was done.
 INFO_PREFIXES = (
     *(b"respq_", b"python_version", b"eventloop_duration_max"),
@@ -218,6 +222,45 @@ def role(_argv: Argv, expected: Node, found: Node) -> bool:
     return bool(a[0] == b[0] and a[2:] == b[2:])
 
 
+def stream_times(_argv: Argv, expected: Node, found: Node) -> bool:
+    """What XINFO tells of streams; moments, and how long ago they were, may be a little apart."""
+    return _same_but_times(plain(expected), plain(found))
+
+
+def _same_but_times(a: Any, b: Any, name: Any = None) -> bool:
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(_same_but_times(a[key], b[key], key) for key in a)
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(_same_but_times, a, b, [None, *a]))
+    if name in (b"idle", b"inactive") or (isinstance(a, int) and a > LONG_AGO_MS):
+        return a == b or bool(min(a, b) >= 0 and abs(a - b) <= TIMES_APART_MS)
+    return bool(a == b)
+
+
+def same_but_activity(_argv: Argv, before: Node, after: Node) -> bool:
+    """What XINFO tells of a stream and of one that was loaded: consumers are seen anew."""
+    return bool(_without_activity(plain(before)) == _without_activity(plain(after)))
+
+
+def _without_activity(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    names = [None, *value]
+    return [
+        item > 0 if name in (b"seen-time", b"active-time") else _without_activity(item)
+        for name, item in zip(names, value, strict=False)
+    ]
+
+
+def pending_entries(_argv: Argv, expected: Node, found: Node) -> bool:
+    """Rows of an ID, a consumer, for how many milliseconds it has had the entry, and how often."""
+    rows, other_rows = ([[*row[:2], *row[3:]] for row in plain(node)] for node in (expected, found))
+    spans, others = ([row[2] for row in plain(node)] for node in (expected, found))
+    return rows == other_rows and all(
+        min(a, b) >= 0 and abs(a - b) <= TIMES_APART_MS for a, b in zip(spans, others, strict=True)
+    )
+
+
 def parameters(_argv: Argv, expected: Node, found: Node) -> bool:
     """redis-server answers CONFIG GET in the order of a hash table."""
     return sorted(_pairs(plain(expected))) == sorted(_pairs(plain(found)))
@@ -334,5 +377,9 @@ NORMALISERS: dict[bytes, Normaliser] = {
     b"PUBSUB|HELP": help_text,
     b"SCRIPT|HELP": help_text,
     b"SLOWLOG|HELP": help_text,
+    b"XGROUP|HELP": help_text,
+    b"XINFO|CONSUMERS": stream_times,
     b"XINFO|HELP": help_text,
+    b"XINFO|STREAM": stream_times,
+    b"XPENDING": pending_entries,
 }

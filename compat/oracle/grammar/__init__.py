@@ -13,6 +13,7 @@ from compat.oracle.grammar.server import SERVER
 from compat.oracle.grammar.sets import SETS
 from compat.oracle.grammar.sort import SORT
 from compat.oracle.grammar.sorted_sets import SORTED_SETS
+from compat.oracle.grammar.stream_groups import STREAM_GROUPS
 from compat.oracle.grammar.streams import STREAMS
 from compat.oracle.grammar.strings import STRINGS
 from compat.oracle.grammar.transactions import TRANSACTIONS
@@ -27,6 +28,7 @@ FAMILIES: dict[str, Family] = {
         SORTED_SETS,
         SORT,
         STREAMS,
+        STREAM_GROUPS,
         GENERIC,
         TRANSACTIONS,
         CONNECTION,

@@ -30,7 +30,7 @@ SHUFFLED = 0.3  # how often options change their order
 CONFLICT = 0.02  # how often a second alternative follows the first
 DAMAGE = 0.02  # how often an argument is lost or added
 REPEATS = (1, 1, 1, 2, 2, 3, 5)
-COUNTS = ("numkeys", "numfields")  # arguments that say how often the next one follows
+COUNTS = ("numkeys", "numfields", "numids")  # arguments that say how often the next one follows
 
 ARITY = "ERR wrong number of arguments for"
 SYNTAX = "ERR syntax error"

@@ -5,7 +5,7 @@
     EX seconds   words in capitals are written as they stand; one that begins an alternative belongs to
                  what follows it there
     <EX a b>     as the only alternative: the word belongs to all that follows; without a word, a group
-    = ~ *        these words stand for themselves
+    = ~ * $      these words stand for themselves
 
 `redis-cli` shows what is said here while one types, so the arguments come out as they were written:
 `render` is the inverse of `parse`. What redis-server tells beyond that (names for groups, the version
@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass, field, replace
 
 _TOKENS = re.compile(r"\.\.\.|[\[\]<>|]|[^\s\[\]<>|]+")
-SYMBOLS = {"=": "equal", "~": "approximately", "*": "auto-id"}  # words that stand for themselves
+SYMBOLS = {"=": "equal", "~": "approximately", "*": "auto-id", "$": "new-id"}  # stand for themselves
 _CLOSING = {"[": "]", "<": ">"}
 _MORE = "..."
 

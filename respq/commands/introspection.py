@@ -23,14 +23,15 @@ ANYTIME = LOADING | STALE
 # What an argument of a certain name is; any other is a string.
 KEY_NAMES = {"destination", "dst", "key", "newkey", "source", "src"}
 INTEGER_NAMES = {
-    "client-id", "count", "cursor", "db", "decrement", "destination-db", "end", "entries-added", "increment",
-    "index", "index1", "index2", "len", "limit", "maxage", "milliseconds", "num-matches", "numfields",
-    "numkeys", "numlocal", "numreplicas", "offset", "protover", "rank", "seconds", "start", "stop", "timeout",
-    "version", "weight",
+    "client-id", "count", "cursor", "db", "decrement", "destination-db", "end", "entries-added",
+    "entriesread", "increment", "index", "index1", "index2", "len", "limit", "maxage", "milliseconds",
+    "ms", "num-matches", "numfields", "numids", "numkeys", "numlocal", "numreplicas", "offset",
+    "protover", "rank", "seconds", "start", "stop", "timeout", "version", "weight",
 }  # fmt: skip
 SCORES_BETWEEN = {"ZCOUNT", "ZRANGEBYSCORE", "ZREMRANGEBYSCORE", "ZREVRANGEBYSCORE"}  # min and max
-IDS_BETWEEN = {"XRANGE", "XREVRANGE"}  # start and end
+IDS_BETWEEN = {"XAUTOCLAIM", "XPENDING", "XRANGE", "XREVRANGE"}  # start and end
 TOKEN_NAMES = {"ALPHA": "sorting", "CH": "change", "INCR": "increment", **SYMBOLS}  # words with another name
+SHOWN_NAMES = {"entriesread": "entries-read"}
 KEY_PATTERNS = {"BY", "GET"}  # words before a pattern of keys, all of which share one key specification
 UNORDERED = ("nondeterministic_output_order",)
 
@@ -254,7 +255,7 @@ def _argument(
     parts = argument.alternatives or argument.parts
     fields = [("name", name), ("type", kind)]
     if not parts:
-        fields.append(("display_text", shown))
+        fields.append(("display_text", SHOWN_NAMES.get(shown, shown)))
     pairs = [(bulk(field.encode()), bulk(text.encode())) for field, text in fields]
     if kind == "key" or of_keys:
         pairs.append((bulk(b"key_spec_index"), integer(_key_spec_of(spec, argument, key_specs))))
@@ -297,4 +298,6 @@ def _type(spec: Spec, argument: Argument) -> str:
         return "string"
     if spec.name in IDS_BETWEEN and name in {"start", "end"}:
         return "string"
+    if name == "min-idle-time" and argument.token:
+        return "integer"
     return "integer" if name in INTEGER_NAMES else "string"

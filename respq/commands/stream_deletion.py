@@ -57,7 +57,7 @@ def _delete(stream: StreamValue, text: bytes, policy: bytes) -> bytes:
 
 
 @command("XDELEX", arity=-5, flags=WRITE | FAST, keys=(key(1, "RW delete"),), group="stream", since="8.2.0",
-         syntax="key [KEEPREF | DELREF | ACKED] IDS numids id [id ...]",
+         syntax="key [KEEPREF | DELREF | ACKED] <IDS numids id [id ...]>",
          complexity="O(log n) for each ID and group")  # fmt: skip
 def xdelex(c: Client, argv: Argv) -> bytes:
     """Delete entries, or leave those that groups refer to; the answer is what became of each."""
@@ -77,7 +77,7 @@ def xdelex(c: Client, argv: Argv) -> bytes:
 
 
 @command("XACKDEL", arity=-6, flags=WRITE | FAST, keys=(key(1, "RW update delete"),), group="stream",
-         since="8.2.0", syntax="key group [KEEPREF | DELREF | ACKED] IDS numids id [id ...]",
+         since="8.2.0", syntax="key group [KEEPREF | DELREF | ACKED] <IDS numids id [id ...]>",
          complexity="O(log n) for each ID and group")  # fmt: skip
 def xackdel(c: Client, argv: Argv) -> bytes:
     """Acknowledge entries and delete them, unless groups refer to them; the answer is what became of each."""

@@ -34,8 +34,8 @@ COUNT_MAX = (1 << 63) - 1  # deliveries that can be counted
     keys=(Keys("RO access", 4, behind=b"STREAMS"),),
     group="stream",
     since="5.0.0",
-    syntax="GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK]"
-    " STREAMS key [key ...] id [id ...]",
+    syntax="<GROUP group consumer> [COUNT count] [BLOCK milliseconds] [NOACK]"
+    " <STREAMS key [key ...] id [id ...]>",
     complexity="O(n), n entries returned",
 )
 def xreadgroup(c: Client, argv: Argv) -> bytes:

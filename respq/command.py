@@ -12,7 +12,7 @@ from collections.abc import Callable
 from inspect import getdoc
 
 from respq.protocol import Argv
-from respq.state import AheadHandler, BulkHandler, Client, Flag, Handler, Keys, Spec
+from respq.state import BulkHandler, Client, Flag, Handler, Keys, Spec
 
 __all__ = [
     "ADMIN",
@@ -97,21 +97,18 @@ def command(
     tips: tuple[str, ...] = (),
     complexity: str = "O(1)",
     bulk: BulkHandler | None = None,
-    ahead: AheadHandler | None = None,
 ) -> Callable[[Handler], Handler]:
     """Declare the decorated function as the handler of `name`.
 
     `arity` counts the name, and is a minimum if negative, as in COMMAND INFO. `acl` names the
     categories that flags and group do not imply, `tips` are COMMAND INFO's. `bulk`, if given,
-    executes a run of these commands as one, `ahead` whatever begins with this one: see `state.BulkHandler`
-    and `state.AheadHandler`.
+    executes a run of these commands as one: see `state.BulkHandler`.
     """
 
     def register(handler: Handler) -> Handler:
         summary = (getdoc(handler) or "").partition("\n")[0].rstrip(".")
         _register(Spec(
             name, handler, arity, flags, keys, group, since, syntax, acl, tips, complexity, summary, bulk,
-            ahead,
         ))  # fmt: skip
         return handler
 

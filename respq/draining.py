@@ -16,7 +16,7 @@ from respq.errors import CommandError
 from respq.notifications import QUIET
 from respq.protocol import Argv
 from respq.slowlog import note_slow
-from respq.state import NOTIFYING, Client, Closing, Parked, Server, WaitKey
+from respq.state import ANY_WORDS, NOTIFYING, Client, Closing, Parked, Server, WaitKey
 
 
 class Draining:
@@ -75,7 +75,7 @@ class Draining:
     def _retry(self, client: Client, argv: Argv) -> None:
         """Execute a parked command again, which may leave it parked."""
         server = self._server
-        handler, _, _, spec, _ = client.table.get(argv[0]) or client.table[argv[0].lower()]
+        handler, spec = (client.table.get(argv[0]) or client.table[argv[0].lower()])[ANY_WORDS]
         try:
             reply = handler(client, argv)
             spec.calls += 1

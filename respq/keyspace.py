@@ -86,9 +86,9 @@ class Database:
         if value.expires_ms and value.expires_ms <= self.clock.now_ms:
             self.expire(key)
             return None
-        if value.__class__ is not kind:
-            raise wrong_type()
-        return value
+        if value.__class__ is kind:
+            return value
+        raise wrong_type()
 
     def find_or_create(self, key: bytes, kind: type[V]) -> V:
         """As `find`, but a missing value is created empty: the caller must put something in. O(1)."""

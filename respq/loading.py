@@ -13,7 +13,7 @@ from respq.effects.loader import CommandFailedError
 from respq.engine import Engine, Unconnected
 from respq.errors import CommandError
 from respq.protocol import Argv
-from respq.state import Client, Closing, Flag, Rejected, Spec
+from respq.state import ANY_WORDS, Client, Closing, Flag, Rejected, Spec
 from respq.tables import NOT_COUNTED
 
 
@@ -49,15 +49,16 @@ class Loading:
         client, server = self._loader, self._engine.server
         server.clock.stand_at(0)
         for index, argv in enumerate(commands):
-            entry = client.table.get(argv[0]) or client.table.get(argv[0].lower())
-            if entry is None:
+            entries = client.table.get(argv[0]) or client.table.get(argv[0].lower())
+            if entries is None:
                 raise CommandFailedError(index, f"unknown command {argv[0]!r}")
-            if not entry[1] <= len(argv) <= entry[3].most and entry[3] is not NOT_COUNTED:
+            handler, spec = entries[ANY_WORDS]
+            if not spec.fewest <= len(argv) <= spec.most and spec is not NOT_COUNTED:
                 raise CommandFailedError(index, f"wrong number of arguments for {argv[0]!r}")
             try:
-                entry[0](client, argv)
+                handler(client, argv)
             except CommandError as error:
-                if entry[3].name == "SELECT":  # what follows would go into the wrong database
+                if spec.name == "SELECT":  # what follows would go into the wrong database
                     raise CommandFailedError(index, str(error)) from error
                 self._engine.log("warning", f"A command of the log was refused: {argv[0]!r}: {error}")
             except Closing:

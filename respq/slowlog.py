@@ -28,25 +28,30 @@ def timed(server: Server, spec: Spec, handler: Handler) -> Handler:
     threshold_ns = server.config.slowlog_log_slower_than * 1000
 
     def measured(c: Client, argv: Argv) -> bytes:
-        start = stopwatch_ns()
-        waits = False
+        start_ns = stopwatch_ns()
         try:
             reply = handler(c, argv)
-            if len(reply) > LONG_REPLY:
-                c.make_room(len(reply))
-            return reply
-        except Parked:
-            waits = True
+        except BaseException as error:
+            account(c, argv, stopwatch_ns() - start_ns, waits=isinstance(error, Parked))
             raise
-        finally:
-            elapsed_ns = stopwatch_ns() - start
+        elapsed_ns = stopwatch_ns() - start_ns
+        if elapsed_ns >= threshold_ns or c.parked is not None:
+            account(c, argv, elapsed_ns, waits=False)
+        else:
             spec.usec += elapsed_ns / 1000
             server.stats.timed_ns += elapsed_ns
-            if (parking := c.parked) is not None:
-                parking.spent_ns += elapsed_ns
-                elapsed_ns = parking.spent_ns
-            if elapsed_ns >= threshold_ns and not waits:
-                note_slow(c, argv, spec, elapsed_ns // 1000)
+        if len(reply) > LONG_REPLY:
+            c.make_room(len(reply))
+        return reply
+
+    def account(c: Client, argv: Argv, elapsed_ns: int, *, waits: bool) -> None:
+        spec.usec += elapsed_ns / 1000
+        server.stats.timed_ns += elapsed_ns
+        if (parking := c.parked) is not None:
+            parking.spent_ns += elapsed_ns
+            elapsed_ns = parking.spent_ns
+        if elapsed_ns >= threshold_ns and not waits:
+            note_slow(c, argv, spec, elapsed_ns // 1000)
 
     return measured
 

@@ -41,17 +41,16 @@ Handler = Callable[["Client", Argv], bytes]
 # Run in place of an argv.
 BulkHandler = Callable[["Client", Run], "bytes | None"]
 
-# Looks at a batch from its own command on, whose index it is given: executes what begins there as one,
-# appends the replies to the output, and returns the number of commands and those among them that succeeded.
-# None declines, with nothing done.
-AheadHandler = Callable[["Client", "list[Argv]", int], "tuple[int, list[Spec]] | None"]
-
 # Refuses a command by raising, or parks its client; sees every command before its handler.
 Gate = Callable[["Client", Argv, "Spec"], None]
 
-# handler, fewest and most words that it takes, what it was declared as, how it looks ahead where it may
-Entry = tuple[Handler, int, int, "Spec", "AheadHandler | None"]
-Table = dict[bytes, Entry]
+# What a command leads to. Where the handler is the declared one, no mode stands before it.
+Entry = tuple[Handler, "Spec"]
+
+# Entries by name and number of words, so that one look-up answers for the arity as well. Under ANY_WORDS
+# stands the entry for whoever knows better, or has more words than the table was made for.
+Table = dict[bytes, dict[int, Entry]]
+ANY_WORDS = 0
 
 ANY_ARITY = 1 << 40
 
@@ -119,7 +118,7 @@ class Spec:
     """One declared command, and what was counted of it."""
 
     __slots__ = (
-        "acl", "ahead", "arity", "bulk", "calls", "complexity", "failed_calls", "flags", "group", "handler",
+        "acl", "arity", "bulk", "calls", "complexity", "failed_calls", "flags", "group", "handler",
         "keys", "name", "queueable", "quick", "rejected_calls", "since", "subcommands", "summary", "syntax",
         "tips", "usec",
     )  # fmt: skip
@@ -127,7 +126,7 @@ class Spec:
     def __init__(
         self, name: str, handler: Handler | None, arity: int, flags: Flag, keys: tuple[Keys, ...],
         group: str, since: str, syntax: str, acl: str, tips: tuple[str, ...], complexity: str, summary: str,
-        bulk: BulkHandler | None, ahead: AheadHandler | None = None,
+        bulk: BulkHandler | None,
     ) -> None:  # fmt: skip
         self.name = name  # upper case; CLIENT|KILL for a subcommand
         self.handler = handler  # None for a container of subcommands
@@ -142,7 +141,6 @@ class Spec:
         self.complexity = complexity
         self.summary = summary
         self.bulk = bulk
-        self.ahead = ahead
         self.subcommands: dict[str, Spec] = {}  # by full name
         self.quick = Flag.FAST in flags or name in QUICK  # its share of a batch's time tells enough
         self.queueable = bool(name) and name not in RUN_AT_ONCE | SUBSCRIBING and Flag.NO_MULTI not in flags
@@ -364,6 +362,10 @@ class Client:
 
     def read(self, key: bytes, kind: type[V]) -> V | None:
         """As `read_any`. Raises WRONGTYPE if it is not a `kind`; that is a hit."""
+        value = self.db.values.get(key)
+        if value.__class__ is kind and not value.expires_ms:  # most often; in one call
+            self.server.stats.keyspace_hits += 1
+            return value
         value = self.read_any(key)
         if value is None:
             return None
@@ -439,7 +441,7 @@ class Statistics:
         self.loop_cycles = 0
         self.loop_us = 0
         self.longest_tick_us = 0
-        self.timed_ns = 0  # spent in commands that are timed one by one, since the engine looked
+        self.timed_ns = 0  # spent in commands that are timed one by one, since the last batch ended
         self.samples: deque[tuple[int, ...]] = deque(maxlen=SAMPLES)
 
     def count(self, error: CommandError) -> None:
@@ -501,6 +503,9 @@ class Server:
         self.notifications = Notifications[Client](self.effects, self.databases, self.pubsub.publish)
         self.deferred: list[tuple[Client, bytes]] = []  # pushes for behind the reply that is being made
         self.stats = Statistics()
+        self.done: list[Spec] = []  # what was executed and is not counted yet
+        self.untimed_ns = 0  # spent on that
+        self.counted = 0  # what was in there before
         self.run_id = f"{rng.getrandbits(160):040x}"
         self.started_ms = clock.now_ms
         self.startup_bytes = process.resident_bytes()  # memory, before there is data
@@ -547,7 +552,20 @@ class Server:
     @property
     def commands_executed(self) -> int:
         """Commands executed since the statistics began. O(commands declared)."""
+        self.count_done()
         return sum([spec.calls for spec in self.specs.values()])
+
+    def count_done(self) -> None:
+        """Count what was executed, and share out the time it took. O(commands since the last time)."""
+        if not self.done:
+            return
+        share_us = self.untimed_ns / 1000 / len(self.done)
+        for spec, calls in Counter(self.done).items():
+            spec.calls += calls
+            spec.usec += share_us * calls
+        self.counted += len(self.done)
+        self.done.clear()
+        self.untimed_ns = 0
 
     # -- waiting -----------------------------------------------------------------------------------
 

@@ -20,12 +20,11 @@ from respq.errors import CommandError, shown
 from respq.monitor import monitored
 from respq.protocol import Argv
 from respq.protocol.resp import QUEUED, bulks
-from respq.protocol.runs import Run
 from respq.slowlog import MANY_WORDS, SINGLY_BELOW_US, timed
 from respq.state import (
+    ANY_WORDS,
     RUN_AT_ONCE,
     SUBSCRIBING,
-    AheadHandler,
     Client,
     Closing,
     Entry,
@@ -37,6 +36,8 @@ from respq.state import (
     Spec,
     Table,
 )
+
+USUAL_WORDS = 16  # in a command; what has more is looked up the long way
 
 Wrapper = Callable[[Spec, Handler], Handler]
 
@@ -133,23 +134,21 @@ class Tables:
         table: Table = {}
         for spec in self.server.specs.values():
             if "|" not in spec.name:
-                entry = self._entry(spec, wrappers, queueing)
-                table[spec.name.encode()] = table[spec.name.lower().encode()] = entry
+                words = (ANY_WORDS, *range(spec.fewest, min(spec.most, USUAL_WORDS) + 1))
+                entries = dict.fromkeys(words, self._entry(spec, wrappers, queueing))
+                table[spec.name.encode()] = table[spec.name.lower().encode()] = entries
         return table
 
     def _entry(self, spec: Spec, wrappers: list[Wrapper], queueing: bool) -> Entry:
         if spec.subcommands:
             subentries = {
-                sub.name.partition("|")[2].lower().encode(): self._entry(sub, wrappers, queueing)
+                sub.name.partition("|")[2].lower().encode(): (sub, *self._entry(sub, wrappers, queueing))
                 for sub in spec.subcommands.values()
             }
             alone = self._wrapped(spec, wrappers) if spec.handler is not None else None
-            return _dispatcher(spec, subentries, alone), spec.fewest, spec.most, NOT_COUNTED, None
-        handler = self._wrapped(spec, wrappers)
-        untimed = spec.quick and not self._all_timed()
-        most = min(spec.most, MANY_WORDS) if untimed else spec.most
+            return _dispatcher(spec, subentries, alone), NOT_COUNTED
         counted = NOT_COUNTED if queueing and spec.name not in RUN_AT_ONCE else spec
-        return handler, spec.fewest, most, counted, _ahead(spec) if handler is spec.handler else None
+        return self._wrapped(spec, wrappers), counted
 
     def _all_timed(self) -> bool:
         """Whether the slow log wants commands that are quicker than a batch of them usually is."""
@@ -166,25 +165,21 @@ class Tables:
             handler = wrap(spec, handler)
         return handler
 
-    def many_words(self, spec: Spec, handler: Handler) -> Handler:
-        """A FAST command with very many words takes its time: the same handler with a stopwatch."""
-        return timed(self.server, spec, handler)
+    def of_many_words(self, spec: Spec, entry: Entry, words: int) -> Entry:
+        """The entry for a number of words that is not in the table: it refuses if that is none for `spec`.
+
+        A FAST command with very many words takes its time: the same handler with a stopwatch.
+        """
+        handler, counted = entry
+        if not spec.fewest <= words <= spec.most:
+            return partial(_refuse_arity, spec), counted
+        if words > MANY_WORDS and spec.quick and not self._all_timed():
+            handler = timed(self.server, spec, handler)
+        return handler, counted
 
 
-def _ahead(spec: Spec) -> AheadHandler | None:
-    """How a batch is looked at as a whole from this command on: its own way, or as a run of it."""
-    if spec.bulk is None:
-        return spec.ahead
-    bulk = spec.bulk
-
-    def run_ahead(c: Client, commands: list[Argv], at: int) -> tuple[int, list[Spec]] | None:
-        run = Run.at(commands, at)
-        if run is None or (replies := bulk(c, run)) is None:
-            return None
-        c.out.append(replies)
-        return run.count, [spec] * run.count
-
-    return run_ahead
+def _refuse_arity(spec: Spec, c: Client, argv: Argv) -> bytes:
+    raise wrong_arity(spec)
 
 
 def _refuse_to_run(client: Client, argv: Argv) -> bytes:
@@ -211,7 +206,9 @@ def unknown_subcommand(spec: Spec, word: bytes) -> Rejected:
     return error
 
 
-def _dispatcher(spec: Spec, entries: dict[bytes, Entry], alone: Handler | None) -> Handler:
+def _dispatcher(
+    spec: Spec, entries: dict[bytes, tuple[Spec, Handler, Spec]], alone: Handler | None
+) -> Handler:
     """The handler of a container: looks up the subcommand and counts its calls.
 
     `alone` answers to the name without a subcommand, where that is a command.
@@ -223,9 +220,9 @@ def _dispatcher(spec: Spec, entries: dict[bytes, Entry], alone: Handler | None) 
         entry = entries.get(argv[1]) or entries.get(argv[1].lower())
         if entry is None:
             raise unknown_subcommand(spec, argv[1])
-        handler, fewest, most, counted, _ = entry
-        if not fewest <= len(argv) <= most:
-            raise wrong_arity(spec.subcommands[f"{spec.name}|{argv[1].decode('latin-1').upper()}"])
+        subcommand, handler, counted = entry
+        if not subcommand.fewest <= len(argv) <= subcommand.most:
+            raise wrong_arity(subcommand)
         if counted is not NOT_COUNTED:
             c.last_spec = counted
         try:

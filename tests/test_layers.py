@@ -27,6 +27,7 @@ LAYERS = (
     {"persistence"},
     {"loading"},
     {"engine"},
+    {"execution"},
     {"commands"},
     {"command", "describe", "tables"},
     {"draining", "monitor"},

@@ -52,6 +52,7 @@ def config_rewrite(c: Client, argv: Argv) -> bytes:
 @command("CONFIG|RESETSTAT", arity=2, flags=PRIVILEGED, group="server", since="2.0.0", tips=EVERY_NODE)
 def config_resetstat(c: Client, argv: Argv) -> bytes:
     """Start counting anew what INFO shows."""
+    c.server.count_done()
     c.server.stats = Statistics()
     c.server.rubble.freed = 0
     for spec in c.server.specs.values():

@@ -39,6 +39,7 @@ DAY_S = 86_400
 def info(c: Client, argv: Argv) -> bytes:
     """The server in numbers, by section."""
     wanted = {word.decode("latin-1").lower() for word in argv[1:]} or {"default"}
+    c.server.count_done()
     everything = not wanted.isdisjoint({"all", "everything"})
     texts = [
         _text(name, section(c.server))

@@ -19,7 +19,7 @@ key that expires while it is watched counts as changed, one that had expired bef
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice
 
@@ -39,44 +39,43 @@ from respq.command import (
 from respq.errors import CommandError
 from respq.protocol.resp import OK, QUEUED, array
 from respq.slowlog import note_slow_batch
-from respq.state import Abandoned, Closing, Handler, Rejected, Spec
+from respq.state import ANY_WORDS, Abandoned, Closing, Handler, Rejected, Spec
 
 Step = tuple[Handler, Spec, Argv]
 ALWAYS = NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY
 
 
-def at_once(c: Client, commands: list[Argv], at: int) -> tuple[int, list[Spec]] | None:
-    """Execute a transaction that stands in a batch as a whole, without queueing it: see `AheadHandler`.
+def at_once(c: Client, commands: list[Argv], at: int) -> int:
+    """Execute a transaction that stands in a batch as a whole, without queueing it.
 
-    Declines if there is no EXEC, or if a command would be refused or does not wait for EXEC.
+    Return the number of its commands. 0, with nothing done, if there is no EXEC, or if a command would be
+    refused or does not wait for EXEC.
     """
     if c.queued is not None:
-        return None
-    table = c.table
+        return 0
+    table, done = c.table, c.server.done
     steps: list[Step] = []
-    for argv in islice(commands, at, None):
-        entry = table.get(argv[0])
-        if entry is None:
-            return None
-        handler, fewest, most, spec, _ = entry
-        if not fewest <= len(argv) <= most:
-            return None
-        if not spec.queueable and steps:
-            if spec.name != "EXEC":
-                return None
-            done = [steps[0][1]]
-            c.out.append(OK + QUEUED * (len(steps) - 1))
-            try:
-                c.out.append(_run(c, iter(steps), argv, done))
-                done.append(spec)
-            except Closing:  # for too much output: nothing behind it is executed
-                return len(commands) - at, done
-            return len(steps) + 1, done
-        steps.append((handler, spec, argv))
-    return None
+    try:
+        for argv in islice(commands, at + 1, None):
+            handler, spec = table[argv[0]][len(argv)]
+            if not spec.queueable:
+                break
+            steps.append((handler, spec, argv))
+    except KeyError:
+        return 0
+    if not steps or spec.name != "EXEC":
+        return 0
+    done.append(c.server.specs["MULTI"])
+    c.out.append(OK + QUEUED * len(steps))
+    try:
+        c.out.append(_run(c, steps, (commands[at], argv), done))
+    except Closing:  # for too much output: nothing behind it is executed
+        return len(commands) - at
+    done.append(spec)
+    return len(steps) + 2
 
 
-@command("MULTI", arity=1, flags=ALWAYS, group="transactions", since="1.2.0", ahead=at_once)
+@command("MULTI", arity=1, flags=ALWAYS, group="transactions", since="1.2.0")
 def multi(c: Client, argv: Argv) -> bytes:
     """Begin a transaction: the commands that follow are queued."""
     if c.queued is not None:
@@ -169,7 +168,7 @@ def _run_and_account(c: Client, queued: list[Argv], argv: Argv) -> bytes:
     timed_ns, start_ns = stats.timed_ns, stopwatch_ns()
     done: list[Spec] = []
     try:
-        return _run(c, _look_up(c, queued), argv, done)
+        return _run(c, _look_up(c, queued[1:]), (queued[0], argv), done)
     finally:
         untimed_ns = stopwatch_ns() - start_ns - (stats.timed_ns - timed_ns)
         for spec in done:
@@ -180,19 +179,18 @@ def _run_and_account(c: Client, queued: list[Argv], argv: Argv) -> bytes:
         stats.timed_ns = timed_ns  # EXEC's own time contains it
 
 
-def _look_up(c: Client, queued: list[Argv]) -> Iterator[Step]:
+def _look_up(c: Client, queue: list[Argv]) -> Iterator[Step]:
     """Each command with its handler, when its turn comes: CLIENT REPLY changes the client's table."""
-    for argv in queued:
+    for argv in queue:
         table = c.table
-        handler, _, _, spec, _ = table.get(argv[0]) or table[argv[0].lower()]
+        handler, spec = (table.get(argv[0]) or table[argv[0].lower()])[ANY_WORDS]
         yield handler, spec, argv
 
 
-def _run(c: Client, steps: Iterator[Step], exec_argv: Argv, done: list[Spec]) -> bytes:
-    """Execute the steps behind the first, which is the MULTI. `done` gets what succeeds."""
+def _run(c: Client, steps: Iterable[Step], brackets: tuple[Argv, Argv], done: list[Spec]) -> bytes:
+    """Execute the steps; `brackets` are the MULTI and the EXEC around them. `done` gets what succeeds."""
     effects = c.effects
     mark = len(effects)
-    _, _, multi_argv = next(steps)
     nested, c.executing = c.executing, True
     c.long_bytes = 0
     try:
@@ -203,7 +201,7 @@ def _run(c: Client, steps: Iterator[Step], exec_argv: Argv, done: list[Spec]) ->
     finally:
         c.executing = nested
         if len(effects) > mark:
-            _bracket(c, mark, multi_argv, exec_argv)
+            _bracket(c, mark, *brackets)
     if c.reply_mode == "skip" and not c.muted:  # asked for inside: it means the command after EXEC
         c.muted = True
         c.table = c.server.table_of(c)
@@ -213,7 +211,7 @@ def _run(c: Client, steps: Iterator[Step], exec_argv: Argv, done: list[Spec]) ->
     return reply
 
 
-def _replies(c: Client, steps: Iterator[Step], done: list[Spec]) -> tuple[list[bytes], bool]:
+def _replies(c: Client, steps: Iterable[Step], done: list[Spec]) -> tuple[list[bytes], bool]:
     """The replies one by one, and whether the client has killed itself: the rest goes unanswered."""
     replies: list[bytes] = []
     answer: Callable[[bytes], None] = replies.append

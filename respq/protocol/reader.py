@@ -73,6 +73,7 @@ class Reader:
         "_position",
         "_repeat",
         "_repeated",
+        "_seen_again",
         "_tail",
         "_unfinished",
         "error",
@@ -89,6 +90,7 @@ class Reader:
         self._plain = PlainParser()
         self._repeat: bytes | None = None  # the previous read, if it was short and verbatim
         self._repeated: list[Argv] | Run = []  # and its commands
+        self._seen_again = False  # it has come twice: if they are a run, they stand there as one
         self._tail = False  # the buffer begins a command, and the grammar has not looked at it
         self._unfinished = False  # something of what follows is set, or the error
         self._buffer = b""
@@ -122,6 +124,9 @@ class Reader:
         """
         if data == self._repeat and not self.restricted:
             self.verbatim = data
+            if not self._seen_again:
+                self._seen_again = True
+                self._repeated = _as_run(self._repeated)
             return self._repeated
         if self._unfinished or self.restricted or len(data) > self.max_bulk_bytes:
             return self._continue(data)
@@ -130,7 +135,8 @@ class Reader:
             self.verbatim = data
             if size <= _REPEAT_MAX_BYTES:
                 self._repeat = data
-                self._repeated = _as_run(commands)
+                self._repeated = commands
+                self._seen_again = False
             else:
                 self._repeat = None
             return commands

@@ -47,7 +47,7 @@ def effects(
     engine.server.drain = list  # keep the effects
     engine.server.effects.clear()
     argv = [word.encode() for word in line.split(" ")]
-    peer.client.table[argv[0]][0](peer.client, argv)
+    peer.client.table[argv[0]][len(argv)][0](peer.client, argv)
     found = [
         (db.index, key, event, None if logged is None else b" ".join(logged).decode())
         for db, key, event, logged in engine.server.effects

@@ -37,7 +37,7 @@ def effects_of(engine: Workbench, peer: Peer, line: str) -> list[tuple[str | Non
     """Event and logged command of each effect of a command, executed without the drain that follows."""
     argv = [word.encode() for word in line.split()]
     engine.clock.refresh()
-    peer.client.table[argv[0]][0](peer.client, argv)
+    peer.client.table[argv[0]][len(argv)][0](peer.client, argv)
     return taken_effects(engine)
 
 

@@ -175,6 +175,7 @@ def test_the_server_starts_without_lua() -> None:
 
 def test_commands_of_scripts_are_counted(engine: Workbench, alice: Peer) -> None:
     run(alice, "redis.call('set', 'k', 1) redis.pcall('lpush', 'k', 1) redis.pcall('get')")
+    engine.server.count_done()
     specs = engine.server.specs
     assert (specs["SET"].calls, specs["LPUSH"].failed_calls, specs["GET"].rejected_calls) == (1, 1, 1)
     assert engine.server.stats.errors == {"WRONGTYPE": 1, "ERR": 1}

@@ -7,8 +7,7 @@ import re
 import hiredis
 import pytest
 
-from respq import engine as engine_module
-from respq import slowlog
+from respq import execution, slowlog
 from respq.commands import transactions
 from respq.state import Client
 from tests.conftest import Peer, Workbench
@@ -140,7 +139,7 @@ def sluggish(monkeypatch: pytest.MonkeyPatch) -> Peer:
         elapsed_ns += 20_000_000
         return declared(c, argv)
 
-    for module in (engine_module, slowlog, transactions):
+    for module in (execution, slowlog, transactions):
         monkeypatch.setattr(module, "stopwatch_ns", lambda: elapsed_ns)
     bench = Workbench()
     declared = bench.server.specs["LPOP"].handler

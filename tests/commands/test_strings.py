@@ -37,7 +37,7 @@ def logged(engine: Workbench, peer: Peer, line: str) -> list[list[bytes]]:
     engine.server.drain = list  # keep the effects
     engine.server.effects.clear()
     argv = [b"" if word == "''" else word.encode() for word in line.split(" ")]
-    peer.client.table[argv[0]][0](peer.client, argv)
+    peer.client.table[argv[0]][len(argv)][0](peer.client, argv)
     commands = []
     for _, _, _, effect in engine.server.effects:
         if effect is not None:
@@ -486,6 +486,7 @@ def test_a_run_of_gets_answers_as_one_by_one(engine: Workbench, alice: Peer) -> 
     calls = engine.server.specs["GET"].calls
     assert alice.feed(batch(*lines)) == b"$1\r\n1\r\n$2\r\n22\r\n$-1\r\n$1\r\n1\r\n$2\r\n22\r\n"
     assert (engine.server.stats.keyspace_hits, engine.server.stats.keyspace_misses) == (4, 1)
+    engine.server.count_done()
     assert engine.server.specs["GET"].calls == calls + 5
 
 

@@ -129,6 +129,11 @@ class ProcessTarget:
                 peer.close()
 
     def _reset(self) -> None:
+        self._keep_quiet()
+        self._until_pong(self.restore)
+
+    def _keep_quiet(self) -> None:
+        """End what a case began that was NOTIFIED."""
         if self.control.closed:
             self.control.close()
             self.control = Peer(self.server.connect())
@@ -136,7 +141,6 @@ class ProcessTarget:
             for argv in KEEP_QUIET:
                 self.ask(*argv)
             self.notifying = False
-        self._until_pong(self.restore)
 
     def _until_pong(self, data: bytes) -> bytes:
         """Send commands that end with PING; the replies before the PONG."""
@@ -221,5 +225,6 @@ class ProcessTarget:
         return self._until_pong(dump + PING)
 
     def close(self) -> None:
-        """Leave the server, which somebody else started."""
+        """Leave the server, which somebody else started and others go on using."""
+        self._keep_quiet()
         self.control.close()

@@ -84,13 +84,13 @@ def test_a_sequence_has_twenty_to_sixty_commands(family: Family, trees: Trees) -
 
 @every_family
 def test_however_it_is_delivered_each_client_sends_the_same_bytes(family: Family, trees: Trees) -> None:
-    pipelined, _, single, split, _ = ways(Sentences(family, trees).write(3), 3)
+    pipelined, _, single, split, _, notified = ways(Sentences(family, trees).write(3), 3)
     ids = [5, 6, 7]
 
     def sent(case: Case) -> bytes:
         return b"".join(data for turn in case.turns(ids) for _, data in turn)
 
-    assert sent(pipelined) == sent(single) == sent(split)
+    assert sent(pipelined) == sent(single) == sent(split) == sent(notified)
 
 
 def test_shrinking_finds_the_two_steps_that_matter() -> None:

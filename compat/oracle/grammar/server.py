@@ -51,14 +51,14 @@ SERVER = Family(
         "COMMAND|GETKEYS": Rule(
             1,
             errors=GETKEYS_ERRORS,
-            extra=[[b"COMMAND", b"GETKEYS", *query] for query in QUERIES],
+            extra=[[b"COMMAND", b"GETKEYS", *query] for query in [*QUERIES, []]],
             extra_chance=0.95,
             left_out=("arg",),  # given in whole commands only
         ),
         "COMMAND|GETKEYSANDFLAGS": Rule(
             1,
             errors=GETKEYS_ERRORS,
-            extra=[[b"COMMAND", b"GETKEYSANDFLAGS", *query] for query in QUERIES],
+            extra=[[b"COMMAND", b"GETKEYSANDFLAGS", *query] for query in [*QUERIES, []]],
             extra_chance=0.95,
             left_out=("arg",),  # given in whole commands only
         ),

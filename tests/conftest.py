@@ -5,11 +5,15 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+from hypothesis import settings
 
 from respq.clock import ManualClock
 from respq.config import Config
 from respq.engine import Engine
 from respq.state import Client
+
+settings.register_profile("respq", deadline=None)  # time decides nothing: the machine may be busy
+settings.load_profile("respq")
 
 START_MS = 1_700_000_000_000  # when tests begin
 

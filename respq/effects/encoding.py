@@ -8,7 +8,8 @@ arguments 0.5.
 from __future__ import annotations
 
 from respq.protocol import Argv
-from respq.protocol.resp import bulks
+from respq.protocol.columns import Layout
+from respq.protocol.resp import bulk, bulks
 from respq.protocol.runs import Run
 
 _TEMPLATES = {n: b"*%d\r\n" % n + b"$%d\r\n%b\r\n" * n for n in range(1, 5)}
@@ -36,10 +37,10 @@ def encode(argv: Argv) -> bytes:
 
 
 def encode_run(run: Run) -> bytes:
-    """Return all commands of a run: 0.03 µs each if they differ in one word of one length, else 0.15 on."""
+    """Return all commands of a run: 0.03 µs each if one word differs and has one length, else 0.06 on."""
     columns = run.columns
     if len(columns) > 2:
-        return b"".join(map(encode, run.commands))
+        return _encode_columns(run)
     head = b"*%d\r\n%b" % (run.words, b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in run.shared]))
     if len(columns) == 1:
         words = columns[0]
@@ -52,6 +53,14 @@ def encode_run(run: Run) -> bytes:
         b"%b$%d\r\n%b\r\n$%d\r\n%b\r\n" % (head, len(first), first, len(second), second)
         for first, second in zip(*columns, strict=True)
     ])  # fmt: skip
+
+
+def _encode_columns(run: Run) -> bytes:
+    layout = Layout()
+    layout.add_text(b"*%d\r\n%b" % (run.words, b"".join(map(bulk, run.shared))))
+    for words in run.columns:
+        layout.add_words(words)
+    return layout.join(run.count)
 
 
 def select(db: int) -> bytes:

@@ -1,0 +1,35 @@
+"""Arrays of bulk strings by their columns: the bytes are those of one by one."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from respq.effects.encoding import encode_run
+from respq.protocol.columns import Layout
+from respq.protocol.resp import bulk, bulks
+from respq.protocol.runs import Run
+
+WORD = st.one_of(
+    st.sampled_from([b"", b"a", b"bb", b"\r\n"]), st.integers(0, 5000).map(lambda size: b"x" * size)
+)
+
+
+@given(st.lists(WORD, min_size=1, max_size=3), st.data(), st.integers(1, 9), st.integers(1, 4))
+def test_a_run_is_encoded_as_its_commands_are(
+    shared: list[bytes], data: st.DataObject, count: int, width: int
+) -> None:
+    column = st.one_of(st.lists(WORD, min_size=count, max_size=count), WORD.map(lambda word: [word] * count))
+    run = Run(shared, [data.draw(column) for _ in range(width)])
+    assert encode_run(run) == b"".join(map(bulks, run.commands))
+
+
+@given(st.lists(WORD, min_size=1, max_size=20))
+def test_a_layout_knows_the_sizes_of_its_texts(words: list[bytes]) -> None:
+    layout = Layout()
+    layout.add_text(b"*")
+    layout.add_words(words)
+    layout.add_text(b"-")
+    texts = [b"*%b-" % bulk(word) for word in words]
+    assert layout.join(len(words)) == b"".join(texts)
+    assert layout.sizes(len(words)) == list(map(len, texts))

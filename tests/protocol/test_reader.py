@@ -152,6 +152,37 @@ def test_what_only_looks_like_pairs_is_read_as_what_it_is(
     assert read(Reader(), pieces) == read(Grammar(), pieces)
 
 
+# The same, and three words differ.
+def words_behind(shared: list[bytes]) -> st.SearchStrategy[bytes]:
+    front = encode(*shared).replace(b"*%d" % len(shared), b"*%d" % (len(shared) + 3), 1)
+    return st.one_of(
+        st.tuples(WORDS, st.just(b"f"), WORDS).map(lambda words: encode(*shared, *words)),
+        st.tuples(WORDS, WORDS, WORDS).map(lambda words: encode(*shared, *words)),
+        st.tuples(NEARLY_LAST, NEARLY_LAST, NEARLY_LAST).map(lambda words: front + b"".join(words)),
+        st.lists(NEARLY_LAST, min_size=2, max_size=4).map(lambda words: front + b"".join(words)),
+        st.sampled_from([PING, front + b"$1\r\n", front]),
+    )
+
+
+@pytest.mark.parametrize("shared", [[b"XADD", b"s"], [b"XADD", b"s", b"*", b"f"]])
+@given(data=st.data(), short_by=st.integers(0, 20), cuts=st.lists(st.integers(0, 1000), max_size=2))
+def test_what_only_looks_like_words_behind_others_is_read_as_what_it_is(
+    shared: list[bytes], data: st.DataObject, short_by: int, cuts: list[int]
+) -> None:
+    first = b"".join(encode(*shared, b"%d" % n, b"g", b"x" * n) for n in range(5))
+    second = b"".join(data.draw(st.lists(words_behind(shared), min_size=1, max_size=6)))
+    pieces = [first, *cut(second[: len(second) - short_by], cuts)]
+    assert read(Reader(), pieces) == read(Grammar(), pieces)
+
+
+def test_words_that_fit_together_only_as_a_whole_are_no_run() -> None:
+    first = b"".join(encode(b"XADD", b"s", b"%d" % n, b"a", b"b" * n) for n in range(5))
+    front = b"*5\r\n$4\r\nXADD\r\n$1\r\ns\r\n"
+    word = b"$1\r\na\r\n"
+    second = front + 4 * word + front + 2 * word
+    assert read(Reader(), [first, second]) == read(Grammar(), [first, second])
+
+
 def test_lines_that_fit_together_only_as_a_whole_are_not_pairs() -> None:
     first = b"".join(encode(b"ZADD", b"z", b"1" * n, b"a") for n in range(4))
     front = b"*4\r\n$4\r\nZADD\r\n$1\r\nz\r\n"
@@ -401,6 +432,20 @@ def test_runs_of_uneven_pairs_survive_cuts_anywhere() -> None:
         pieces = [data[i : i + size] for i in range(0, len(data), size)]
         assert read(reader, pieces) == (expected, b"", 0)
         assert reader.feed(data) == expected
+        assert reader.verbatim == data
+
+
+def test_runs_of_several_words_survive_cuts_anywhere() -> None:
+    rng = random.Random(5)
+    values = [(rng.randbytes(rng.choice((0, 3, 64))), rng.randbytes(rng.choice((9, 200, 5000))))
+              for _ in range(200)]  # fmt: skip
+    commands = [[b"XADD", b"s", b"*", b"f", one, b"g", other] for one, other in values]
+    data = b"".join(encode(*command) for command in commands)
+    for size in (97, 997, 4096, 16384):
+        reader = Reader()
+        pieces = [data[i : i + size] for i in range(0, len(data), size)]
+        assert read(reader, pieces) == (commands, b"", 0)
+        assert reader.feed(data) == commands
         assert reader.verbatim == data
 
 

@@ -26,7 +26,7 @@ HEADER_BYTES: Final = 7  # of a listpack without entries
 ENTRY_BYTES: Final = 4  # at most, on top of an element shorter than 4 KiB
 _GUESS_BYTES: Final = 8  # what Redis allows for an entry's own header when it asks whether it fits
 _UNLIMITED: Final = 1 << 62
-_LONGEST_INTEGER: Final = 20  # characters of -2**63
+LONGEST_INTEGER: Final = 20  # characters of -2**63
 
 # Bytes of a text entry by its length, as long as the header is short.
 _TEXT_BYTES: Final = [
@@ -41,9 +41,9 @@ _ZERO: Final = ord("0")
 def entry_bytes(element: bytes) -> int:
     """Bytes of one element inside a listpack, where canonical 64-bit integers are stored in binary."""
     length = len(element)
-    if _LONGEST_INTEGER < length < 4096:
+    if LONGEST_INTEGER < length < 4096:
         return _TEXT_BYTES[length]
-    if length <= _LONGEST_INTEGER:
+    if length <= LONGEST_INTEGER:
         return _integer_bytes(element) or _TEXT_BYTES[length]
     return (
         length
@@ -73,7 +73,7 @@ def entries_bytes(elements: Collection[bytes]) -> list[int]:
     """`entry_bytes` of each element."""
     text = _TEXT_BYTES
     return [
-        (text[n] if n > _LONGEST_INTEGER else _integer_bytes(element) or text[n])
+        (text[n] if n > LONGEST_INTEGER else _integer_bytes(element) or text[n])
         if (n := len(element)) < 4096
         else entry_bytes(element)
         for element in elements
@@ -177,7 +177,7 @@ def cut(elements: Sequence[bytes], fill: Fill, known: tuple[int, int] = (0, 0)) 
 def _uniform(lengths: list[int]) -> bool:
     """Say whether all are texts of one length, with a short header."""
     length = lengths[0]
-    return _LONGEST_INTEGER < length < 4096 and lengths.count(length) == len(lengths)
+    return LONGEST_INTEGER < length < 4096 and lengths.count(length) == len(lengths)
 
 
 def _cut_evenly(count: int, each: int, size: int) -> list[Node]:

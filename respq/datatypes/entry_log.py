@@ -1,233 +1,91 @@
-"""The log of a stream: entries in the order of their IDs, each kept as the reply that it will be.
+"""The log of a stream: entries in the order of their IDs.
 
-New entries are plain Python objects. When there are enough of them they are sealed: one bytes object that
-holds them back to back, with an array of their ends. A range is a few slices of that, whatever its
-length; IDs are read out of the bytes when they are asked for, and the first and last of a block are at hand.
+New entries are kept as they came. When there are enough of them the owner seals them (`entry_blocks`): one
+bytes object that holds them back to back as the replies that they will be, with an array of their ends. A
+range is a few slices of that, whatever its length.
 
 The head moves by an index. What is deleted elsewhere leaves a tombstone in its block, and a block that is
 half dead is written anew; so no deletion costs more than its share of a block.
 
-Cost, for entries of two fields: append 0.3 µs and 0.1 for sealing; a range 0.05 per entry; finding an ID 3.
-Memory: the reply and two or four bytes.
+Cost, for entries of two fields: append 0.3 µs and 0.3 for sealing; a range 0.05 per entry; finding an ID 1.
+Memory: the reply and four to six bytes.
 
-Rejected: IDs in an array beside the entries (16 bytes each, to save 2 µs where an ID is looked for); fields
-in Redis's compressed form (every read would have to encode them again, ten times a range's cost).
+Rejected: fields in Redis's compressed form (every read would have to encode them again, ten times a range's
+cost); zstd over the block (0.3 µs an entry to unpack, all of a block for one of them).
 """
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
-from itertools import accumulate, islice
-from typing import Final, NamedTuple
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from typing import Final
 
-from respq.datatypes.entry_ids import MAX, SEQ_BITS
+from respq.datatypes.entry_blocks import Block, Stretch, Table, Tail, Words
+from respq.datatypes.entry_ids import MAX
+from respq.rubble import Structures
 
 _SEALED_ENTRIES: Final = 128
-_SEALED_BYTES: Final = 1 << 14
-_ID_AT: Final = 5  # an entry begins "*2\r\n$"; then the length of its ID
-_BLOCK_BYTES: Final = 330  # of a block without its entries: objects, IDs, its places in two lists
-_ENTRY_BYTES: Final = 33 + 8 + 60  # of an open entry without its bytes: object, place, ID
-
-
-class Stretch(NamedTuple):
-    """Neighbouring entries of a block, from index `start` to `stop` (exclusive), none of them deleted."""
-
-    block: Block
-    start: int
-    stop: int
-
-    def replies(self) -> bytes:
-        """All of them, one behind the other."""
-        return self.block.data[self.block.begin(self.start) : self.block.ends[self.stop - 1]]
-
-    def entries(self) -> list[bytes]:
-        """Them one by one."""
-        return [self.block.entry(index) for index in range(self.start, self.stop)]
-
-    def ids(self) -> list[bytes]:
-        """The texts of their IDs."""
-        return self.block.ids(self.start, self.stop)
-
-
-def id_text(entry: bytes) -> bytes:
-    """The ID that stands in an entry."""
-    begin = entry.index(b"\n", _ID_AT) + 1
-    return entry[begin : begin + int(entry[_ID_AT : begin - 2])]
-
-
-def words_of(entry: bytes) -> list[bytes]:
-    """The fields and values of an entry, by turns."""
-    lines = entry.split(b"\r\n")  # "*2", the ID's length, the ID, the number of words, a length, a word, …
-    count = int(lines[3][1:])
-    words = lines[5::2]
-    if len(words) == count and list(map(len, words)) == [int(line[1:]) for line in lines[4:-1:2]]:
-        return words
-    return _long_way(entry, count)
-
-
-def _long_way(entry: bytes, count: int) -> list[bytes]:
-    """`words_of` an entry with line ends in its words."""
-    at = entry.index(b"\n", entry.index(b"*", _ID_AT)) + 1
-    words = []
-    for _ in range(count):
-        begin = entry.index(b"\n", at) + 1
-        end = begin + int(entry[at + 1 : begin - 2])
-        words.append(entry[begin:end])
-        at = end + 2
-    return words
-
-
-def _number(text: bytes) -> int:
-    """The ID that is spelled canonically."""
-    ms, _, seq = text.partition(b"-")
-    return int(ms) << SEQ_BITS | int(seq)
-
-
-class Block:
-    """Sealed entries. Only the marks of what is gone from it change."""
-
-    __slots__ = ("_dead", "_id_bytes", "data", "ends", "first_id", "head", "last_id", "live")
-
-    def __init__(self, entries: list[bytes], texts: list[bytes]) -> None:
-        self.data = b"".join(entries)
-        self.ends = array("H" if len(self.data) < 1 << 16 else "Q", accumulate(map(len, entries)))
-        self.first_id, self.last_id = _number(texts[0]), _number(texts[-1])  # the last may be gone
-        self.head = 0  # index of the first entry that is not gone
-        self.live = len(entries)
-        self._dead: set[int] = set()  # indexes behind the head
-        lengths = list(map(len, texts))
-        self._id_bytes = lengths[0] if lengths.count(lengths[0]) == len(lengths) else 0  # 0: they differ
-
-    def begin(self, index: int) -> int:
-        """Where an entry begins."""
-        return self.ends[index - 1] if index else 0
-
-    def entry(self, index: int) -> bytes:
-        """One entry."""
-        return self.data[self.begin(index) : self.ends[index]]
-
-    def id_at(self, index: int) -> int:
-        """The ID of one entry."""
-        begin = self.data.index(b"\n", self.begin(index) + _ID_AT) + 1
-        return _number(self.data[begin : self.data.index(b"\r", begin)])
-
-    def ids(self, start: int, stop: int) -> list[bytes]:
-        """The texts of the IDs of neighbouring entries."""
-        data, length = self.data, self._id_bytes
-        if not length:
-            return [id_text(self.entry(index)) for index in range(start, stop)]
-        offset = _ID_AT + len(b"%d\r\n" % length)
-        begins = [self.begin(start) + offset]
-        begins += [end + offset for end in self.ends[start : stop - 1]]
-        return [data[begin : begin + length] for begin in begins]
-
-    def find(self, entry_id: int) -> int:
-        """The index of the first entry whose ID is not less. O(log n)."""
-        return bisect_left(range(len(self.ends)), entry_id, key=self.id_at)
-
-    def is_dead(self, index: int) -> bool:
-        """Whether an entry is gone."""
-        return index < self.head or index in self._dead
-
-    def stretches(self, start: int, stop: int) -> Iterator[Stretch]:
-        """What is not gone, from index `start` to `stop` (exclusive), in order."""
-        start = max(start, self.head)
-        for dead in sorted(self._dead):
-            if dead >= stop:
-                break
-            if dead >= start:
-                if dead > start:
-                    yield Stretch(self, start, dead)
-                start = dead + 1
-        if start < stop:
-            yield Stretch(self, start, stop)
-
-    def bury(self, index: int) -> None:
-        """Mark one entry as gone."""
-        self.live -= 1
-        self._dead.add(index)
-        self._move_head()
-
-    def drop_first(self, count: int) -> None:
-        """Mark the first `count` entries that are not gone."""
-        self.live -= count
-        for _ in range(count):
-            self.head += 1
-            self._move_head()
-
-    def _move_head(self) -> None:
-        while self.head in self._dead:
-            self._dead.discard(self.head)
-            self.head += 1
-
-    @property
-    def half_dead(self) -> bool:
-        """Whether it is worth to be written anew."""
-        return self.live * 2 <= len(self.ends)
-
-    def renewed(self) -> Block:
-        """A block of what is not gone."""
-        entries, texts = [], []
-        for stretch in self.stretches(0, len(self.ends)):
-            entries += stretch.entries()
-            texts += stretch.ids()
-        return Block(entries, texts)
-
-    def copy(self) -> Block:
-        """An independent copy, which shares the bytes."""
-        twin = Block.__new__(Block)
-        twin.data, twin.ends, twin._id_bytes = self.data, self.ends, self._id_bytes
-        twin.first_id, twin.last_id = self.first_id, self.last_id
-        twin.head, twin.live, twin._dead = self.head, self.live, self._dead.copy()
-        return twin
-
-    def memory_bytes(self) -> int:
-        """An estimate."""
-        return _BLOCK_BYTES + len(self.data) + self.ends.itemsize * len(self.ends)
-
-    def check(self, before: int) -> None:
-        """Assert the invariants; all IDs are greater than `before`."""
-        numbers = [before, *(self.id_at(index) for index in range(len(self.ends)))]
-        assert numbers == sorted(set(numbers))
-        assert (self.first_id, self.last_id) == (numbers[1], numbers[-1])
-        assert self.ends[-1] == len(self.data)
-        assert 0 < self.live == len(self.ends) - self.head - len(self._dead)
-        assert all(self.head < index < len(self.ends) for index in self._dead)
-        texts = [id_text(self.entry(index)) for index in range(len(self.ends))]
-        assert self.ids(0, len(self.ends)) == texts
+_SEALED_BYTES: Final = 1 << 15  # of words
+_OPEN_BYTES: Final = 33 + 33 + 56 + 8 * 3 + 44  # of an entry that is not sealed, without its words
+_WORD_BYTES: Final = 41  # of a word without its bytes
 
 
 class EntryLog:
-    """Entries by ID. What is appended has a greater ID than anything before."""
+    """Entries by ID. What is appended has a greater ID than anything before.
 
-    __slots__ = ("_blocks", "_entries", "_open_bytes", "_starts", "_texts", "count")
+    Whoever appends has to call `seal` when the log is `ripe`.
+    """
+
+    __slots__ = ("_blocks", "_starts", "count", "tail")
 
     def __init__(self) -> None:
         self.count = 0  # entries
         self._blocks: list[Block] = []
         self._starts: list[int] = []  # the first ID of each, deleted or not
-        self._entries: list[bytes] = []  # not sealed yet
-        self._texts: list[bytes] = []  # their IDs
-        self._open_bytes = 0
+        self.tail = Tail()  # what is not sealed
 
     # -- changing ----------------------------------------------------------------------------------
 
-    def append(self, text: bytes, entry: bytes) -> None:
-        """Add an entry under the ID that `text` spells. O(1) amortised."""
-        self._texts.append(text)
-        self._entries.append(entry)
+    def append(self, entry_id: int, text: bytes, words: Words) -> None:
+        """Add an entry under an ID, which `text` spells. O(words)."""
+        tail = self.tail
+        tail.ids.append(entry_id)
+        tail.texts.append(text)
+        tail.words.append(words)
+        tail.size += sum(map(len, words))
         self.count += 1
-        self._open_bytes += len(entry)
-        if self._open_bytes >= _SEALED_BYTES or len(self._entries) >= _SEALED_ENTRIES:
-            self._seal()
 
-    def _seal(self) -> None:
-        block = Block(self._entries, self._texts)
-        self._blocks.append(block)
-        self._starts.append(block.first_id)
-        self._entries, self._texts, self._open_bytes = [], [], 0
+    def extend(self, ids: Sequence[int], texts: list[bytes], columns: Sequence[Words]) -> None:
+        """Add several entries; `columns` are their first words, their second ones, and so on. O(words)."""
+        tail = self.tail
+        tail.ids += ids
+        tail.texts += texts
+        tail.words += zip(*columns, strict=True)
+        tail.size += sum([sum(map(len, words)) for words in columns])
+        self.count += len(ids)
+
+    @property
+    def sealed(self) -> int:
+        """How many entries are in blocks."""
+        return self.count - len(self.tail)
+
+    @property
+    def ripe(self) -> bool:
+        """Whether there is enough to be sealed."""
+        return len(self.tail.ids) >= _SEALED_ENTRIES or self.tail.size >= _SEALED_BYTES
+
+    def seal(self) -> Iterator[Table]:
+        """Seal all of the tail, in blocks of about one size, and tell what is in each. O(it)."""
+        tail, self.tail = self.tail, Tail()
+        count = len(tail)
+        blocks = max(count // _SEALED_ENTRIES, min(count, tail.size // _SEALED_BYTES))
+        size = -(-count // blocks)
+        for start in range(0, count, size):
+            table = tail.table(start, start + size)
+            block = Block(table)
+            self._blocks.append(block)
+            self._starts.append(block.first_id)
+            yield table
 
     def delete(self, entry_id: int) -> bool:
         """Remove an entry; tell whether it was there. O(log n), and its share of a block."""
@@ -240,11 +98,11 @@ class EntryLog:
             block.bury(index)
             self._tidy(at)
         else:
-            index = self._open_index(entry_id)
-            if index == len(self._texts) or _number(self._texts[index]) != entry_id:
+            tail = self.tail
+            index = tail.find(entry_id)
+            if index == len(tail) or tail.ids[index] != entry_id:
                 return False
-            self._open_bytes -= len(self._entries[index])
-            del self._texts[index], self._entries[index]
+            tail.drop(index, index + 1)
         self.count -= 1
         return True
 
@@ -273,8 +131,7 @@ class EntryLog:
             self._blocks[0].drop_first(count)
             self._tidy(0)
         else:
-            self._open_bytes -= sum(map(len, self._entries[:count]))
-            del self._entries[:count], self._texts[:count]
+            self.tail.drop(0, count)
 
     # -- looking -----------------------------------------------------------------------------------
 
@@ -285,22 +142,19 @@ class EntryLog:
             return 0
         return at + 1 if self._blocks[at].last_id < entry_id else at
 
-    def _open_index(self, entry_id: int) -> int:
-        return bisect_left(self._texts, entry_id, key=_number)
-
     def stretches(self, start: int, stop: int = MAX) -> Iterator[Stretch]:
         """The entries with IDs from `start` to `stop` inclusive, in order. Nothing may change meanwhile."""
-        at = self._block_at(start)
-        for block in islice(self._blocks, at, None):
+        blocks = self._blocks
+        for at in range(self._block_at(start), len(blocks)):
+            block = blocks[at]
             if block.first_id > stop:
                 return
             begin = block.find(start) if block.first_id < start else 0
             end = len(block.ends) if block.last_id <= stop else block.find(stop + 1)
             yield from block.stretches(begin, end)
-        if self._texts:
-            begin, end = self._open_index(start), self._open_index(stop + 1)
-            if begin < end:
-                yield Stretch(Block(self._entries[begin:end], self._texts[begin:end]), 0, end - begin)
+        begin, end = self.tail.find(start), self.tail.find(stop + 1)
+        if begin < end:
+            yield Stretch(self.tail, begin, end)
 
     def first(self, start: int, stop: int, count: int) -> list[Stretch]:
         """The first `count` entries with IDs from `start` to `stop` inclusive."""
@@ -317,15 +171,16 @@ class EntryLog:
     def last(self, start: int, stop: int, count: int) -> list[bytes]:
         """The last `count` entries with IDs from `start` to `stop` inclusive, the last one first."""
         found: list[bytes] = []
-        if self._texts:
-            begin, end = self._open_index(start), self._open_index(stop + 1)
-            found += self._entries[max(begin, end - count) : end][::-1]
+        begin, end = self.tail.find(start), self.tail.find(stop + 1)
+        if begin < end:
+            found += Stretch(self.tail, max(begin, end - count), end).entries()[::-1]
         at = min(self._block_at(stop), len(self._blocks) - 1)
         while at >= 0 and len(found) < count and (block := self._blocks[at]).last_id >= start:
             begin = block.find(start) if block.first_id < start else 0
             end = len(block.ends) if block.last_id <= stop else block.find(stop + 1)
-            entries = [entry for stretch in block.stretches(begin, end) for entry in stretch.entries()]
-            found += entries[-(count - len(found)) :][::-1]
+            for stretch in reversed(list(block.stretches(begin, end))):
+                first = max(stretch.start, stretch.stop - (count - len(found)))
+                found += stretch._replace(start=first).entries()[::-1]
             at -= 1
         return found
 
@@ -336,16 +191,20 @@ class EntryLog:
         return None
 
     def first_id(self) -> int | None:
-        """The smallest ID, or None if there is no entry."""
+        """The smallest ID, or None if there is no entry. O(1)."""
         if self._blocks:
             block = self._blocks[0]
             return block.id_at(block.head)
-        return _number(self._texts[0]) if self._texts else None
+        return self.tail.ids[0] if self.tail.ids else None
 
     def last_id(self) -> int | None:
-        """The greatest ID, or None if there is no entry."""
-        entries = self.last(0, MAX, 1)
-        return _number(id_text(entries[0])) if entries else None
+        """The greatest ID, or None if there is no entry. O(1), and the deletions of a block."""
+        if self.tail.ids:
+            return self.tail.ids[-1]
+        if not self._blocks:
+            return None
+        block = self._blocks[-1]
+        return block.id_at(block.last())
 
     # -- the whole ---------------------------------------------------------------------------------
 
@@ -354,16 +213,19 @@ class EntryLog:
         blocks = self._blocks
         seen = blocks[:: max(1, len(blocks) // 8)]
         sealed = sum(block.memory_bytes() for block in seen) * len(blocks) // len(seen) if seen else 0
-        return 200 + sealed + self._open_bytes + _ENTRY_BYTES * len(self._entries)
+        words = sum(map(len, self.tail.words))
+        return 400 + sealed + self.tail.size + _OPEN_BYTES * len(self.tail) + _WORD_BYTES * words
+
+    def parts(self) -> Structures:
+        """What is large of a log that nobody uses any more."""
+        return [self._blocks, self._starts]
 
     def copy(self) -> EntryLog:
         """An independent copy; the bytes of blocks are shared. O(blocks)."""
         twin = EntryLog()
         twin.count = self.count
         twin._blocks = [block.copy() for block in self._blocks]
-        twin._starts = self._starts[:]
-        twin._entries, twin._texts = self._entries[:], self._texts[:]
-        twin._open_bytes = self._open_bytes
+        twin._starts, twin.tail = self._starts[:], self.tail.copy()
         return twin
 
     def check(self) -> None:
@@ -375,8 +237,5 @@ class EntryLog:
             block.check(before)
             before = block.last_id
             count += block.live
-        assert [id_text(entry) for entry in self._entries] == self._texts
-        numbers = [before, *map(_number, self._texts)]
-        assert numbers == sorted(set(numbers))
-        assert self._open_bytes == sum(map(len, self._entries))
-        assert self.count == count + len(self._texts)
+        self.tail.check(before)
+        assert self.count == count + len(self.tail)

@@ -263,7 +263,7 @@ class Execution:
         effects, aof = server.effects, server.aof
         if len(effects) == 1 and isinstance(run := effects[0][3], Run):
             server.changes_since_save += run.count
-            sent = raw if run is batch or (run.count == len(batch) and run.commands == batch) else None
+            sent = raw if run is batch or run.repeats(batch) else None
         else:
             logged = _logged(effects)
             server.changes_since_save += len(logged)

@@ -15,7 +15,8 @@ from respq.datatypes import entry_ids
 from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX
 from respq.datatypes.streams import StreamValue
 from respq.errors import CommandError, no_such_key, syntax_error
-from respq.protocol.resp import OK, ZERO, array, bulk, integer
+from respq.protocol.resp import OK, ZERO, array, bulk, bulk_strings, integer
+from respq.protocol.runs import Run
 
 READ = (key(1, "RO access"),)
 UPDATE = (key(1, "RW update"),)
@@ -24,6 +25,7 @@ NOTE_ON_XADD = "UPDATE instead of INSERT because of the optional trimming featur
 
 KEEPREF, DELREF, ACKED = b"KEEPREF", b"DELREF", b"ACKED"
 POLICIES = {KEEPREF, DELREF, ACKED}  # what trimming and deleting do with references of groups
+_RUN_WORDS = 3  # of a run that are shared: XADD, the key and *
 DEFAULT_LIMIT_NODES = 100  # `~` without LIMIT removes at most as many full nodes
 
 
@@ -165,6 +167,28 @@ def _logged_trimming(stream: StreamValue, trimming: Trimming) -> Argv:
 # -- adding ----------------------------------------------------------------------------------------
 
 
+def _xadd_run(c: Client, run: Run) -> bytes | None:
+    """Entries with IDs by the server and without options, added to one stream."""
+    shared = run.shared
+    if len(shared) < _RUN_WORDS or shared[2] != b"*" or run.words < 5 or not run.words % 2:
+        return None
+    db, name, count = c.db, shared[1], run.count
+    try:
+        stream = db.find(name, StreamValue)
+    except CommandError:
+        return None
+    first_id = (stream or StreamValue()).next_id(c.server.clock.now_ms)
+    if first_id + count > MAX:
+        return None
+    if stream is None:
+        stream = StreamValue()
+        db.add(name, stream)
+    columns = [[word] * count for word in shared[_RUN_WORDS:]] + list(run.columns)
+    texts = stream.extend(first_id, columns)
+    c.effects.append((db, name, "xadd", Run([b"XADD", name], [texts, *columns])))
+    return bulk_strings(texts)
+
+
 @command(
     "XADD",
     arity=-5,
@@ -176,6 +200,7 @@ def _logged_trimming(stream: StreamValue, trimming: Trimming) -> Argv:
     " <* | id> field value [field value ...]",
     tips=("nondeterministic_output",),
     complexity="O(1), and O(n) for n entries that are trimmed",
+    bulk=_xadd_run,
 )
 def xadd(c: Client, argv: Argv) -> bytes:
     """Append an entry to a stream, creating it first if needed; the answer is its ID."""

@@ -82,6 +82,15 @@ class Run:
         """The run of the chosen commands, of which there is at least one."""
         return Run(self.shared, [list(compress(words, chosen)) for words in self.columns])
 
+    def repeats(self, commands: list[Argv] | Run) -> bool:
+        """Whether it is a list of these very commands. O(1) if the first one differs."""
+        return (
+            isinstance(commands, list)
+            and self.count == len(commands)
+            and self.first(1).commands == commands[:1]
+            and self.commands == commands
+        )
+
     def first(self, count: int) -> Run:
         """The run of its first commands."""
         columns = self._columns and [words[:count] for words in self._columns]

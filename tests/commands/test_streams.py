@@ -116,6 +116,50 @@ def test_other_options_are_refused_as_the_reference_does(alice: Peer) -> None:
     assert ask(alice, "EXISTS s") == b":0\r\n"
 
 
+RUNS = [
+    ["XADD s * a 1 b x", "XADD s * a 2 b x", "XADD s * a 3 b x", "XADD s * a 4 b xx"],
+    ["XADD s * a 1 b 1", "XADD s * c 2 d 2", "XADD s * c 3 e 3", "XADD s * a 4 b 4", "XADD s * a 5 b 4"],
+    ["XADD s * a 1", "XADD s * a 1", "XADD s * a 1", "XADD s * a 1"],
+    ["XADD s * a 1", "XADD t * a 1", "XADD s * a 1", "XADD s * a 1"],
+    ["XADD s * a", "XADD s * a", "XADD s * a", "XADD s * a"],
+    ["XADD s * a 1 b", "XADD s * a 1 c", "XADD s * a 1 b", "XADD s * a 1 b"],
+    ["XADD late * a 1", "XADD late * a 2", "XADD late * a 3", "XADD late * a 4"],
+    ["XADD full * a 1", "XADD full * a 2", "XADD full * a 3", "XADD full * a 4"],
+    ["XADD str * a 1", "XADD str * a 2", "XADD str * a 3", "XADD str * a 4"],
+    ["XADD s MAXLEN 2 * f v", "XADD s MAXLEN 2 * f w", "XADD s MAXLEN 2 * f x", "XADD s MAXLEN 2 * f y"],
+    ["XADD s 1-1 f v", "XADD s 1-2 f w", "XADD s 1-2 f x", "XADD s 1-4 f y"],
+]
+
+
+@pytest.mark.parametrize("commands", RUNS)
+def test_a_run_does_what_its_commands_do(commands: list[str]) -> None:
+    seen = []
+    for together in (True, False):
+        kept = Kept()
+        ann = kept.peer()
+        ask(ann, "SET str x")
+        ask(ann, f"XADD late 9999999999999-{2**64 - 3} f v")
+        ask(ann, f"XADD full {2**64 - 1}-{2**64 - 3} f v")
+        kept.written()
+        lines = [encode(*command.split()) for command in commands]
+        reads = [b"".join(lines)] if together else lines
+        replies = b"".join(ann.feed(read) for read in reads)
+        ranges = [ask(ann, f"XRANGE {key} - +") for key in ("s", "t", "late", "full")]
+        seen.append((replies, ranges, kept.written(), ask(ann, "XINFO STREAM s")))
+        assert kept.replays()
+    assert seen[0] == seen[1]
+
+
+def test_long_runs_are_added_at_once(alice: Peer) -> None:
+    for _ in range(3):
+        alice.feed(b"".join(encode("XADD", "s", "*", "n", n, "text", "x" * (n % 90)) for n in range(700)))
+    assert ask(alice, "XLEN s") == b":2100\r\n"
+    expected = b"".join(
+        entry(f"{START_MS}-{n}", "n", f"{n % 700}", "text", "x" * (n % 700 % 90)) for n in range(2100)
+    )
+    assert ask(alice, "XRANGE s - +") == b"*2100\r\n" + expected
+
+
 # -- reading ---------------------------------------------------------------------------------------
 
 

@@ -443,22 +443,23 @@ def _incremented(data: bytes) -> tuple[bytes, bytes] | None:
 
 def _incr_run(c: Client, run: Run) -> bytes | None:
     """INCRs of integers that exist, do not expire and are not about to overflow."""
-    find, counters, before = c.db.values.get, [], []
+    find, replies = c.db.values.get, []
+    changed: list[tuple[StringValue, bytes]] = []
     for name in run.last:
         value = find(name)
-        if value.__class__ is not StringValue or value.expires_ms or value.data.__class__ is not bytes:
+        if (
+            value.__class__ is StringValue
+            and not value.expires_ms
+            and (data := value.data).__class__ is bytes
+            and (pair := _AFTER.get(data) or _incremented(data))
+        ):
+            changed.append((value, data))
+            value.data, reply = pair
+            replies.append(reply)
+        else:
+            for value, data in reversed(changed):
+                value.data = data
             return None
-        counters.append(value)
-        before.append(value.data)
-    replies = []
-    for value in counters:
-        pair = _AFTER.get(value.data) or _incremented(value.data)
-        if pair is None:
-            for counter, data in zip(counters, before, strict=True):
-                counter.data = data
-            return None
-        value.data, reply = pair
-        replies.append(reply)
     c.effects.append((c.db, None, None, run))
     return b"".join(replies)
 

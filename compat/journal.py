@@ -50,7 +50,7 @@ class Journal:
     def words(self, mark: str) -> list[list[Any]]:
         return [words for _, *words in self.entries(mark)]
 
-    def await_entries(self, mark: str, count: int, seconds: float = 20.0) -> list[list[Any]]:
+    def await_entries(self, mark: str, count: int, seconds: float = 60.0) -> list[list[Any]]:
         """The lines with a mark as soon as there are `count`."""
 
         def enough() -> list[list[Any]]:

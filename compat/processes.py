@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-START_SECONDS = 30.0
-STOP_SECONDS = 20.0
+START_SECONDS = 60.0
+STOP_SECONDS = 60.0
 ROOT = Path(__file__).parents[1]
 
 T = TypeVar("T")
 
 
-def eventually(condition: Callable[[], T], what: str, seconds: float = 20.0) -> T:
+def eventually(condition: Callable[[], T], what: str, seconds: float = 60.0) -> T:
     """The first true value of `condition`; fails with `what` if there is none in time."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

@@ -23,7 +23,7 @@ from pathlib import Path
 import redis
 
 REFERENCE_VERSION = "8.2.3"
-READY_SECONDS = 15.0
+READY_SECONDS = 60.0
 
 
 def reference_binary() -> Path:
@@ -128,7 +128,7 @@ class Server:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(10)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.process.kill()
         return self.process.wait()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests import readme
 from tests.ports import free_port
 from tests.readme import CELERY, QUEUE, RQ, TOUR
@@ -35,7 +33,6 @@ def test_every_block_is_run_by_some_test() -> None:
     assert {block[:2] for block in readme.blocks()} == run | shown
 
 
-@pytest.mark.timeout(120)
 def test_a_job_survives_its_worker_and_the_server(tmp_path: Path) -> None:
     readme.write_programs(QUEUE, tmp_path)
     with readme.shell(tmp_path, free_port()) as shell:

@@ -40,7 +40,7 @@ def fill(server: Server) -> None:
 def rewrite(server: Server) -> None:
     with client(server) as peer:
         peer.bgrewriteaof()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while (state := peer.info("persistence"))["aof_rewrite_in_progress"] or state[
             "aof_rewrite_scheduled"
         ]:

@@ -16,7 +16,7 @@ from compat.celery.processes import worker
 from compat.journal import Journal
 from compat.processes import Process
 
-PATIENCE = 20.0  # seconds to wait for a result; it is an error if it takes as long
+PATIENCE = 60.0  # seconds to wait for a result; it is an error if it takes as long
 
 
 @pytest.fixture(scope="package")

@@ -40,7 +40,7 @@ class Events(threading.Thread):
 
     def stop(self) -> None:
         self._receiver.should_stop = True
-        self.join(20)
+        self.join(60)
         self._connection.release()
 
     def of(self, uuids: Iterable[str]) -> list[Event]:

@@ -28,7 +28,7 @@ def name(pool: str) -> str:
 
 def test_every_worker_answers_a_ping(app: Celery, workers: dict[str, Process]) -> None:
     assert (
-        {who for reply in app.control.ping(timeout=5, limit=2) for who in reply}
+        {who for reply in app.control.ping(timeout=PATIENCE, limit=2) for who in reply}
         == BOTH
         == {f"{pool}@compat" for pool in workers}
     )

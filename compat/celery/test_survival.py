@@ -88,7 +88,6 @@ def test_a_result_expires(own: Restartable, own_app: Celery, journal: Journal) -
     assert own_app.AsyncResult(result.id).state == states.PENDING
 
 
-@pytest.mark.timeout(240)
 def test_2000_tasks_outlive_two_restarts_of_the_server(
     own: Restartable, sender: Celery, journal: Journal, mark: str, tmp_path: Path
 ) -> None:

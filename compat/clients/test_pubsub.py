@@ -12,7 +12,7 @@ import redis
 
 from compat.servers import Server, start_respq
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import redis
 
 from compat.servers import Server, start_respq
 
-PATIENCE_S = 5.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture(scope="module")

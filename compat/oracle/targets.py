@@ -19,7 +19,7 @@ from compat.oracle.case import KEEP_QUIET, LISTEN, NOTIFIED, NOTIFY, SINGLE, SPR
 from compat.oracle.wire import Incomplete, Node, parse, render
 from compat.servers import Server
 
-PATIENCE_SECONDS = 5.0
+PATIENCE_SECONDS = 60.0
 PART_BYTES = 4096  # of a long reply, at least, written at once
 PING = b"PING\r\n"
 # RESET leaves every mode; an unknown command is answered even to the unauthenticated.

@@ -46,7 +46,7 @@ def engine(tmp_path: Path, family: Family) -> Iterator[EngineTarget]:
     target.close()
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @every_family
 def test_the_engine_does_what_redis_does(
     family: Family, trees: Trees, reference: Server, engine: EngineTarget
@@ -66,7 +66,6 @@ def test_the_engine_does_what_redis_does(
         assert runner.coverage.missing() == []
 
 
-@pytest.mark.timeout(300)
 @every_family
 def test_the_server_does_what_redis_does(
     family: Family, trees: Trees, reference: Server, respq_server: Server

@@ -22,7 +22,6 @@ def test_there_are_at_least_twenty_faults() -> None:
     assert len(FAULTS) >= 20
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", FAULTS)
 def test_the_oracle_finds(
     name: str, trees: Trees, reference: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -61,7 +61,7 @@ def work(server: Server, family: Family, trees: Trees) -> None:
 def rewrite(server: Server) -> None:
     """BGREWRITEAOF, and wait for it."""
     exchange(server, b"BGREWRITEAOF\r\nPING\r\n", PONG)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while b"aof_rewrite_in_progress:0" not in exchange(server, b"INFO persistence\r\nPING\r\n", PONG):
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -79,7 +79,6 @@ def without_listpack_sets(argv: Argv, expected: Node, found: Node) -> bool:
     return equivalent(argv, expected, found)
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("rewritten", [False, True], ids=["as written", "rewritten"])
 @pytest.mark.parametrize("name", WITH_DATA)
 def test_a_killed_server_comes_back_with_the_same_data_whoever_starts_on_it(

@@ -16,7 +16,7 @@ from compat.processes import Process
 from compat.rq.processes import CLASSES, FORKING, SIMPLE, worker
 from compat.servers import Server
 
-PATIENCE = 20  # seconds to wait for a result; it is an error if it takes as long
+PATIENCE = 60  # seconds to wait for a result; it is an error if it takes as long
 
 
 @pytest.fixture(scope="package")

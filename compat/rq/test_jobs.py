@@ -101,7 +101,7 @@ def test_what_a_job_says_of_itself_is_kept(queue: Queue) -> None:
 
 def test_a_failure_is_kept_and_can_be_tried_again(queue: Queue, journal: Journal, mark: str) -> None:
     job = queue.enqueue(jobs.succeed_after, 1, mark)
-    failure = job.latest_result(timeout=20)
+    failure = job.latest_result(timeout=60)
     assert failure is not None
     assert failure.type is Result.Type.FAILED
     assert "ValueError: with None retries left" in (failure.exc_string or "")
@@ -136,7 +136,7 @@ def test_callbacks_are_called(queue: Queue, journal: Journal, mark: str) -> None
 
 def test_a_job_that_takes_too_long_is_ended(queue: Queue, mark: str, gate: Path) -> None:
     job = queue.enqueue(jobs.wait_for, mark, str(gate), job_timeout=1)
-    result = job.latest_result(timeout=20)
+    result = job.latest_result(timeout=60)
     assert result is not None
     assert "JobTimeoutException" in (result.exc_string or "")
 

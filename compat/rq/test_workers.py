@@ -48,7 +48,7 @@ def test_what_a_worker_is_at_is_seen(queue: Queue, journal: Journal, mark: str, 
 def test_a_worker_counts(queue: Queue) -> None:
     before = named(queue.name, queue.connection)
     outcome(queue.enqueue(jobs.add, 1, 1))
-    assert queue.enqueue(jobs.fail, "no ink").latest_result(timeout=20)
+    assert queue.enqueue(jobs.fail, "no ink").latest_result(timeout=60)
 
     def counted() -> bool:
         now = named(queue.name, queue.connection)
@@ -70,7 +70,7 @@ def test_a_job_at_work_is_stopped(
     assert journal.await_words(mark, 2)[1] == ["stopped"]
     eventually(lambda: job.get_status() == JobStatus.STOPPED, "the job is stopped")
     assert job in queue.failed_job_registry
-    result = job.latest_result(timeout=20)
+    result = job.latest_result(timeout=60)
     assert result is not None
     assert result.type is Result.Type.FAILED
     assert outcome(queue.enqueue(jobs.add, 1, 1)) == 2

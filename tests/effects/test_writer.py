@@ -98,7 +98,7 @@ def test_the_end_of_a_sync_wakes_whoever_waits_for_it() -> None:
     writer.wake_with(woken.release)
     writer.append(b"a")
     assert writer.flush(10_000)
-    assert woken.acquire(timeout=30)
+    assert woken.acquire(timeout=60)
     assert not writer.syncing
     writer.close(10_000)
 

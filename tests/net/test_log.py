@@ -166,7 +166,7 @@ class SlowDisk(Disk):
         self.may_sync.set()
 
     def datasync(self, fd: int) -> None:
-        assert self.may_sync.wait(20)
+        assert self.may_sync.wait(60)
         super().datasync(fd)
 
 

@@ -19,7 +19,7 @@ from respq.log import Log
 from respq.net.server import Loop
 from tests.ports import free_port
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 CLOSED = b"<closed>"  # what `Wire.read` ends with when the server has hung up
 
 Word = bytes | str | int

@@ -17,7 +17,7 @@ from redis.exceptions import ConnectionError as NoConnection
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Start = Callable[..., "Server"]

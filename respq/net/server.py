@@ -26,9 +26,9 @@ from respq.engine import Engine
 from respq.net.connection import Address, Connection, is_local
 from respq.net.listeners import ListenError, close_listeners, open_listeners
 from respq.net.poller import READ, WRITE, new_poller
+from respq.net.sending import Sender
 from respq.net.settings import apply_changes, clients_possible
 from respq.persistence import Persistence
-from respq.state import UNCOUNTED_BYTES
 
 if TYPE_CHECKING:
     from respq.config import Config
@@ -63,12 +63,12 @@ class Loop:
         self.others: dict[int, Callable[[], None]] = {}  # what to do when a listener or a signal is ready
         self.running = True
         self.accepting = True  # as long as there are descriptors
-        self.held: list[Connection] = []  # their output waits for the log
         self.next_cron_ms = self.next_slice_ms = 0
         self._wakeup: tuple[socket.socket, ...] = ()  # ours and that of signals and threads
         self._refused = 0  # clients turned away since that was last logged
         self._refusals_noted_ms = 0
         self.persistence = Persistence(engine)
+        self.sender = Sender(self.server, self.poller, self.connections)
         self.server.shut_down = self.stop
         self.server.serve_meanwhile = partial(self.tick, 0)
         apply_changes(self)
@@ -173,8 +173,9 @@ class Loop:
             if connection is None:
                 self._serve_other(fd)
                 continue
-            if mask & WRITE:
-                self._write_queued(connection)
+            if mask & WRITE and self.sender.write_queued(connection):
+                self._drop(connection)
+                continue
             if mask & ~WRITE:
                 try:
                     data = connection.recv(READ_BYTES)
@@ -215,7 +216,7 @@ class Loop:
             raise BrokenEngineError(engine.broken)
         self._write_log(now_ms)
         if server.outbox:
-            self._send_all()
+            self.sender.send_all()
         if server.closing:
             self._close_marked()
         elapsed_us = (stopwatch_ns() - start_ns) // 1000
@@ -251,118 +252,14 @@ class Loop:
         clock.refresh()
         return max(0, min(next_ms - clock.now_ms, 1000 // self.config.hz)) / 1000
 
-    # -- sending -----------------------------------------------------------------------------------
-
-    def _send_all(self) -> None:
-        """Offer every client its output; what the kernel does not take waits for the socket to drain."""
-        outbox = self.server.outbox
-        sent_bytes = 0
-        most = self._least_limit()
-        for client in outbox:
-            out = client.out
-            if not out:
-                continue
-            data = b"".join(out)
-            out.clear()
-            connection: Connection = client.transport  # type: ignore[assignment]  # ours
-            if connection.unsent or connection.held or 0 < most <= len(data):
-                self._hold_back(connection, data)
-                continue
-            try:
-                sent = connection.send(data)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                self.server.close(client, at_once=True)
-                continue
-            sent_bytes += sent
-            client.bytes_out += sent
-            if sent < len(data):
-                self._hold_back(connection, data, sent)
-        self.server.stats.writes += len(outbox)
-        self.server.stats.output_bytes += sent_bytes
-        outbox.clear()
-
-    def _least_limit(self) -> int:
-        """Bytes of output that no limit forbids, whatever the class of the client; 0: there is no limit."""
-        limits = [hard for hard, _, _ in self.config.client_output_buffer_limit.values() if hard]
-        return min(limits) + UNCOUNTED_BYTES if limits else 0
-
-    def _hold_back(self, connection: Connection, data: bytes, taken: int = 0) -> None:
-        """Queue output for later, within what the client's class may have waiting."""
-        connection.queue(data, taken)
-        self._want_writable(connection)
-        self._check_output_limit(connection)
-
-    def _want_writable(self, connection: Connection) -> None:
-        if connection.unsent and not connection.writable_wanted and not connection.held:
-            connection.writable_wanted = True
-            self.poller.modify(connection.fd, READ | WRITE)
-
-    def _write_queued(self, connection: Connection) -> None:
-        """The socket drained: write more."""
-        try:
-            written = connection.write_queued()
-        except OSError:
-            self._drop(connection)
-            return
-        client = connection.client
-        client.bytes_out += written
-        client.active_ms = self.engine.clock.now_ms
-        self.server.stats.writes += 1
-        self.server.stats.output_bytes += written
-        if not connection.unsent:
-            connection.writable_wanted = False
-            connection.soft_since_ms = 0
-            if client.closing:
-                self._drop(connection)
-            else:
-                self.poller.modify(connection.fd, READ)
-
-    def _check_output_limit(self, connection: Connection) -> None:
-        """Close a client that lets more pile up than `client-output-buffer-limit` allows."""
-        client = connection.client
-        hard, soft, seconds = self.server.output_limit(client)
-        waiting, now_ms = connection.unsent_bytes - UNCOUNTED_BYTES, self.engine.clock.now_ms
-        exceeded = bool(hard) and waiting >= hard
-        if soft and waiting >= soft:
-            connection.soft_since_ms = connection.soft_since_ms or now_ms
-            exceeded = exceeded or now_ms - connection.soft_since_ms > seconds * 1000
-        else:
-            connection.soft_since_ms = 0
-        if exceeded and not client.closing:
-            self.server.close_for_output(client, connection.unsent_bytes)
-
     # -- the log -----------------------------------------------------------------------------------
 
     def _write_log(self, now_ms: int) -> None:
         """Write what this tick logged; what it would have answered waits until that has succeeded."""
         if not self.persistence.flush(now_ms):
-            self._hold_output()
-        elif self.held and self.persistence.caught_up:
-            self._release_output()
-
-    def _hold_output(self) -> None:
-        """Nothing of this tick leaves before the log is written, nor what the same clients had waiting."""
-        for client in self.server.outbox:
-            connection: Connection = client.transport  # type: ignore[assignment]  # ours
-            if connection.held:
-                continue
-            connection.held = True
-            self.held.append(connection)
-            if connection.writable_wanted:
-                connection.writable_wanted = False
-                self.poller.modify(connection.fd, READ)
-
-    def _release_output(self) -> None:
-        for connection in self.held:
-            connection.held = False
-            if self.connections.get(connection.fd) is not connection:
-                continue
-            if connection.client.closing:
-                self.server.close(connection.client)  # put off by _close_marked
-            self._want_writable(connection)
-        self.held.clear()
+            self.sender.hold_output()
+        elif self.persistence.caught_up:
+            self.sender.release_output()
 
     # -- connections -------------------------------------------------------------------------------
 
@@ -492,7 +389,7 @@ class Loop:
         for connection in self.connections.values():
             client = connection.client
             if connection.soft_since_ms:
-                self._check_output_limit(connection)
+                self.sender.check_limit(connection)
             if client.queued is not None:
                 self.engine.limit_query(client)
             idle = client.parked is None and not client.subscribed

@@ -1,0 +1,130 @@
+"""Sending: what clients are to get leaves at the end of a tick, or waits in order and within limits.
+
+A reply waits because the peer does not read, until the socket drains, or because the log could not be
+written, until it has been. Whoever waits for the log is `held`: nothing of it leaves before, older output
+included.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from respq.net.poller import READ, WRITE, Poller
+from respq.state import UNCOUNTED_BYTES, Server
+
+if TYPE_CHECKING:
+    from respq.net.connection import Connection
+
+
+class Sender:
+    """Sends what stands in the clients' output. `connections` are the open ones by descriptor."""
+
+    def __init__(self, server: Server, poller: Poller, connections: dict[int, Connection]) -> None:
+        self._server = server
+        self._poller = poller
+        self._connections = connections
+        self._held: list[Connection] = []  # their output waits for the log
+
+    def send_all(self) -> None:
+        """Offer every client its output; what the kernel does not take waits for the socket to drain."""
+        outbox = self._server.outbox
+        sent_bytes = 0
+        most = self._least_limit()
+        for client in outbox:
+            out = client.out
+            if not out:
+                continue
+            data = b"".join(out)
+            out.clear()
+            connection: Connection = client.transport  # type: ignore[assignment]  # ours
+            if connection.unsent or connection.held or 0 < most <= len(data):
+                self._hold_back(connection, data)
+                continue
+            try:
+                sent = connection.send(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self._server.close(client, at_once=True)
+                continue
+            sent_bytes += sent
+            client.bytes_out += sent
+            if sent < len(data):
+                self._hold_back(connection, data, sent)
+        self._server.stats.writes += len(outbox)
+        self._server.stats.output_bytes += sent_bytes
+        outbox.clear()
+
+    def _least_limit(self) -> int:
+        """Bytes of output that no limit forbids, whatever the class of the client; 0: there is no limit."""
+        limits = [hard for hard, _, _ in self._server.config.client_output_buffer_limit.values() if hard]
+        return min(limits) + UNCOUNTED_BYTES if limits else 0
+
+    def _hold_back(self, connection: Connection, data: bytes, taken: int = 0) -> None:
+        """Queue output for later, within what the client's class may have waiting."""
+        connection.queue(data, taken)
+        self._want_writable(connection)
+        self.check_limit(connection)
+
+    def _want_writable(self, connection: Connection) -> None:
+        if connection.unsent and not connection.writable_wanted and not connection.held:
+            connection.writable_wanted = True
+            self._poller.modify(connection.fd, READ | WRITE)
+
+    def write_queued(self, connection: Connection) -> bool:
+        """The socket drained: write more. Return whether the connection is at its end."""
+        try:
+            written = connection.write_queued()
+        except OSError:
+            return True
+        client = connection.client
+        client.bytes_out += written
+        client.active_ms = self._server.clock.now_ms
+        self._server.stats.writes += 1
+        self._server.stats.output_bytes += written
+        if not connection.unsent:
+            connection.writable_wanted = False
+            connection.soft_since_ms = 0
+            if client.closing:
+                return True
+            self._poller.modify(connection.fd, READ)
+        return False
+
+    def check_limit(self, connection: Connection) -> None:
+        """Close a client that lets more pile up than `client-output-buffer-limit` allows."""
+        client = connection.client
+        hard, soft, seconds = self._server.output_limit(client)
+        waiting, now_ms = connection.unsent_bytes - UNCOUNTED_BYTES, self._server.clock.now_ms
+        exceeded = bool(hard) and waiting >= hard
+        if soft and waiting >= soft:
+            connection.soft_since_ms = connection.soft_since_ms or now_ms
+            exceeded = exceeded or now_ms - connection.soft_since_ms > seconds * 1000
+        else:
+            connection.soft_since_ms = 0
+        if exceeded and not client.closing:
+            self._server.close_for_output(client, connection.unsent_bytes)
+
+    # -- the log -----------------------------------------------------------------------------------
+
+    def hold_output(self) -> None:
+        """Nothing of this tick leaves before the log is written, nor what the same clients had waiting."""
+        for client in self._server.outbox:
+            connection: Connection = client.transport  # type: ignore[assignment]  # ours
+            if connection.held:
+                continue
+            connection.held = True
+            self._held.append(connection)
+            if connection.writable_wanted:
+                connection.writable_wanted = False
+                self._poller.modify(connection.fd, READ)
+
+    def release_output(self) -> None:
+        """The log has caught up: what was held may leave."""
+        for connection in self._held:
+            connection.held = False
+            if self._connections.get(connection.fd) is not connection:
+                continue
+            if connection.client.closing:
+                self._server.close(connection.client)  # put off by _close_marked
+            self._want_writable(connection)
+        self._held.clear()

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from respq.effects.encoding import encode, encode_run, select
+from respq.effects.encoding import encode, encode_run, pieces, select
 from respq.effects.files import AofError, Files
 from respq.effects.loader import Execute, Loader, Progress
 from respq.effects.logset import LogSet
@@ -122,13 +122,13 @@ class AppendOnlyFile:
 
     def append_effects(self, effects: Effects) -> None:
         """Log what a batch did: `append_effect` for each of its effects that has a command."""
-        append = self.append
+        extend = self.writer.extend
         for db, _, _, argv in effects:
             if argv.__class__ is not list or db.index != self.selected_db:
                 if argv is not None:
                     self.append_effect(db.index, argv)
             else:
-                append(encode(argv))
+                extend(pieces(argv))
 
     def flush(self, now_ms: int) -> bool:
         """Write the tick; return whether its output may leave. See `LogWriter.flush`."""

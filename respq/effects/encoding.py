@@ -1,8 +1,8 @@
 """Commands as they stand in the log: canonical RESP, with a SELECT where the database changes.
 
-The same bytes go to the file and, later, to replicas. One template per number of arguments does it in
-0.2 µs for three arguments, where hiredis.pack_command takes 0.33 (it wants a tuple) and a join over the
-arguments 0.5.
+The same bytes go to the file and, later, to replicas. What stands around the words is looked up: a command of
+three words costs 0.22 µs in one piece and 0.1 as pieces, where a template costs 0.34, hiredis.pack_command
+0.33 (it wants a tuple) and a join over the arguments 0.5.
 """
 
 from __future__ import annotations
@@ -12,28 +12,45 @@ from respq.protocol.columns import Layout
 from respq.protocol.resp import bulk, bulks
 from respq.protocol.runs import Run
 
-_TEMPLATES = {n: b"*%d\r\n" % n + b"$%d\r\n%b\r\n" * n for n in range(1, 5)}
 _MANY = 16  # arguments, from which they are encoded together
-_1, _2, _3, _4 = _TEMPLATES.values()
+_SHORT = 4097  # lengths that are looked up
+_BETWEEN = [b"\r\n$%d\r\n" % size for size in range(_SHORT)]
+_END = b"\r\n"
+
+
+def _heads(count: int) -> list[bytes]:
+    """What a command of `count` words begins with, by the length of the first."""
+    return [b"*%d\r\n$%d\r\n" % (count, size) for size in range(64)]
+
+
+_1, _2, _3, _4 = map(_heads, range(1, 5))
+
+
+def pieces(argv: Argv) -> tuple[bytes, ...]:
+    """Return one command as an array of bulk strings, in pieces."""
+    count = len(argv)
+    try:
+        if count == 3:
+            a, b, c = argv
+            return _3[len(a)], a, _BETWEEN[len(b)], b, _BETWEEN[len(c)], c, _END
+        if count == 2:
+            a, b = argv
+            return _2[len(a)], a, _BETWEEN[len(b)], b, _END
+        if count == 4:
+            a, b, c, d = argv
+            return _4[len(a)], a, _BETWEEN[len(b)], b, _BETWEEN[len(c)], c, _BETWEEN[len(d)], d, _END
+        if count == 1:
+            return _1[len(argv[0])], argv[0], _END
+    except IndexError:  # a long word
+        pass
+    if count >= _MANY:
+        return (bulks(argv),)
+    return b"*%d\r\n" % count, *[b"$%d\r\n%b\r\n" % (len(arg), arg) for arg in argv]
 
 
 def encode(argv: Argv) -> bytes:
     """Return one command as an array of bulk strings."""
-    count = len(argv)
-    if count == 3:
-        a, b, c = argv
-        return _3 % (len(a), a, len(b), b, len(c), c)
-    if count == 2:
-        a, b = argv
-        return _2 % (len(a), a, len(b), b)
-    if count == 4:
-        a, b, c, d = argv
-        return _4 % (len(a), a, len(b), b, len(c), c, len(d), d)
-    if count == 1:
-        return _1 % (len(argv[0]), argv[0])
-    if count >= _MANY:
-        return bulks(argv)
-    return b"*%d\r\n%b" % (count, b"".join([b"$%d\r\n%b\r\n" % (len(arg), arg) for arg in argv]))
+    return b"".join(pieces(argv))
 
 
 def encode_run(run: Run) -> bytes:

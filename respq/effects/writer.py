@@ -112,7 +112,8 @@ class LogWriter:
         self._slow_sync_noted = False
         self._retry_at_ms = 0
         self._complained_at_ms: int | None = None
-        self.append = self._buffer.append  # a bound method of the list: one call less on the hot path
+        self.append = self._buffer.append  # bound methods of the list: one call less on the hot path
+        self.extend = self._buffer.extend
 
     @property
     def buffered(self) -> int:

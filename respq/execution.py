@@ -80,7 +80,7 @@ class Execution:
         if entry is None or server.eager or server.watchers:
             return False
         handler, spec = entry
-        if spec.bulk is None or handler is not spec.handler:
+        if spec.bulk is None or handler is not spec.bare:
             return False
         self._clock.refresh()
         start_ns = stopwatch_ns()
@@ -97,7 +97,7 @@ class Execution:
         spec.usec += self._end_batch(client, run, run.count, stopwatch_ns() - start_ns) / 1000
         server.counted += run.count
         if server.effects:
-            self._settle(run, raw)
+            self._settle(run, None if Flag.MAY_REPLICATE in spec.flags else raw)
         return True
 
     def _execute_each(self, client: Client, commands: list[Argv]) -> bool:
@@ -157,7 +157,7 @@ class Execution:
         Return the number of commands; 0: they are to be executed one by one.
         """
         server = self._server
-        if handler is not spec.handler or server.eager or server.watchers:
+        if handler is not spec.bare or server.eager or server.watchers:
             return 0
         try:
             if spec.name == "MULTI":
@@ -267,7 +267,7 @@ class Execution:
         else:
             logged = _logged(effects)
             server.changes_since_save += len(logged)
-            sent = raw if logged == batch else raw and _sent_of(raw, batch, logged)
+            sent = raw and (raw if logged == batch else _sent_of(raw, batch, logged))
         if aof is not None:
             db = effects[0][0]
             selected = db.index == aof.selected_db and [e[0] for e in effects].count(db) == len(effects)
@@ -279,7 +279,10 @@ class Execution:
 
 
 def _execute_bulk(client: Client, spec: Spec, commands: list[Argv], at: int) -> int:
-    """Execute the run that begins at `commands[at]` by the bulk form; 0 if it is none, or is not taken."""
+    """Execute the run that begins at `commands[at]` by the bulk form; 0 if it is none, or is not taken.
+
+    If it closes the client, that is all for this batch.
+    """
     if (
         spec.bulk is None
         or (run := Run.at(commands, at)) is None
@@ -288,7 +291,7 @@ def _execute_bulk(client: Client, spec: Spec, commands: list[Argv], at: int) -> 
         return 0
     client.out.append(replies)
     client.server.done += [spec] * run.count
-    return run.count
+    return len(commands) - at if client.closing else run.count
 
 
 def _logged(effects: Effects) -> list[Argv]:

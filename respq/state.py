@@ -118,7 +118,7 @@ class Spec:
     """One declared command, and what was counted of it."""
 
     __slots__ = (
-        "acl", "arity", "bulk", "calls", "complexity", "failed_calls", "flags", "group", "handler",
+        "acl", "arity", "bare", "bulk", "calls", "complexity", "failed_calls", "flags", "group", "handler",
         "keys", "name", "queueable", "quick", "rejected_calls", "since", "subcommands", "summary", "syntax",
         "tips", "usec",
     )  # fmt: skip
@@ -142,6 +142,7 @@ class Spec:
         self.summary = summary
         self.bulk = bulk
         self.subcommands: dict[str, Spec] = {}  # by full name
+        self.bare: Handler | None = None  # as it stands in the tables of this server where there is no mode
         self.quick = Flag.FAST in flags or name in QUICK  # its share of a batch's time tells enough
         self.queueable = bool(name) and name not in RUN_AT_ONCE | SUBSCRIBING and Flag.NO_MULTI not in flags
         self.reset_statistics()
@@ -533,7 +534,7 @@ class Server:
         self.changes_since_save = 0
 
         self.gates: dict[str, Gate] = {}  # modes of the whole server, by name
-        self.scripts: Any = None  # commands.scripting.ScriptHost, from the first script on
+        self.scripts: Any = None  # commands.scripthost.ScriptHost, from the first script on
         self.script_tables: dict[bool, Any] = {}  # what scripts may execute; True: those that only read
 
         self.busy: Any = None  # commands.overtime.Overtime, while a script keeps everybody waiting

@@ -90,6 +90,8 @@ class Tables:
     def rebuild(self) -> None:
         """Something else that tables depend on changed: MONITOR, the slow log's threshold."""
         self._open.clear()
+        for spec in self.server.specs.values():
+            spec.bare = None
         self._switch()
 
     def _switch(self) -> None:
@@ -160,7 +162,9 @@ class Tables:
 
     def _wrapped(self, spec: Spec, wrappers: list[Wrapper]) -> Handler:
         assert spec.handler is not None
-        handler = spec.handler if spec.quick else timed(self.server, spec, spec.handler)
+        if spec.bare is None:
+            spec.bare = spec.handler if spec.quick else timed(self.server, spec, spec.handler)
+        handler = spec.bare
         for wrap in wrappers:
             handler = wrap(spec, handler)
         return handler

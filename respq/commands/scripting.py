@@ -1,23 +1,9 @@
-"""Scripts: EVAL and its kin, the cache of scripts, and the server as a script sees it.
-
-`scripting.runtime` runs Lua and knows no commands; `ScriptHost` is what it calls back. A script's commands
-are executed for a client of their own (`Client` without a network, database and protocol set per script),
-through a table of their own (`scripttable`), in which a command that scripts may not use refuses.
-
-The path of EVALSHA: one look-up of the script, one call into Lua; per command of the script one call back,
-one look-up, one handler. What is rare is found afterwards: several effects are put between MULTI and EXEC,
-and effects lose their command where redis.set_repl said so.
-
-The cache keeps what SCRIPT LOAD brought for ever, and of what only EVAL brought the 500 used last: as Redis
-8.2 does, where loading what EVAL has brought does not change its kind. Errors raised by a script name its
-SHA and line, as there.
-"""
+"""EVAL and its kin, and SCRIPT: the commands about scripts. What runs and keeps these is `ScriptHost`."""
 
 from __future__ import annotations
 
-import hashlib
+from functools import partial
 
-from respq.clock import stopwatch_ns
 from respq.command import (
     ALLOW_BUSY,
     LOADING,
@@ -36,289 +22,21 @@ from respq.command import (
 )
 from respq.commands.arguments import parse_int
 from respq.commands.help import help_reply
-from respq.commands.overtime import Overtime
-from respq.commands.scripttable import ScriptEntry, ScriptTable, execute, table_for, unknown
-from respq.errors import ONE_LINE, CommandError
+from respq.commands.scripthost import Script, ScriptHost, sha_of
+from respq.commands.scriptruns import FIXED_WORDS, ScriptRun, common_word
+from respq.errors import CommandError
 from respq.monitor import show_monitors
-from respq.protocol.resp import OK, RESP2, RESP3, array, bulk, integer
-from respq.scripting.numbers import MisuseError
-from respq.scripting.runtime import Answer, Compiled, CompileError, Failure, Runtime
+from respq.protocol.resp import OK, array, bulk, integer
+from respq.protocol.runs import Run
 from respq.scripting.shebang import Flags, read_shebang
-from respq.state import Abandoned, Closing, Flag, Rejected, Server, Spec
+from respq.slowlog import SINGLY_BELOW_US
+from respq.state import Flag, Server, Spec
 
-EVALUATED_KEPT = 500  # scripts that only EVAL brought
 SHA_DIGITS = 40
-VERSION = "8.2.3"
-LEVELS = ("debug", "verbose", "notice", "warning")
-REPL_AOF, REPL_ALL = 1, 3
 
 _ANY_KEYS = "We cannot tell how the keys will be used so we assume the worst, %s"
 _COUNTS = {b"%d" % n: n for n in range(100)}
 _FLAGS = NOSCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS | MOVABLEKEYS
-
-
-class Script:
-    """One script of the cache."""
-
-    __slots__ = ("body", "compiled", "evaluated", "flags", "sha")
-
-    def __init__(self, body: bytes, sha: bytes, compiled: Compiled, flags: Flags | None) -> None:
-        self.body = body
-        self.sha = sha
-        self.compiled = compiled
-        self.flags = flags  # of its shebang; None: it has none, and may do whatever its commands may
-        self.evaluated = False  # EVAL brought it, so it may be evicted
-
-
-class NoTransport:
-    """The connection of the client that executes the commands of scripts: MONITOR calls it `lua`."""
-
-    def address(self) -> str:
-        """None, in the slow log."""
-        return ""
-
-    def local_address(self) -> str:
-        """None."""
-        return ""
-
-    def is_local(self) -> bool:
-        """What scripts may, anybody may who may use scripts."""
-        return False
-
-    def is_unix_socket(self) -> bool:
-        """It is none."""
-        return False
-
-    def descriptor(self) -> int:
-        """There is none."""
-        return -1
-
-    def output_bytes(self) -> int:
-        """Nothing is sent."""
-        return 0
-
-
-class ScriptHost:
-    """The server, for scripts; and the scripts, for the server."""
-
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.client = Client(server, 0, NoTransport())
-        self.client.authenticated = True
-        self.client.executing = True  # nothing blocks
-        self.scripts: dict[bytes, Script] = {}  # by SHA-1 in lower-case digits
-        self.by_body: dict[bytes, Script] = {}  # of those, what EVAL brought, least recently used first
-        self.table: ScriptTable = {}
-        self.writes = True  # whether the script that runs may write
-        self.wrote = False  # whether it has tried to
-        self.running: tuple[Client, Script] | None = None  # the script that runs, and whose it is
-        self.began_ns = 0  # when it was first seen running
-        self.overtime: Overtime | None = None  # since it has run for too long
-        self.repl_from: list[tuple[int, int]] = []  # redis.set_repl: from which effect on, and the flags
-        self.runtime = Runtime(self, VERSION)
-
-    # -- what scripts call -------------------------------------------------------------------------
-
-    def execute(self, argv: Argv) -> bytes:
-        """Execute a command for the script; its reply. Raises CommandError."""
-        try:
-            handler, fewest, most, spec, writes = self.table[argv[0]]
-        except KeyError:
-            handler, fewest, most, spec, writes = self._look_up(argv)
-        except IndexError:
-            raise MisuseError("Please specify at least one argument for this redis lib call") from None
-        if writes:
-            self.wrote = True
-        if not fewest <= len(argv) <= most:
-            return execute((handler, fewest, most, spec, writes), self.client, argv)
-        try:
-            reply = handler(self.client, argv)  # as in `scripttable.execute`, without the call
-        except Rejected:
-            spec.rejected_calls += 1
-            raise
-        except CommandError:
-            spec.calls += 1
-            spec.failed_calls += 1
-            raise
-        spec.calls += 1
-        return reply
-
-    def _look_up(self, argv: Argv) -> ScriptEntry:
-        entry = self.table.get(argv[0].lower())
-        if entry is None:
-            raise unknown()
-        return entry
-
-    def failed(self, error: CommandError) -> None:
-        """Count the error of a command."""
-        self.server.stats.count(error)
-
-    def may_run(self, argv: Argv) -> bool:
-        """Whether the user may execute a command. Raises CommandError if there is no such command."""
-        if not argv:
-            raise CommandError("Please specify at least one argument for this redis lib call")
-        spec = self.server.find_spec(argv)
-        if spec is None:
-            raise CommandError("Invalid command passed to redis.acl_check_cmd()")
-        return True
-
-    def log(self, level: int, text: bytes) -> None:
-        """Write a line to the log."""
-        self.server.log(LEVELS[level], text.decode("utf-8", "replace"))
-
-    def set_resp(self, version: int) -> None:
-        """Answer the script in RESP2 or RESP3."""
-        self.client.enc = RESP3 if version == 3 else RESP2
-
-    def set_repl(self, flags: int) -> None:
-        """From here on, log and replicate what is changed, or not."""
-        self.repl_from.append((len(self.server.effects), flags))
-
-    def tick(self) -> bool:
-        """Whether the script must end. Past the threshold, others are served."""
-        now_ns = stopwatch_ns()
-        if not self.began_ns:  # 100,000 instructions ago: a millisecond
-            self.began_ns = now_ns
-        running_ms = (now_ns - self.began_ns) // 1_000_000
-        threshold_ms = self.server.config.busy_reply_threshold
-        if not threshold_ms or running_ms < threshold_ms:
-            return False
-        if self.overtime is None:
-            assert self.running is not None
-            client, script = self.running
-            self.overtime = Overtime(self.server, client, script.sha, running_ms)
-        return self.overtime.serve_others()
-
-    # -- running -----------------------------------------------------------------------------------
-
-    def run(self, c: Client, script: Script, count: int, argv: Argv, *, read_only: bool) -> bytes:
-        """Run a script for `c`; its reply. Raises CommandError."""
-        server, client = self.server, self.client
-        flags = script.flags
-        if flags is not None:
-            self._admit(flags, read_only)
-            read_only = read_only or Flags.NO_WRITES in flags
-        self.table = server.script_tables.get(read_only) or table_for(server, read_only)
-        client.db = c.db
-        self.wrote = False
-        self.running = c, script
-        self.began_ns = 0
-        effects, stats = server.effects, server.stats
-        mark, timed_ns = len(effects), stats.timed_ns
-        outcome = self.runtime.run(script.compiled, c.enc is RESP3, count, argv[3:])
-        stats.timed_ns = timed_ns  # the script's own time contains that of its commands
-        if len(effects) > mark + 1 or self.repl_from:
-            self._log_together(mark, nested=c.executing)
-        if self.overtime is not None:
-            outcome = self._end_overtime(mark, outcome)
-        if isinstance(outcome, bytes):
-            return outcome
-        raise self._error(script, outcome)
-
-    def _end_overtime(self, mark: int, outcome: bytes | Answer | Failure) -> bytes | Answer | Failure:
-        """Others are served as ever again; what the script has to say for itself."""
-        overtime, self.overtime = self.overtime, None
-        assert overtime is not None
-        overtime.end(mark)
-        if overtime.abandoned:
-            raise Abandoned
-        if overtime.client.closing:  # it has hung up, or the server shuts down
-            raise Closing
-        if overtime.killed and isinstance(outcome, Failure):
-            return outcome._replace(text=b"ERR Script killed by user with SCRIPT KILL...")
-        return outcome
-
-    def _admit(self, flags: Flags, read_only: bool) -> None:
-        """Check what a script with a shebang says that it needs."""
-        if read_only and Flags.NO_WRITES not in flags:
-            raise CommandError("Can not execute a script with write flag using *_ro command.")
-
-    def _log_together(self, mark: int, *, nested: bool) -> None:
-        """Let the log have what a script did between MULTI and EXEC, if that is more than one command."""
-        effects = self.server.effects
-        if self.repl_from:
-            self._withhold(mark)
-        logged = [effect[0] for effect in effects[mark:] if effect[3] is not None]
-        if len(logged) > 1 and not nested:
-            effects.insert(mark, (logged[0], None, None, [b"MULTI"]))
-            effects.append((logged[-1], None, None, [b"EXEC"]))
-            self.server.changes_since_save -= 2  # these will be counted as the others are
-
-    def _withhold(self, mark: int) -> None:
-        """Keep out of the log what was changed while redis.set_repl said so."""
-        effects, flags = self.server.effects, REPL_ALL
-        changes = dict(self.repl_from)
-        for at in range(mark, len(effects)):
-            flags = changes.get(at, flags)
-            if not flags & REPL_AOF:
-                db, key, event, _ = effects[at]
-                effects[at] = (db, key, event, None)
-        self.repl_from.clear()
-
-    def _error(self, script: Script, failure: Failure | Answer) -> CommandError:
-        """What the client gets for a script that failed, or that returned errors."""
-        if isinstance(failure, Answer):
-            self.server.stats.errors.update(code.decode("latin-1") for code in failure.codes)
-            error = CommandError("")
-            error.reply = failure.reply
-            error.counted = True
-            return error
-        text = failure.text
-        if failure.source is not None:
-            text += b" script: %b, on %b:%d." % (script.sha, failure.source, failure.line)
-        code, _, message = text.translate(ONE_LINE).partition(b" ")
-        error = CommandError(message, code.decode("latin-1"))
-        error.counted = failure.counted
-        return error
-
-    # -- the cache ---------------------------------------------------------------------------------
-
-    def evaluated(self, body: bytes) -> Script:
-        """The script with this text, for EVAL. Raises CommandError."""
-        script = self.by_body.get(body)
-        if script is None:
-            sha = sha_of(body)
-            script = self.scripts.get(sha)
-            if script is None:
-                script = self.add(body, sha)
-                script.evaluated = True
-                self.by_body[body] = script
-                if len(self.by_body) > EVALUATED_KEPT:
-                    self._evict()
-        else:
-            self.touch(script)
-        return script
-
-    def touch(self, script: Script) -> None:
-        """Note that a script that EVAL brought was used."""
-        del self.by_body[script.body]
-        self.by_body[script.body] = script
-
-    def _evict(self) -> None:
-        body = next(iter(self.by_body))
-        del self.scripts[self.by_body.pop(body).sha]
-        self.server.stats.evicted_scripts += 1
-
-    def add(self, body: bytes, sha: bytes) -> Script:
-        """Compile a script and keep it. Raises CommandError."""
-        flags, text = read_shebang(body)
-        try:
-            compiled = self.runtime.compile(text)
-        except CompileError as error:
-            raise CommandError(b"Error compiling script (new function): %b" % error.args[0]) from None
-        script = self.scripts[sha] = Script(body, sha, compiled, flags)
-        return script
-
-    def flush(self) -> None:
-        """Forget every script, and Lua with them."""
-        self.scripts.clear()
-        self.by_body.clear()
-        self.runtime = Runtime(self, VERSION)
-
-
-def sha_of(body: bytes) -> bytes:
-    """The SHA-1 of a script, in digits."""
-    return hashlib.sha1(body, usedforsecurity=False).hexdigest().encode()
 
 
 def _host(server: Server) -> ScriptHost:
@@ -382,6 +100,34 @@ def _evalsha(c: Client, argv: Argv, *, read_only: bool) -> bytes:
     return host.run(c, script, count, argv, read_only=read_only)
 
 
+def _run_scripts(c: Client, run: Run, *, read_only: bool) -> bytes | None:
+    """A run of one script, for EVAL and EVALSHA: see `BulkHandler`. Declines what would be refused.
+
+    And what somebody has to see one by one: MONITOR, the slow log, the client itself if it is subscribed.
+    """
+    server = c.server
+    if server.monitors or c.subscribed or 0 <= server.config.slowlog_log_slower_than < SINGLY_BELOW_US:
+        return None
+    name, digits = common_word(run, 1), common_word(run, 2)
+    count = _COUNTS.get(digits or b"", -1)
+    if name is None or not 0 <= count <= run.words - FIXED_WORDS:
+        return None
+    host = server.scripts or _host(server)
+    spec = server.specs[run.name.decode("latin-1").upper()]
+    script = host.scripts.get(name)
+    try:
+        if not spec.name.startswith("EVALSHA"):
+            script = host.evaluated(name)
+        elif script is None:
+            return None
+        elif script.evaluated:
+            host.touch(script)
+        host.prepare(c, script, read_only)
+    except CommandError:
+        return None
+    return ScriptRun(host, c, script, count, run).execute(spec, read_only=read_only)
+
+
 def _looked_up(host: ScriptHost, argv: Argv) -> tuple[Script, int]:
     """The script and the number of its keys, in the order in which Redis checks them. Raises CommandError."""
     if len(argv[1]) != SHA_DIGITS:
@@ -404,7 +150,7 @@ def _keys(flags: str, notes: str = "") -> tuple[Keys, ...]:
 @command("EVAL", arity=-3, flags=_FLAGS | MAY_REPLICATE, group="scripting", since="2.6.0",
          keys=_keys("RW access update", _ANY_KEYS % "RW and UPDATE"),
          syntax="script numkeys [key [key ...]] [arg [arg ...]]",
-         complexity="That of the script")  # fmt: skip
+         complexity="That of the script", bulk=partial(_run_scripts, read_only=False))  # fmt: skip
 def evaluate(c: Client, argv: Argv) -> bytes:
     """Run a Lua script."""
     return _eval(c, argv, read_only=False)
@@ -413,7 +159,7 @@ def evaluate(c: Client, argv: Argv) -> bytes:
 @command("EVAL_RO", arity=-3, flags=_FLAGS | READONLY, group="scripting", since="7.0.0",
          keys=_keys("RO access", _ANY_KEYS % "RO and ACCESS"), acl="-read",
          syntax="script numkeys [key [key ...]] [arg [arg ...]]",
-         complexity="That of the script")  # fmt: skip
+         complexity="That of the script", bulk=partial(_run_scripts, read_only=True))  # fmt: skip
 def evaluate_read_only(c: Client, argv: Argv) -> bytes:
     """Run a Lua script that may not write."""
     return _eval(c, argv, read_only=True)
@@ -421,7 +167,8 @@ def evaluate_read_only(c: Client, argv: Argv) -> bytes:
 
 @command("EVALSHA", arity=-3, flags=_FLAGS | MAY_REPLICATE, group="scripting", since="2.6.0",
          keys=_keys("RW access update"),
-         syntax="sha1 numkeys [key [key ...]] [arg [arg ...]]", complexity="That of the script")  # fmt: skip
+         syntax="sha1 numkeys [key [key ...]] [arg [arg ...]]", complexity="That of the script",
+         bulk=partial(_run_scripts, read_only=False))  # fmt: skip
 def evaluate_sha(c: Client, argv: Argv) -> bytes:
     """Run a Lua script of the cache, named by its SHA-1."""
     return _evalsha(c, argv, read_only=False)
@@ -429,7 +176,8 @@ def evaluate_sha(c: Client, argv: Argv) -> bytes:
 
 @command("EVALSHA_RO", arity=-3, flags=_FLAGS | READONLY, group="scripting", since="7.0.0",
          keys=_keys("RO access"), acl="-read",
-         syntax="sha1 numkeys [key [key ...]] [arg [arg ...]]", complexity="That of the script")  # fmt: skip
+         syntax="sha1 numkeys [key [key ...]] [arg [arg ...]]", complexity="That of the script",
+         bulk=partial(_run_scripts, read_only=True))  # fmt: skip
 def evaluate_sha_read_only(c: Client, argv: Argv) -> bytes:
     """Run a Lua script of the cache that may not write."""
     return _evalsha(c, argv, read_only=True)

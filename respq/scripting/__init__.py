@@ -1,1 +1,1 @@
-"""Lua for EVAL and its kin. Knows no commands: these come in `commands.scripting`, which is called back."""
+"""Lua for EVAL and its kin. Knows no commands: these come in `commands.scripthost`, which is called back."""

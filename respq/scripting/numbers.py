@@ -10,6 +10,7 @@ import math
 
 from respq.errors import CommandError
 
+LARGE = float(1 << 63)
 EXACT = 1 << 62  # up to here a whole number is passed as an integer
 
 
@@ -29,6 +30,11 @@ def argument(value: object) -> bytes:
             return b"nan" if math.copysign(1, number) > 0 else b"-nan"
         return shortest(number)
     raise MisuseError("Lua redis lib command arguments must be strings or integers")
+
+
+def from_lua(number: float) -> int | float:
+    """A number of Lua's, which are all doubles, as `argument` wants it: whole ones as integers."""
+    return int(number) if -LARGE <= number < LARGE and number == int(number) else number
 
 
 def double(number: float) -> bytes:

@@ -31,7 +31,7 @@ from respq.errors import CommandError
 from respq.protocol import Argv
 from respq.scripting import binary
 from respq.scripting.bytecode import keep_callers
-from respq.scripting.numbers import MisuseError, argument, double
+from respq.scripting.numbers import argument, double
 
 SOURCES = ("sandbox", "binary", "cjson", "cmsgpack", "redis")
 MEMORY_BYTES = 1 << 30
@@ -39,7 +39,6 @@ RESERVE_BYTES = 1 << 26  # for what Python pushes
 FEW_WORDS = 200  # that are passed as arguments; more as tables
 
 ERROR, STATUS, RAW, MISUSE = 0, 1, 2, 3  # kinds of answers, as in redis.lua
-_INTEGER, _BULK, _SIMPLE, _FAILURE, _NULL = b":$+-_"
 
 Compiled = Any  # a function of Lua's
 
@@ -49,11 +48,14 @@ _COMPILED: dict[str, bytes] = {}  # our Lua sources, by name: SCRIPT FLUSH makes
 class Host(Protocol):
     """What a script can ask of the server."""
 
-    def execute(self, argv: Argv) -> bytes:
-        """Execute a command for the script; its encoded reply. Raises CommandError."""
+    def begin(self) -> None:
+        """Another script of a run has begun, a while ago, and is about to ask for something."""
 
-    def failed(self, error: CommandError) -> None:
-        """A command of the script was refused with this error."""
+    def caller(self, runtime: Runtime, *, first: bool) -> Callable[..., Any]:
+        """What executes a command for a script: takes its words, answers as `lua/redis.lua` describes.
+
+        `first`: for the first command of each script of a run. Must not raise: see `give_up`.
+        """
 
     def may_run(self, argv: Argv) -> bool:
         """Whether the user may execute a command. Raises CommandError if there is no such command."""
@@ -78,6 +80,9 @@ class Failure(NamedTuple):
     source: bytes | None  # as debug.getinfo has it
     line: int
     counted: bool  # a command failed, and that has been counted
+
+
+NO_ROOM = Failure(b"ERR not enough memory", None, 0, False)
 
 
 class Answer(NamedTuple):
@@ -115,7 +120,11 @@ class Runtime:
         world = self._build(version)
         self._load = world[b"load_text"]
         self._run = world[b"run"]
+        self._reply_to = world[b"reply_to"]
+        self.dump: Callable[[Compiled], bytes] = world[b"dump"]
         self._run_with = world[b"run_with"]
+        self._run_on = world[b"run_on"]
+        self._replies_so_far = world[b"replies_so_far"]
         self._end_script = world[b"end_script"]
         self._kill = world[b"kill"]
         self._lua.set_max_memory(memory_bytes)
@@ -125,7 +134,9 @@ class Runtime:
         lua = self._lua
         major, minor, patch = map(int, version.split("."))
         host = lua.table_from({
-            b"command": self._command(),
+            b"command": self.host.caller(self, first=False),
+            b"first_command": self.host.caller(self, first=True),
+            b"begin": self._begin,
             b"may_run": self._may_run,
             b"log": self.host.log,
             b"set_resp": self.host.set_resp,
@@ -159,45 +170,17 @@ class Runtime:
 
     # -- what scripts call -------------------------------------------------------------------------
 
-    def _command(self) -> Callable[..., Any]:
-        """redis.call and redis.pcall: the answer as a Lua value, or its kind and bytes."""
-        execute, failed, used, ceiling = self.host.execute, self.host.failed, self.memory_used, self.ceiling
-
-        def command(*words: Any) -> Any:
-            try:
-                argv = [*words]
-                for word in words:
-                    if word.__class__ is not bytes:
-                        argv = [argument(each) for each in words]
-                        break
-                reply = execute(argv)
-                if used() + len(reply) > ceiling:
-                    return self._out_of_memory()
-            except MisuseError as error:
-                return MISUSE, error.reply[1:-2]
-            except CommandError as error:
-                failed(error)
-                return ERROR, error.reply[1:-2]
-            except Exception as error:  # noqa: BLE001  # a bug: nothing may cross into Lua
-                return self._give_up(error)
-            kind = reply[0]
-            if kind == _BULK:
-                return False if reply[1] == 45 else reply[reply.index(b"\n") + 1 : -2]
-            if kind == _INTEGER:
-                return int(reply[1:-2])
-            if kind == _SIMPLE:
-                return STATUS, reply[1:-2]
-            if kind == _NULL:
-                return None
-            return RAW, reply
-
-        return command
-
     def _may_run(self, *words: Any) -> Any:
         try:
             return self.host.may_run([argument(word) for word in words])
         except CommandError as error:
             return False, error.reply[1:-2]
+
+    def _begin(self) -> None:
+        try:
+            self.host.begin()
+        except Exception as error:  # noqa: BLE001  # a bug: nothing may cross into Lua
+            self.give_up(error)
 
     def _tick(self) -> bool:
         """Whether the script must end."""
@@ -206,19 +189,19 @@ class Runtime:
         try:
             return self.host.tick()
         except Exception as error:  # noqa: BLE001  # as above
-            self._give_up(error)
+            self.give_up(error)
             return True
 
-    def _give_up(self, error: Exception) -> tuple[int, bytes]:
-        """End the script, then raise `error`."""
+    def give_up(self, error: Exception) -> tuple[int, bytes]:
+        """End the script, then raise `error`; the answer to the script."""
         self.fault = self.fault or error
         self._kill()
         return ERROR, b"ERR internal error"
 
-    def _out_of_memory(self) -> tuple[int, bytes]:
+    def out_of_memory(self) -> tuple[int, bytes]:
         """End the script: what its command answered has no room in Lua."""
         self._lua.set_max_memory(self.memory_used() + RESERVE_BYTES)  # for what it takes to end it
-        return self._give_up(MemoryError())
+        return self.give_up(MemoryError())
 
     # -- what the server calls ---------------------------------------------------------------------
 
@@ -255,6 +238,39 @@ class Runtime:
             return Answer(reply[0], reply[1].split())
         return self._failure(reply)
 
+    def run_on(
+        self, script: Compiled, resp3: bool, times: int, count: int, width: int, words: Sequence[bytes]
+    ) -> tuple[bytes, int, bytes | Answer | Failure | None]:
+        """Run a script so many `times`, each time with `width` others of the `words` (1,000 at most).
+
+        The replies, joined, and how many these are; there may be fewer than were asked for. And what the
+        script behind these has come to, if it failed or has a long reply. Raises as `run` does.
+        """
+        try:
+            self._make_room(sum(map(len, words)) + 64 * len(words))
+            replies, done, *last = self._run_on(script, resp3, times, count, width, *words)
+        except CommandError:
+            return b"", 0, NO_ROOM
+        except self._errors as error:
+            self._lua.gccollect()
+            replies, done = self._replies_so_far()
+            last = [None, b"ERR " + _first_line(error), None, 0, False]
+        if not last:
+            return replies, done, None
+        reply, codes = last[:2]
+        if reply is None:
+            return replies, done, self._failure(last)
+        return replies, done, reply if codes is None else Answer(reply, codes.split())
+
+    def convert(self, reply: bytes, resp3: bool) -> bytes | Failure:
+        """What becomes of a command's reply in RESP2 that a script returns."""
+        try:
+            self._make_room(2 * len(reply))
+            converted: bytes = self._reply_to(reply, resp3)
+        except (CommandError, *self._errors):
+            return NO_ROOM
+        return converted
+
     def _failure(self, reply: Any) -> Failure:
         """What the script failed with; leaves Lua ready for the next."""
         self._end_script()
@@ -263,7 +279,7 @@ class Runtime:
         self._lua.set_max_memory(self.memory_bytes)
         fault, self.fault = self.fault, None
         if isinstance(fault, MemoryError):
-            return Failure(b"ERR not enough memory", None, 0, False)
+            return NO_ROOM
         if fault is not None:
             raise fault
         _, text, source, line, counted = reply

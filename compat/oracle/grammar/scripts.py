@@ -64,6 +64,9 @@ WRITES = [
     b"redis.call('set', 'k1', 0.1) redis.call('set', 'n1', 2^53) return redis.call('mget', 'k1', 'n1')",
     b"#!lua\nreturn redis.call('setnx', KEYS[1] or 'k1', 'v')",
     b"redis.call('flushdb') return redis.call('dbsize')",
+    b"if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end",
+    b"local v = redis.call('lpop', 'l1') if v then redis.call('rpush', 'l1', v, v) return v end return 'no'",
+    b"redis.call('set', 'k1', redis.call('incr', 'n1')) return redis.call('exists', 'k1') == 1",
 ]
 FAILURES = [
     b"return foo",

@@ -5,7 +5,7 @@
 
 local world = ... -- what sandbox.lua returns
 local host, globals, behind = world.host, world.globals, world.behind
-local state, settle_collector = world.state, world.settle_collector
+local state, begin, settle_collector = world.state, world.begin, world.settle_collector
 local is_text, killer, explained = world.is_text, world.killer, world.explained
 
 local error, pcall, rawget, select, type, tostring = error, pcall, rawget, select, type, tostring
@@ -214,9 +214,14 @@ local function reply_of(v) -- the encoded reply
     return NULL
 end
 
+local function reply_to(raw, of_client3) -- what a script returns that returns this reply of a command
+    if client3 ~= of_client3 then choose_spelling(of_client3, false) end
+    return reply_of((parse(raw, 1)))
+end
+
 -- The redis table -----------------------------------------------------------------------------------------
 
-local command = host.command
+local command, first_command = host.command, host.first_command
 -- Kinds of answers that are neither strings nor numbers; 2 is to be parsed. Misuse is no command's error.
 local ERROR, STATUS, MISUSE = 0, 1, 3
 
@@ -230,7 +235,11 @@ end
 local redis = {}
 
 function redis.call(...)
-    local answer, raw = command(...)
+    local execute = command
+    if not state.begun then
+        state.begun, execute = true, first_command
+    end
+    local answer, raw = execute(...)
     if raw == nil then return answer end
     if answer == ERROR then error({ err = raw, ignore_error_stats_update = true }, 0) end
     if answer == MISUSE then error({ err = raw }, 0) end
@@ -238,7 +247,11 @@ function redis.call(...)
 end
 
 function redis.pcall(...)
-    local answer, raw = command(...)
+    local execute = command
+    if not state.begun then
+        state.begun, execute = true, first_command
+    end
+    local answer, raw = execute(...)
     if raw == nil then return answer end
     if answer == ERROR then return { err = raw, ignore_error_stats_update = true } end
     if answer == MISUSE then return { err = raw } end
@@ -303,6 +316,7 @@ function redis.set_repl(...)
     if flags < 0 or flags >= 4 then
         fail('ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.')
     end
+    begin()
     host.set_repl(floor(flags))
 end
 
@@ -324,6 +338,10 @@ redis.REDIS_VERSION = host.version
 redis.REDIS_VERSION_NUM = host.version_number
 
 -- Running -------------------------------------------------------------------------------------------------
+
+local LONG = 16384 -- bytes of replies that are not collected in Lua any more
+local COUNTS = {} -- usual numbers, encoded
+for n = 0, 255 do COUNTS[n] = format(':%d\r\n', n) end
 
 -- The reply, and the codes of errors in it; or nil, and of the error: its text, source, line, and whether it has been counted already.
 local function finished(of_client3, ok, v)
@@ -350,6 +368,18 @@ local function finished(of_client3, ok, v)
         rawget(reason, 'ignore_error_stats_update') == true
 end
 
+-- What a script has come to, as `finished` has it; the usual replies need no protection.
+local function ended(of_client3, ok, v)
+    if state.collector_changed then settle_collector() end
+    if ok and client3 == of_client3 and not script3 then
+        local kind = type(v)
+        if kind == 'string' and #v < LONG then return '$' .. #v .. '\r\n' .. v .. '\r\n' end
+        if kind == 'number' then return COUNTS[v] or format(':%d\r\n', v) end
+        if kind == 'boolean' or kind == 'nil' then return reply_of(v) end
+    end
+    return finished(of_client3, ok, v)
+end
+
 local function run(script, of_client3, count, first, ...)
     if count == 1 then
         globals.KEYS, globals.ARGV = { first }, { ... }
@@ -360,24 +390,46 @@ local function run(script, of_client3, count, first, ...)
         for at = count + 1, #keys do rest[at - count], keys[at] = keys[at], nil end
         globals.KEYS, globals.ARGV = keys, rest
     end
-    local ok, v = xpcall(script, explained)
-    if state.collector_changed then settle_collector() end
-    if ok and client3 == of_client3 and not script3 then
-        local kind = type(v)
-        if kind == 'string' then return '$' .. #v .. '\r\n' .. v .. '\r\n' end
-        if kind == 'number' then return format(':%d\r\n', v) end
-        if kind ~= 'table' then return reply_of(v) end
-    end
-    return finished(of_client3, ok, v)
+    return ended(of_client3, xpcall(script, explained))
 end
 
 local function run_with(script, of_client3, keys, arguments) -- many: they come as tables
     globals.KEYS, globals.ARGV = keys, arguments
-    local ok, v = xpcall(script, explained)
-    if state.collector_changed then settle_collector() end
-    return finished(of_client3, ok, v)
+    return ended(of_client3, xpcall(script, explained))
+end
+
+local replies, done = {}, 0 -- of the run of scripts that goes on, or that broke off
+
+local function replies_so_far()
+    return concat(replies, '', 1, done), done
+end
+
+-- The same script several times over, each time with `width` other words, of which the first `count` are keys.
+-- Ends early behind a script that fails, takes long or has a long reply. The replies, and how many they are;
+-- then, if it is not among these, what the last script has come to.
+local function run_on(script, of_client3, times, count, width, ...)
+    replies, done = {}, 0
+    local words, at, size = { ... }, 0, 0
+    state.looked = false
+    repeat
+        globals.KEYS = count == 1 and { words[at + 1] } or { unpack(words, at + 1, at + count) }
+        globals.ARGV = width == count and {} or { unpack(words, at + count + 1, at + width) }
+        at = at + width
+        state.begun = false
+        local reply, detail, source, line, counted = ended(of_client3, xpcall(script, explained))
+        state.begun = true
+        if not reply or detail or #reply > LONG then
+            local joined = concat(replies)
+            return joined, done, reply, detail, source, line, counted
+        end
+        done = done + 1
+        replies[done] = reply
+        size = size + #reply
+    until done == times or size > LONG or state.looked
+    return concat(replies), done
 end
 
 world.publish('redis', redis)
-world.run, world.run_with = run, run_with
+world.reply_to = reply_to
+world.run, world.run_with, world.run_on, world.replies_so_far = run, run_with, run_on, replies_so_far
 return world

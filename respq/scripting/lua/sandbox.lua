@@ -51,7 +51,25 @@ end
 local killed = false
 local KILLED = {} -- raised then; with the place where it was noticed first
 local resumes, failures = RESUMES, FAILURES
-local tick = host.tick
+
+local state = {
+    collector_changed = false,
+    begun = true, -- false in a run: the server does not know yet that another script has begun
+    looked = false, -- somebody has looked at the time since this was cleared
+}
+
+local function begin() -- before a script of a run asks the server for something
+    if not state.begun then
+        state.begun = true
+        host.begin()
+    end
+end
+
+local function tick() -- whether the script must end
+    begin()
+    state.looked = true
+    return host.tick()
+end
 
 local function noticed(level) -- that the script is killed; where it is then is what the error will say
     killed = true
@@ -346,8 +364,6 @@ end
 
 -- The garbage collector belongs to all scripts: what one of them sets ends with it -------------------------
 
-local state = { collector_changed = false }
-
 local function collect_garbage(...)
     local what, how = ...
     if what == nil or what == 'count' or what == 'collect' or what == 'step' then
@@ -465,11 +481,11 @@ end
 
 return {
     host = host, publish = publish, blame = blame, expected = expected, is_text = is_text, globals = globals,
-    behind = behind, load_text = load_text, explained = explained,
-    seal = seal, state = state, settle_collector = settle_collector,
+    behind = behind, dump = dump, load_text = load_text, explained = explained,
+    seal = seal, state = state, begin = begin, settle_collector = settle_collector,
     killer = function() return killed and KILLED end,
     end_script = function()
-        killed = false
+        killed, state.begun = false, true
         if state.collector_changed then settle_collector() end
     end,
     kill = function()

@@ -1,0 +1,336 @@
+"""The server as a script sees it, and the scripts as the server keeps them.
+
+`scripting.runtime` runs Lua and knows no commands; `ScriptHost` is what it calls back. A script's commands
+are executed for a client of their own (`Client` without a network, database and protocol set per script),
+through a table of their own (`scripttable`), in which a command that scripts may not use refuses.
+
+The path of a script: one call into Lua; per command of the script one call back (`scriptcalls`), one look-up,
+one handler. What is rare is found afterwards: several effects are put between MULTI and EXEC, and effects
+lose their command where redis.set_repl said so. Of a run of scripts see `scriptruns`.
+
+The cache keeps what SCRIPT LOAD brought for ever, and of what only EVAL brought the 500 used last: as Redis
+8.2 does, where loading what EVAL has brought does not change its kind. Errors raised by a script name its
+SHA and line, as there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from respq.clock import stopwatch_ns
+from respq.command import Argv, Client
+from respq.commands.overtime import Overtime
+from respq.commands.scriptcalls import caller, executor
+from respq.commands.scripttable import ScriptTable, table_for
+from respq.errors import ONE_LINE, CommandError
+from respq.protocol.resp import RESP2, RESP3
+from respq.scripting.runtime import Answer, Compiled, CompileError, Failure, Runtime
+from respq.scripting.shebang import Flags, read_shebang
+from respq.scripting.straight import Plan, translate
+from respq.state import LONG_REPLY, Abandoned, Closing, Server
+
+Outcome = TypeVar("Outcome", bound=bytes | Answer | Failure | None)  # what a script has come to
+
+EVALUATED_KEPT = 500  # scripts that only EVAL brought
+VERSION = "8.2.3"
+LEVELS = ("debug", "verbose", "notice", "warning")
+REPL_AOF, REPL_ALL = 1, 3
+MOST_KEYS = 100  # of scripts that are translated
+_LONG_INTEGER = len(":999999999999999\r\n")  # from here on a double may not hold it
+_INTEGER, _BULK, _SIMPLE = b":$+"
+_DASH = ord("-")
+
+
+class Script:
+    """One script of the cache."""
+
+    __slots__ = ("_dump", "_plans", "body", "compiled", "cost_ns", "evaluated", "flags", "sha")
+
+    def __init__(self, body: bytes, sha: bytes, compiled: Compiled, dump: bytes, flags: Flags | None) -> None:
+        self.body = body
+        self.sha = sha
+        self.compiled = compiled
+        self._dump = dump
+        self._plans: dict[int, Plan | None] = {}
+        self.flags = flags  # of its shebang; None: it has none, and may do whatever its commands may
+        self.evaluated = False  # EVAL brought it, so it may be evicted
+        self.cost_ns = 0  # of one, when a run of it was last measured
+
+    def plan(self, count: int) -> Plan | None:
+        """How to run it without Lua, with so many keys, if it can be done."""
+        try:
+            return self._plans[count]
+        except KeyError:
+            plan = translate(self._dump, count) if count < MOST_KEYS else None
+            self._plans[count] = plan
+            return plan
+
+
+class NoTransport:
+    """The connection of the client that executes the commands of scripts: MONITOR calls it `lua`."""
+
+    def address(self) -> str:
+        """None, in the slow log."""
+        return ""
+
+    def local_address(self) -> str:
+        """None."""
+        return ""
+
+    def is_local(self) -> bool:
+        """What scripts may, anybody may who may use scripts."""
+        return False
+
+    def is_unix_socket(self) -> bool:
+        """It is none."""
+        return False
+
+    def descriptor(self) -> int:
+        """There is none."""
+        return -1
+
+    def output_bytes(self) -> int:
+        """Nothing is sent."""
+        return 0
+
+
+class ScriptHost:
+    """The server, for scripts; and the scripts, for the server."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.client = Client(server, 0, NoTransport())
+        self.client.authenticated = True
+        self.client.executing = True  # nothing blocks
+        self.effects = server.effects
+        self.scripts: dict[bytes, Script] = {}  # by SHA-1 in lower-case digits
+        self.by_body: dict[bytes, Script] = {}  # of those, what EVAL brought, least recently used first
+        self.table: ScriptTable = {}
+        self.execute = executor(self)
+        self.writes = True  # whether the script that runs may write
+        self.wrote = False  # whether it has tried to
+        self.mark = 0  # where its effects begin
+        self.running: Script | None = None
+        self.whose = self.client  # the client that runs it
+        self.began_ns = 0  # when it was first seen running
+        self.overtime: Overtime | None = None  # since it has run for too long
+        self.repl_from: list[tuple[int, int]] = []  # redis.set_repl: from which effect on, and the flags
+        self.runtime = Runtime(self, VERSION)
+
+    # -- what scripts call -------------------------------------------------------------------------
+
+    def caller(self, runtime: Runtime, *, first: bool) -> Callable[..., Any]:
+        """What executes a command: see `Host`."""
+        return caller(self, runtime, self.begin if first else None)
+
+    def may_run(self, argv: Argv) -> bool:
+        """Whether the user may execute a command. Raises CommandError if there is no such command."""
+        if not argv:
+            raise CommandError("Please specify at least one argument for this redis lib call")
+        spec = self.server.find_spec(argv)
+        if spec is None:
+            raise CommandError("Invalid command passed to redis.acl_check_cmd()")
+        return True
+
+    def log(self, level: int, text: bytes) -> None:
+        """Write a line to the log."""
+        self.server.log(LEVELS[level], text.decode("utf-8", "replace"))
+
+    def set_resp(self, version: int) -> None:
+        """Answer the script in RESP2 or RESP3."""
+        self.client.enc = RESP3 if version == 3 else RESP2
+
+    def set_repl(self, flags: int) -> None:
+        """From here on, log and replicate what is changed, or not."""
+        self.repl_from.append((len(self.effects), flags))
+
+    def tick(self) -> bool:
+        """Whether the script must end. Past the threshold, others are served."""
+        now_ns = stopwatch_ns()
+        if not self.began_ns:  # 100,000 instructions ago: a millisecond
+            self.began_ns = now_ns
+        running_ms = (now_ns - self.began_ns) // 1_000_000
+        threshold_ms = self.server.config.busy_reply_threshold
+        if not threshold_ms or running_ms < threshold_ms:
+            return False
+        if self.overtime is None:
+            assert self.running is not None
+            self.overtime = Overtime(self.server, self.whose, self.running.sha, running_ms)
+        return self.overtime.serve_others()
+
+    # -- running -----------------------------------------------------------------------------------
+
+    def run(self, c: Client, script: Script, count: int, argv: Argv, *, read_only: bool) -> bytes:
+        """Run a script for `c`; its reply. Raises CommandError."""
+        self.prepare(c, script, read_only)
+        stats = self.server.stats
+        timed_ns, words, plan = stats.timed_ns, argv[3:], script.plan(count)
+        outcome: bytes | Answer | Failure | None
+        if plan is None or len(words) < plan.needs:
+            self.begin()
+            outcome = self.runtime.run(script.compiled, c.enc is RESP3, count, words)
+        else:
+            replies: list[bytes] = []
+            outcome = self.run_straight(plan, [words], replies) or replies[0]
+        stats.timed_ns = timed_ns  # the script's own time contains that of its commands
+        outcome = self.end(outcome)
+        if isinstance(outcome, bytes):
+            return outcome
+        raise self.error(script, outcome)
+
+    def run_straight(
+        self, plan: Plan, calls: Iterable[Sequence[bytes]], replies: list[bytes]
+    ) -> bytes | Failure | None:
+        """Run a script without Lua, for each of `calls` with these words; their replies.
+
+        If one fails, or has a long reply, it is the last, and this is what it has come to.
+        """
+        execute, begin, first, fixed = self.execute, self.begin, plan.first, plan.fixed
+        for words in calls:
+            begin()
+            outcome = first(execute, [*words, *fixed])
+            kind = outcome[0]  # of a failure: its text
+            if kind == _INTEGER:
+                as_it_is = len(outcome) < _LONG_INTEGER
+            else:
+                as_it_is = kind == _SIMPLE or (kind == _BULK and outcome[1] != _DASH)
+            if not as_it_is and not isinstance(outcome, Failure):
+                outcome = self.runtime.convert(outcome, self.whose.enc is RESP3)
+            if isinstance(outcome, Failure) or len(outcome) > LONG_REPLY:
+                return outcome
+            replies.append(outcome)
+        return None
+
+    def prepare(self, c: Client, script: Script, read_only: bool) -> None:
+        """Make ready for a script, or a run of one. Raises CommandError."""
+        server, flags = self.server, script.flags
+        if flags is not None:
+            self._admit(flags, read_only)
+            read_only = read_only or Flags.NO_WRITES in flags
+        self.table = server.script_tables.get(read_only) or table_for(server, read_only)
+        self.whose, self.running = c, script
+        self.mark = len(self.effects)
+
+    def begin(self) -> None:
+        """A script begins. In a run that is said late: when one first asks for something."""
+        mark = len(self.effects)
+        if mark > self.mark + 1 or self.repl_from:
+            self._log_together()
+            mark = len(self.effects)
+        self.mark = mark
+        self.client.db = self.whose.db
+        self.wrote = False
+        self.began_ns = 0
+
+    def end(self, outcome: Outcome) -> Outcome | Failure:
+        """A script has ended with this: what its client is to get. Raises Closing."""
+        if len(self.effects) > self.mark + 1 or self.repl_from:
+            self._log_together()
+        return outcome if self.overtime is None else self._end_overtime(outcome)
+
+    def _end_overtime(self, outcome: Outcome) -> Outcome | Failure:
+        """Others are served as ever again; what the script has to say for itself."""
+        overtime, self.overtime = self.overtime, None
+        assert overtime is not None
+        overtime.end(self.mark)
+        if overtime.abandoned:
+            raise Abandoned
+        if overtime.client.closing:  # it has hung up, or the server shuts down
+            raise Closing
+        if overtime.killed and isinstance(outcome, Failure):
+            return outcome._replace(text=b"ERR Script killed by user with SCRIPT KILL...")
+        return outcome
+
+    def _admit(self, flags: Flags, read_only: bool) -> None:
+        """Check what a script with a shebang says that it needs."""
+        if read_only and Flags.NO_WRITES not in flags:
+            raise CommandError("Can not execute a script with write flag using *_ro command.")
+
+    def _log_together(self) -> None:
+        """Let the log have what a script did between MULTI and EXEC, if that is more than one command."""
+        effects, mark, nested = self.effects, self.mark, self.whose.executing
+        if self.repl_from:
+            self._withhold(mark)
+        logged = [effect[0] for effect in effects[mark:] if effect[3] is not None]
+        if len(logged) > 1 and not nested:
+            effects.insert(mark, (logged[0], None, None, [b"MULTI"]))
+            effects.append((logged[-1], None, None, [b"EXEC"]))
+            self.server.changes_since_save -= 2  # these will be counted as the others are
+
+    def _withhold(self, mark: int) -> None:
+        """Keep out of the log what was changed while redis.set_repl said so."""
+        effects, flags = self.effects, REPL_ALL
+        changes = dict(self.repl_from)
+        for at in range(mark, len(effects)):
+            flags = changes.get(at, flags)
+            if not flags & REPL_AOF:
+                db, key, event, _ = effects[at]
+                effects[at] = (db, key, event, None)
+        self.repl_from.clear()
+
+    def error(self, script: Script, failure: Failure | Answer) -> CommandError:
+        """What the client gets for a script that failed, or that returned errors."""
+        if isinstance(failure, Answer):
+            self.server.stats.errors.update(code.decode("latin-1") for code in failure.codes)
+            error = CommandError("")
+            error.reply = failure.reply
+            error.counted = True
+            return error
+        text = failure.text
+        if failure.source is not None:
+            text += b" script: %b, on %b:%d." % (script.sha, failure.source, failure.line)
+        code, _, message = text.translate(ONE_LINE).partition(b" ")
+        error = CommandError(message, code.decode("latin-1"))
+        error.counted = failure.counted
+        return error
+
+    # -- the cache ---------------------------------------------------------------------------------
+
+    def evaluated(self, body: bytes) -> Script:
+        """The script with this text, for EVAL. Raises CommandError."""
+        script = self.by_body.get(body)
+        if script is None:
+            sha = sha_of(body)
+            script = self.scripts.get(sha)
+            if script is None:
+                script = self.add(body, sha)
+                script.evaluated = True
+                self.by_body[body] = script
+                if len(self.by_body) > EVALUATED_KEPT:
+                    self._evict()
+        else:
+            self.touch(script)
+        return script
+
+    def touch(self, script: Script) -> None:
+        """Note that a script that EVAL brought was used."""
+        del self.by_body[script.body]
+        self.by_body[script.body] = script
+
+    def _evict(self) -> None:
+        body = next(iter(self.by_body))
+        del self.scripts[self.by_body.pop(body).sha]
+        self.server.stats.evicted_scripts += 1
+
+    def add(self, body: bytes, sha: bytes) -> Script:
+        """Compile a script and keep it. Raises CommandError."""
+        flags, text = read_shebang(body)
+        try:
+            compiled = self.runtime.compile(text)
+        except CompileError as error:
+            raise CommandError(b"Error compiling script (new function): %b" % error.args[0]) from None
+        script = self.scripts[sha] = Script(body, sha, compiled, self.runtime.dump(compiled), flags)
+        return script
+
+    def flush(self) -> None:
+        """Forget every script, and Lua with them."""
+        self.scripts.clear()
+        self.by_body.clear()
+        self.runtime = Runtime(self, VERSION)
+
+
+def sha_of(body: bytes) -> bytes:
+    """The SHA-1 of a script, in digits."""
+    return hashlib.sha1(body, usedforsecurity=False).hexdigest().encode()

@@ -15,8 +15,8 @@ import pytest
 from compat.oracle.case import NOTIFIED, SPREAD
 from respq.command import SPECS, Argv, Client
 from respq.effects.aof import AppendOnlyFile
-from respq.engine import Engine
 from respq.errors import CommandError
+from respq.execution import Execution
 from respq.keyspace import Database, Effect
 from respq.notifications import EVENTS_OF
 from respq.protocol.reader import Reader
@@ -336,13 +336,13 @@ def _(patch: Patch) -> None:
 
 @fault("the last effect of every batch is missing from the log", "string")
 def _(patch: Patch) -> None:
-    settle = Engine._settle
+    settle = Execution._settle
 
-    def short(engine: Engine, commands: list[Argv], raw: bytes | None) -> None:
-        engine.server.effects.pop()
-        settle(engine, commands, raw)
+    def short(execution: Execution, commands: list[Argv], raw: bytes | None) -> None:
+        execution._server.effects.pop()
+        settle(execution, commands, raw)
 
-    patch.setattr(Engine, "_settle", short)
+    patch.setattr(Execution, "_settle", short)
 
 
 @fault("a client's bytes are logged although its read began within a command", "string")

@@ -47,7 +47,7 @@ EVENTS_OF = {
 # What dirties nobody and wakes nobody: it goes with another event that does, or with none.
 QUIET = frozenset(
     {
-        *("new", "overwritten", "type_changed", "keymiss"),
+        *("new", "overwritten", "type_changed", "keymiss", "xsetid"),
         *("xgroup-create", "xgroup-setid", "xgroup-destroy", "xgroup-createconsumer", "xgroup-delconsumer"),
     }
 )

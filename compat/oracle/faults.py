@@ -14,6 +14,8 @@ import pytest
 
 from compat.oracle.case import NOTIFIED, SPREAD
 from respq.command import SPECS, Argv, Client
+from respq.commands import stream_delivery
+from respq.datatypes.streams import StreamValue
 from respq.effects.aof import AppendOnlyFile
 from respq.errors import CommandError
 from respq.execution import Execution
@@ -395,3 +397,39 @@ def _(patch: Patch) -> None:
         return feed(reader, data[1:] if reader.pending and data[:1].isdigit() else data)
 
     patch.setattr(Reader, "feed", lossy)
+
+
+# -- consumer groups ---------------------------------------------------------------------------------
+
+
+@fault("reading one's history is not counted as a delivery", "groups")
+def _(patch: Patch) -> None:
+    patch.setattr(stream_delivery, "COUNT_MAX", 1)
+
+
+@fault("XACK is not logged", "groups")
+def _(patch: Patch) -> None:
+    effects(patch, "XACK", unlogged)
+
+
+@fault("XGROUP DESTROY wakes nobody", "groups", 1500, SPREAD)
+def _(patch: Patch) -> None:
+    patch.setattr(Server, "wake", lambda _server, _where: None)
+
+
+@fault("XAUTOCLAIM goes on behind the entry that comes next", "groups")
+def _(patch: Patch) -> None:
+    replies(patch, "XAUTOCLAIM", lambda _c, _argv, reply: reply.replace(b"$3\r\n5-0", b"$3\r\n5-1", 1))
+
+
+@fault("a group that was told how much it has read does not count on", "groups")
+def _(patch: Patch) -> None:
+    patch.setattr(StreamValue, "_is_certain_from", lambda _stream, _entry_id: False)
+
+
+@fault("an entry that a group has yet to read counts as acknowledged", "groups")
+def _(patch: Patch) -> None:
+    def pending_only(stream: StreamValue, _entry_id: int, text: bytes) -> bool:
+        return any(text in group.pending for group in stream.groups.values())
+
+    patch.setattr(StreamValue, "is_referred_to", pending_only)

@@ -93,13 +93,13 @@ def _group_head(c: Client, stream: StreamValue, name: bytes, group: Group) -> li
 def _progress(c: Client, stream: StreamValue, group: Group) -> list[tuple[bytes, bytes]]:
     return [
         (b"last-delivered-id", bulk(show_id(group.last_id))),
-        (b"entries-read", _known(c, group.entries_read)),
+        (b"entries-read", _known(c, None if group.entries_read == UNKNOWN else group.entries_read)),
         (b"lag", _known(c, stream.lag(group))),
     ]
 
 
-def _known(c: Client, number: int) -> bytes:
-    return c.enc.null if number == UNKNOWN else integer(number)
+def _known(c: Client, number: int | None) -> bytes:
+    return c.enc.null if number is None else integer(number)
 
 
 def _group_tail(c: Client, group: Group, count: int) -> list[tuple[bytes, bytes]]:

@@ -151,14 +151,17 @@ class StreamValue(Value):
         first = self.first_id()
         return first <= entry_id and (self.max_deleted_id < first or self.max_deleted_id < entry_id)
 
-    def lag(self, group: Group) -> int:
-        """How many entries a group has yet to read, UNKNOWN if that is uncertain."""
+    def lag(self, group: Group) -> int | None:
+        """How many entries a group has yet to read, None if that is uncertain.
+
+        Less than none if somebody had it that the group has read more than it had.
+        """
         if not self._log.count:
             return 0
         read = group.entries_read
         if read == UNKNOWN or not self._is_certain_from(group.last_id):
             read = self.position(group.last_id)
-        return UNKNOWN if read == UNKNOWN else self.entries_added - read
+        return None if read == UNKNOWN else self.entries_added - read
 
     def is_referred_to(self, entry_id: int, text: bytes) -> bool:
         """Whether a group has not read an entry yet, or not acknowledged it. O(groups)."""

@@ -93,6 +93,11 @@ def test_consumers_are_seen_and_active(filled: Peer, engine: Workbench) -> None:
     assert ask(filled, "XINFO CONSUMERS s g").endswith(b"$4\r\nidle\r\n:5\r\n$8\r\ninactive\r\n:35\r\n")
 
 
+def test_who_is_said_to_have_read_too_much_has_a_negative_lag(filled: Peer) -> None:
+    lines(filled, "XGROUP SETID s g 2-1 ENTRIESREAD 9", READ.format("ann"))
+    assert ask(filled, "XINFO GROUPS s").endswith(b"$12\r\nentries-read\r\n:6\r\n$3\r\nlag\r\n:-2\r\n")
+
+
 # -- waiting ---------------------------------------------------------------------------------------
 
 

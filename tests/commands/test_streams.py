@@ -251,3 +251,9 @@ def test_xinfo_shows_the_past(filled: Peer) -> None:
         b"$6\r\ngroups\r\n:0\r\n$11\r\nfirst-entry\r\n%b$10\r\nlast-entry\r\n%b"
         % (entry("2-1", "f", "2"), entry("5-1", "f", "5"))
     )
+
+
+def test_xsetid_is_no_change_to_those_who_watch(filled: Peer, bob: Peer) -> None:
+    ask(bob, "WATCH s")
+    ask(filled, "XSETID s 9-9")
+    assert bob.feed(encode("MULTI") + encode("EXEC")) == b"+OK\r\n*0\r\n"

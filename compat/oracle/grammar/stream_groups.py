@@ -9,8 +9,8 @@ from __future__ import annotations
 from compat.oracle.case import BRIEF_MS
 from compat.oracle.grammar.family import ARITY, NOT_INTEGER, SYNTAX, WRONGTYPE, Family, Rule
 
-KEYS = [b"x1"] * 8 + [b"x2"] * 4 + [b"s1", b"gone"]
-GROUPS = [b"g"] * 6 + [b"h"] * 3 + [b"nobody"]
+KEYS = [b"x1"] * 12 + [b"x2"] * 5 + [b"s1", b"gone"]
+GROUPS = [b"g"] * 8 + [b"h"] * 4 + [b"nobody"]
 CONSUMERS = [b"ann"] * 3 + [b"bob"] * 3 + [b"cleo", b"\r\n", b""]
 LAST = b"18446744073709551615"
 IDS = [
@@ -95,7 +95,7 @@ GROUP_COMMANDS = {
         ],
         extra_chance=0.3,
     ),
-    "XGROUP|DESTROY": Rule(0.4, errors=XGROUP),
+    "XGROUP|DESTROY": Rule(0.5, {"key": [b"x1", b"x2", b"x1", b"s1", b"gone"]}, errors=XGROUP),
     "XGROUP|CREATECONSUMER": Rule(0.6, errors=(*XGROUP, NO_SUCH_GROUP)),
     "XGROUP|DELCONSUMER": Rule(0.6, errors=(*XGROUP, NO_SUCH_GROUP)),
     "XREADGROUP": Rule(
@@ -118,6 +118,7 @@ GROUP_COMMANDS = {
             [*ANN, b"COUNT", b"2", b"STREAMS", b"x1", b"x2", b">", b">"],
             [*ANN, b"STREAMS", b"x1", b"x1", b">", b"0"],
             [*ANN, b"BLOCK", BRIEF_MS, b"STREAMS", b"x1", b">"],
+            [*BOB, b"BLOCK", BRIEF_MS, b"STREAMS", b"x1", b">"],
             [*BOB, b"BLOCK", BRIEF_MS, b"NOACK", b"STREAMS", b"x2", b"x1", b">", b">"],
             [*ANN, b"STREAMS", b"x1", b"x2", b">"],
             [*ANN, b"NOPE", b"STREAMS", b"x1", b">"],
@@ -232,12 +233,18 @@ STREAM_GROUPS = Family(
     others={
         "XADD": Rule(
             4,
-            {"id": [b"5-*", b"9-*", b"9-*"], "threshold": [b"0", b"2", b"4", b"2-3", b"5-1"]},
+            {"id": [b"5-*", b"9-*", b"9-*"], "threshold": [b"0", b"2", b"4"]},
             option=0.1,
-            left_out=("id-selector.auto-id",),
+            left_out=("id-selector.auto-id", "strategy.minid"),
         ),
         "XDEL": Rule(1),
-        "XTRIM": Rule(0.7, {"threshold": [b"0", b"1", b"3", b"5", b"2-3", b"5-1"]}),
+        "XTRIM": Rule(
+            0.7,
+            {"threshold": [b"0", b"1", b"3", b"5"]},
+            extra=[[b"XTRIM", name, b"MINID", b"99", b"ACKED"] for name in (b"x1", b"x2")],
+            extra_chance=0.4,
+            left_out=("strategy.minid",),
+        ),
         "XSETID": Rule(0.2, {
             "last-id": [b"9-9", b"99"], "entries-added": [b"20", b"3"], "max-deleted-id": [b"2-2", b"0-1"],
         }),
@@ -250,5 +257,6 @@ STREAM_GROUPS = Family(
         "MULTI": Rule(0.4),
         "EXEC": Rule(0.3),
     },
+    apart={"XGROUP|DESTROY": frozenset({"XDELEX", "XACKDEL", "XTRIM"})},  # see differences.md
     dump=[[b"XINFO", b"STREAM", b"{key}", b"FULL", b"COUNT", b"0"]],
 )  # fmt: skip

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from inspect import getdoc
 
+from respq.flags import Flag, Keys
 from respq.protocol import Argv
-from respq.state import BulkHandler, Client, Flag, Handler, Keys, Spec
+from respq.state import BulkHandler, Client, Handler, Spec
 
 __all__ = [
     "ADMIN",

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from respq.flags import Flag, Keys
 from respq.protocol import Argv
-from respq.state import Flag, Keys, Spec
+from respq.state import Spec
 
 HIDDEN = Flag.MAY_REPLICATE | Flag.ASYNC_LOADING  # not among the words of COMMAND INFO
 

@@ -26,16 +26,9 @@ from respq.datatypes.streams import StreamValue
 from respq.draining import give_up
 from respq.errors import ProtocolError
 from respq.execution import Execution
+from respq.flags import Flag
 from respq.protocol import Argv
-from respq.state import (
-    NOTIFYING,
-    Client,
-    Flag,
-    Rejected,
-    Server,
-    Spec,
-    Transport,
-)
+from respq.state import NOTIFYING, Client, Rejected, Server, Spec, Transport
 from respq.tables import Tables, flags_of
 
 if TYPE_CHECKING:

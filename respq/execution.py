@@ -30,11 +30,12 @@ from respq.clock import stopwatch_ns
 from respq.commands import transactions
 from respq.draining import Draining
 from respq.errors import CommandError, shown
+from respq.flags import Flag
 from respq.keyspace import Effects
 from respq.protocol import Argv
 from respq.protocol.runs import SHORTEST_RUN, Run
 from respq.slowlog import SINGLY_BELOW_US, note_slow_batch
-from respq.state import ANY_WORDS, Client, Closing, Entry, Flag, Handler, Parked, Rejected, Server, Spec
+from respq.state import ANY_WORDS, Client, Closing, Entry, Handler, Parked, Rejected, Server, Spec
 from respq.tables import NOT_COUNTED, Tables
 
 COUNTED_TOGETHER = 1000  # commands that were executed, at the most about

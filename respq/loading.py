@@ -12,8 +12,9 @@ from typing import Self
 from respq.effects.loader import CommandFailedError
 from respq.engine import Engine, Unconnected
 from respq.errors import CommandError
+from respq.flags import Flag
 from respq.protocol import Argv
-from respq.state import ANY_WORDS, Client, Closing, Flag, Rejected, Spec
+from respq.state import ANY_WORDS, Client, Closing, Rejected, Spec
 from respq.tables import NOT_COUNTED
 
 

@@ -7,9 +7,10 @@ are built anew for the first listener.
 from __future__ import annotations
 
 from respq.errors import CommandError
+from respq.flags import Flag
 from respq.protocol import Argv
 from respq.redaction import redacted
-from respq.state import Client, Closing, Flag, Handler, Parked, Spec
+from respq.state import Client, Closing, Handler, Parked, Spec
 from respq.words import quoted
 
 

@@ -17,6 +17,7 @@ from functools import partial
 from typing import NamedTuple
 
 from respq.errors import CommandError, shown
+from respq.flags import Flag
 from respq.monitor import monitored
 from respq.protocol import Argv
 from respq.protocol.resp import QUEUED, bulks
@@ -28,7 +29,6 @@ from respq.state import (
     Client,
     Closing,
     Entry,
-    Flag,
     Gate,
     Handler,
     Rejected,

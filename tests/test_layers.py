@@ -35,7 +35,7 @@ LAYERS = (
     {"scripting"},
     {"state"},
     {"notifications"},
-    {"acl", "effects", "pubsub", "redaction"},
+    {"acl", "effects", "flags", "pubsub", "redaction"},
     {"keyspace"},
     {"datatypes"},
     {"protocol"},

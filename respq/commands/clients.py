@@ -17,8 +17,9 @@ from respq.commands.connection import checked_name
 from respq.commands.help import help_reply
 from respq.draining import give_up
 from respq.errors import CommandError, shown, syntax_error
+from respq.flags import Flag
 from respq.protocol.resp import OK, ONE, ZERO, integer
-from respq.state import UNPAUSED, Closing, Flag, Server, Spec
+from respq.state import UNPAUSED, Closing, Server, Spec
 from respq.tables import flags_of
 
 ORDINARY = NOSCRIPT | LOADING | STALE

@@ -14,9 +14,10 @@ from respq.command import LOADING, STALE, Argv, Client, command
 from respq.commands.help import help_reply
 from respq.describe import NoKeysError, categories, flag_words, key_indexes, key_range, key_words
 from respq.errors import CommandError, syntax_error
+from respq.flags import Flag, Keys
 from respq.glob import matcher
 from respq.protocol.resp import ONE, ZERO, Encoder, array, bulk, bulks, integer, simple
-from respq.state import Flag, Keys, Server, Spec
+from respq.state import Server, Spec
 from respq.syntax import SYMBOLS, Argument, parse
 
 ANYTIME = LOADING | STALE

@@ -25,12 +25,13 @@ from respq.commands.help import help_reply
 from respq.commands.scripthost import Script, ScriptHost, sha_of
 from respq.commands.scriptruns import FIXED_WORDS, ScriptRun, common_word
 from respq.errors import CommandError
+from respq.flags import Flag
 from respq.monitor import show_monitors
 from respq.protocol.resp import OK, array, bulk, integer
 from respq.protocol.runs import Run
 from respq.scripting.shebang import Flags, read_shebang
 from respq.slowlog import SINGLY_BELOW_US
-from respq.state import Flag, Server, Spec
+from respq.state import Server, Spec
 
 SHA_DIGITS = 40
 

@@ -10,9 +10,10 @@ from collections.abc import Callable
 
 from respq.command import Argv, Client, Spec
 from respq.errors import CommandError
+from respq.flags import Flag
 from respq.monitor import monitored
 from respq.slowlog import SINGLY_BELOW_US, timed
-from respq.state import Flag, Handler, Rejected, Server
+from respq.state import Handler, Rejected, Server
 from respq.tables import NOT_COUNTED
 
 # What a name leads to: handler, fewest and most words, what it was declared as, whether it writes.

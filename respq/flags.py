@@ -1,0 +1,68 @@
+"""What a command's declaration says of it besides its handler: flags, and where its keys stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import Flag as EnumFlag
+from enum import auto
+
+from respq.protocol import Argv
+
+
+class Flag(EnumFlag):
+    """What COMMAND INFO calls flags."""
+
+    WRITE = auto()
+    READONLY = auto()
+    DENYOOM = auto()
+    ADMIN = auto()
+    PUBSUB = auto()
+    NOSCRIPT = auto()
+    BLOCKING = auto()
+    LOADING = auto()
+    STALE = auto()
+    SKIP_MONITOR = auto()
+    SKIP_SLOWLOG = auto()
+    FAST = auto()
+    NO_AUTH = auto()
+    MAY_REPLICATE = auto()  # not shown by COMMAND INFO
+    NO_MANDATORY_KEYS = auto()
+    NO_ASYNC_LOADING = auto()
+    ASYNC_LOADING = auto()  # not shown
+    NO_MULTI = auto()
+    ALLOW_BUSY = auto()
+    MOVABLEKEYS = auto()
+
+
+class Keys:
+    """Where some of a command's keys stand, as one key specification of COMMAND INFO.
+
+    `at` is the index of the first, `last` is relative to it or, if negative, counted from the end.
+    With `counted` the argument `at` is the number of keys, which follow it. With `behind` they begin behind
+    that word, looked for from `at` on, and are the first half of what follows. With `find` no specification
+    can tell: COMMAND INFO says `unknown`, and `find` gives the indexes for an argv. `flags` are in the words
+    of COMMAND INFO.
+    """
+
+    __slots__ = ("at", "behind", "counted", "find", "flags", "last", "notes", "step")
+
+    def __init__(
+        self,
+        flags: str,
+        at: int = 0,
+        last: int = 0,
+        step: int = 1,
+        *,
+        counted: bool = False,
+        behind: bytes = b"",
+        find: Callable[[Argv], Iterable[int]] | None = None,
+        notes: str = "",
+    ) -> None:
+        self.flags = flags
+        self.at = at
+        self.last = last
+        self.step = step
+        self.counted = counted
+        self.behind = behind
+        self.find = find
+        self.notes = notes

@@ -7,7 +7,7 @@ from respq.commands.help import help_reply
 from respq.config.kinds import ConfigError, decoded, encoded
 from respq.errors import CommandError, syntax_error
 from respq.protocol.resp import OK, bulk
-from respq.state import Statistics
+from respq.statistics import Statistics
 
 PRIVILEGED = ADMIN | NOSCRIPT | LOADING | STALE
 EVERY_NODE = ("request_policy:all_nodes", "response_policy:all_succeeded")

@@ -9,7 +9,7 @@ from respq.commands.arguments import parse_int_between
 from respq.commands.help import help_reply
 from respq.errors import CommandError
 from respq.protocol.resp import OK, array, bulk, bulks, integer
-from respq.state import SlowEntry
+from respq.statistics import SlowEntry
 
 PRIVILEGED = ADMIN | LOADING | STALE
 DEFAULT_COUNT = 10

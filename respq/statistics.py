@@ -1,0 +1,72 @@
+"""What a server counts and remembers of its own work: the counters of INFO, the entries of the slow log."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+
+from respq.errors import CommandError
+from respq.protocol import Argv
+
+SAMPLES = 16  # of the counters, taken `hz` times a second
+
+
+class Statistics:
+    """What INFO counts; CONFIG RESETSTAT starts anew."""
+
+    def __init__(self) -> None:
+        self.errors: Counter[str] = Counter()  # error replies by prefix
+        self.connections_received = 0
+        self.rejected_connections = 0
+        self.unexpected_errors = 0  # replies to a bug of ours
+        self.input_bytes = 0
+        self.output_bytes = 0
+        self.reads = 0  # sockets that were ready
+        self.writes = 0  # offers of output to a socket
+        self.keyspace_hits = 0
+        self.keyspace_misses = 0
+        self.evicted_scripts = 0
+        self.expired_keys = 0  # of databases that were flushed since; see Server.expired_keys
+        self.expire_us = 0  # spent on keys that nobody asked for
+        self.expire_cut_short = 0  # slices that left some, for their time was up
+        self.forks = 0
+        self.last_fork_us = 0  # for which nobody was served
+        self.query_limit_closed = 0
+        self.output_limit_closed = 0
+        self.loop_cycles = 0
+        self.loop_us = 0
+        self.longest_tick_us = 0
+        self.timed_ns = 0  # spent in commands that are timed one by one, since the last batch ended
+        self.samples: deque[tuple[int, ...]] = deque(maxlen=SAMPLES)
+
+    def count(self, error: CommandError) -> None:
+        """Count an error reply, unless it has been."""
+        if not error.counted:
+            self.errors[error.prefix] += 1
+
+    def sample(self, now_ms: int, commands: int) -> None:
+        """Remember the counters of this moment: INFO's rates are differences between samples."""
+        self.samples.append(
+            (now_ms, commands, self.input_bytes, self.output_bytes, self.loop_cycles, self.loop_us)
+        )
+
+
+class SlowEntry:
+    """One line of the slow log."""
+
+    __slots__ = ("address", "argv", "elapsed_us", "id", "name", "unix_seconds")
+
+    def __init__(
+        self,
+        entry_id: int,
+        unix_seconds: int,
+        elapsed_us: int,
+        argv: Argv,
+        address: str,
+        name: bytes,
+    ) -> None:
+        self.id = entry_id
+        self.unix_seconds = unix_seconds
+        self.elapsed_us = elapsed_us
+        self.argv = argv
+        self.address = address
+        self.name = name

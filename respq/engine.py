@@ -27,6 +27,7 @@ from respq.draining import give_up
 from respq.errors import ProtocolError
 from respq.execution import Execution
 from respq.flags import Flag
+from respq.packer import Packer
 from respq.protocol import Argv
 from respq.state import NOTIFYING, Client, Rejected, Server, Spec, Transport
 from respq.tables import Tables, flags_of
@@ -93,6 +94,7 @@ class Engine:
         self.server.set_gate = self.tables.set_gate
         self.server.retable_all = self.tables.rebuild
         self.execution = Execution(self.server, self.tables)
+        self._packer = Packer(self.server.databases)
         self._drain = self.server.drain = self.execution.drain
         self.server.log = self.log
         self.server.flags_of_script = scripting.flags_of_script
@@ -296,6 +298,16 @@ class Engine:
         rubble, start_ns = self.server.rubble, stopwatch_ns()
         while rubble and stopwatch_ns() - start_ns < budget_us * 1000:
             rubble.clear_away(RUBBLE_SLICE)
+
+    def pack(self, budget_us: int) -> bool:
+        """Pack large values that nobody changes, for at most about `budget_us`; tell whether there are more.
+
+        Not while a child writes a snapshot: it shares the memory.
+        """
+        server, start_ns = self.server, stopwatch_ns()
+        if server.loading or (server.aof is not None and server.aof.rewriting):
+            return False
+        return self._packer.step(self.clock.now_ms, lambda: stopwatch_ns() - start_ns >= budget_us * 1000)
 
     def expire_keys(self, budget_us: int) -> None:
         """Delete expired keys and fields that nobody asked for, for at most about `budget_us`."""

@@ -2,7 +2,8 @@
 
     fields    the dict. Python's keeps the order of insertion, which is Redis's order as long as it would
               keep a listpack; above that any order is as good as another. One with more than 1,000 fields
-              becomes many small dicts, for good, when it is scanned or sampled (`Shards`)
+              becomes many small dicts, for good, when it is scanned or sampled (`Shards`), and byte
+              strings when nobody has changed it for a while (`pack`)
     listpack  whether Redis would still keep a listpack: it never goes back. OBJECT ENCODING says so, and
               the order of replies is that of Redis
     expiry    the deadlines of fields, for hashes that have or had any (`FieldExpiry`)
@@ -30,7 +31,7 @@ from itertools import islice
 from random import Random
 from typing import ClassVar, Final, Self
 
-from respq.datatypes.shards import Shards
+from respq.datatypes.shards import PACKED_BYTES, Shards
 from respq.datatypes.value import Limits, Value
 from respq.rubble import Structures
 
@@ -102,7 +103,7 @@ class FieldExpiry:
 class HashValue(Value):
     """A hash. `fields` may be read freely, and is changed by the methods alone."""
 
-    __slots__ = ("due_ms", "expiry", "fields", "listpack")
+    __slots__ = ("_idle", "due_ms", "expiry", "fields", "listpack")
     kind: ClassVar[bytes] = b"hash"
     directives: ClassVar[tuple[str, ...]] = ("hash-max-listpack-entries", "hash-max-listpack-value")
     max_listpack_entries: ClassVar[int] = 512
@@ -121,6 +122,7 @@ class HashValue(Value):
         self.listpack = True
         self.expiry: FieldExpiry | None = None
         self.due_ms = 0
+        self._idle = False  # nothing was set or removed since the last call of `pack`
 
     def __len__(self) -> int:
         return len(self.fields)
@@ -130,6 +132,7 @@ class HashValue(Value):
     def set(self, field: bytes, data: bytes) -> bool:
         """Put `data` under `field`, which loses its deadline; return whether it is new. O(1)."""
         fields = self.fields
+        self._idle = False
         if fields.__class__ is Shards:
             added = fields.put(field, data)
         else:
@@ -149,6 +152,7 @@ class HashValue(Value):
     def set_each(self, fields: Sequence[bytes], values: Sequence[bytes]) -> list[bool]:
         """As `set`, again and again; which of the fields were new. Of a hash without deadlines. O(n)."""
         mine = self.fields
+        self._idle = False
         if mine.__class__ is Shards:
             return mine.put_each(fields, values)
         before = len(mine)
@@ -169,6 +173,7 @@ class HashValue(Value):
 
     def set_all(self, words: Sequence[bytes]) -> int:
         """As `set`, for fields and values in turn; return how many fields are new. O(n)."""
+        self._idle = False
         if self.listpack:
             self.expect(words)
         before = len(self.fields)
@@ -192,6 +197,7 @@ class HashValue(Value):
         if not at_ms or self.expiry is None:
             self.set(field, data)
             return
+        self._idle = False
         self.fields[field] = data
         if len(data) > self.max_listpack_value:
             self.listpack = False
@@ -199,6 +205,7 @@ class HashValue(Value):
     def remove(self, fields: Iterable[bytes]) -> list[bytes]:
         """Take fields out; return those that were there. O(fields)."""
         mine = self.fields
+        self._idle = False
         removed = [field for field in fields if mine.pop(field, None) is not None]
         if self.expiry is not None:
             for field in removed:
@@ -285,6 +292,14 @@ class HashValue(Value):
             self.fields = Shards(self.fields)
         return self.fields
 
+    def pack(self, limit: int) -> bool:
+        """See `Value`."""
+        if not self._idle:
+            self._idle = True
+            return False
+        fields = self._divided()
+        return isinstance(fields, Shards) and fields.pack(limit)
+
     # -- the whole ---------------------------------------------------------------------------------
 
     def names(self) -> list[bytes]:
@@ -318,8 +333,10 @@ class HashValue(Value):
         count = len(self.fields)
         some = list(islice(self.fields.items(), 64))
         content = sum(len(field) + len(data) for field, data in some) * count // max(1, len(some))
+        packed = isinstance(self.fields, Shards) and self.fields.is_packed
         deadlines = 0 if self.expiry is None else len(self.expiry.at)
-        return _HEADER_BYTES + content + _FIELD_BYTES * count + _DEADLINE_BYTES * deadlines
+        each = PACKED_BYTES if packed else _FIELD_BYTES
+        return _HEADER_BYTES + content + each * count + _DEADLINE_BYTES * deadlines
 
     def parts(self) -> Structures:
         """See `Value`."""
@@ -367,6 +384,7 @@ def set_in_each(hashes: Sequence[HashValue], fields: Sequence[bytes], values: Se
         if mine.__class__ is not dict or value.expiry is not None:
             added.append(value.set(field, data))
             continue
+        value._idle = False
         before = len(mine)  # `set`, written out
         mine[field] = data
         added.append(len(mine) > before)

@@ -10,7 +10,8 @@ A set becomes another kind when a member arrives that does not fit, never when o
 are those observed on redis-server 8.2.3, with the three `set-max-…` directives.
 
 A small set is a dict, which keeps the order of a listpack by itself; an intset is put in order when
-somebody looks. A large one becomes many small dicts when it is scanned or drawn from (`Shards`).
+when somebody looks. A large one becomes many small dicts when it is scanned or drawn from (`Shards`), and
+byte strings when nobody has changed it for a while (`pack`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from itertools import islice, repeat
 from random import Random
 from typing import ClassVar, Final, Self
 
-from respq.datatypes.shards import Shards
+from respq.datatypes.shards import PACKED_BYTES, Shards
 from respq.datatypes.strings import is_int
 from respq.datatypes.value import Limits, Value
 
@@ -38,7 +39,7 @@ _MEMBER_BYTES: Final = 33 + 42  # of a bytes object, and of its place in the dic
 class SetValue(Value):
     """A set of bytes members."""
 
-    __slots__ = ("_form", "_members")
+    __slots__ = ("_form", "_idle", "_members")
     kind: ClassVar[bytes] = b"set"
     directives: ClassVar[tuple[str, ...]] = (
         "set-max-intset-entries",
@@ -54,6 +55,7 @@ class SetValue(Value):
         self.slot = -1
         self._form = form
         self._members: dict[bytes, bytes] | Shards = {}  # the values mean nothing
+        self._idle = False  # nothing was added or removed since the last call of `pack`
 
     @classmethod
     def for_members(cls, first: bytes, count: int) -> Self:
@@ -95,6 +97,7 @@ class SetValue(Value):
     def add(self, members: Iterable[bytes]) -> int:
         """Add members, return how many are new. O(members)."""
         own = self._members
+        self._idle = False
         before = len(own)
         if self._form is HASHTABLE:
             own.update(zip(members, repeat(b"")))
@@ -109,7 +112,10 @@ class SetValue(Value):
     def add_each(self, members: Sequence[bytes]) -> list[bool]:
         """Add members one after the other; which of them are new. O(members)."""
         own = self._members
-        if self._form is not HASHTABLE or isinstance(own, Shards):
+        self._idle = False
+        if isinstance(own, Shards):
+            return own.put_each(members, [b""] * len(members))
+        if self._form is not HASHTABLE:
             return add_to_each([self] * len(members), members)
         added = []
         for member in members:
@@ -123,6 +129,7 @@ class SetValue(Value):
     def remove(self, members: Sequence[bytes]) -> int:
         """Remove members, return how many there were. O(members)."""
         own = self._members
+        self._idle = False
         before = len(own)
         for member in members:
             own.pop(member, None)
@@ -195,6 +202,14 @@ class SetValue(Value):
             self._members = members = Shards(members)
         return members
 
+    def pack(self, limit: int) -> bool:
+        """See `Value`."""
+        if not self._idle:
+            self._idle = True
+            return False
+        members = self._divided()
+        return isinstance(members, Shards) and members.pack(limit)
+
     # -- the whole ---------------------------------------------------------------------------------
 
     def encoding(self) -> bytes:
@@ -203,9 +218,11 @@ class SetValue(Value):
 
     def memory_bytes(self) -> int:
         """From the lengths of a few members."""
-        sampled = list(map(len, islice(self._members, _SAMPLED)))
-        each = _MEMBER_BYTES + sum(sampled) // max(1, len(sampled))
-        return _HEADER_BYTES + each * len(self._members)
+        members = self._members
+        sampled = list(map(len, islice(members, _SAMPLED)))
+        packed = isinstance(members, Shards) and members.is_packed
+        each = (PACKED_BYTES if packed else _MEMBER_BYTES) + sum(sampled) // max(1, len(sampled))
+        return _HEADER_BYTES + each * len(members)
 
     def copy(self) -> Self:
         """The same members, as the same kind."""
@@ -234,6 +251,7 @@ def add_to_each(sets: Sequence[SetValue], members: Sequence[bytes]) -> list[bool
         new = member not in own
         added.append(new)
         if new:
+            value._idle = False
             if value._form is not HASHTABLE:
                 value._admit(member)
             own[member] = b""

@@ -53,6 +53,13 @@ class Value:
         """An estimate of the memory that the value takes, header included. O(1)."""
         raise NotImplementedError
 
+    def pack(self, limit: int) -> bool:
+        """Make about `limit` items of a large value smaller, if nobody has changed it since the last call.
+
+        Return whether there is more to do. O(limit).
+        """
+        return False
+
     def parts(self) -> Structures:
         """The structures of a value that nobody uses any more, if it may be large: see `Rubble`."""
         return []

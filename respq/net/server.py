@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 READ_BYTES = (
     1 << 14
 )  # per ready client and tick: bounds how long one client's pipeline keeps the others waiting
-SLICE_US = 250  # of deleting what expired or was flushed; then clients are served, for 1 ms at least
+SLICE_US = 250  # of deleting, and of packing; then clients are served, for 1 ms at least
 REFUSALS_NOTED_MS = 1000  # between lines about clients turned away
 
 
@@ -234,7 +234,7 @@ class Loop:
         if self.next_cron_ms - now_ms > 1000 // self.config.hz:  # the system's time was put back
             self.next_cron_ms = self.next_slice_ms = now_ms
         if now_ms >= self.next_slice_ms:
-            self._delete_slice(now_ms)
+            self._do_slice(now_ms)
         if now_ms >= self.next_cron_ms:
             self._cron(now_ms)
         if self.server.resumed:
@@ -369,11 +369,11 @@ class Loop:
             self._go_on_accepting()
         _collect_garbage()
 
-    def _delete_slice(self, now_ms: int) -> None:
-        """Delete some of what expired or was flushed; if there is more, go on in a moment."""
+    def _do_slice(self, now_ms: int) -> None:
+        """Delete some of what expired or was flushed, pack some of what is large; go on soon if need be."""
         self.engine.expire_keys(SLICE_US)
         self.engine.clear_away(SLICE_US)
-        more = self.server.rubble or self._has_expired(now_ms)
+        more = self.engine.pack(SLICE_US) or self.server.rubble or self._has_expired(now_ms)
         self.next_slice_ms = now_ms + (1 if more else 1000 // self.config.hz)
 
     def _has_expired(self, now_ms: int) -> bool:

@@ -16,7 +16,8 @@ from respq.errors import CommandError
 from respq.notifications import QUIET
 from respq.protocol import Argv
 from respq.slowlog import note_slow
-from respq.state import ANY_WORDS, NOTIFYING, Client, Closing, Parked, Server, WaitKey
+from respq.state import ANY_WORDS, NOTIFYING, Client, Closing, Server
+from respq.waiting import Parked, WaitKey
 
 
 class Draining:
@@ -28,7 +29,7 @@ class Draining:
 
     def drain(self) -> None:
         """Act on every effect so far. O(effects + clients served)."""
-        ready = self._server.ready
+        ready = self._server.waiting.ready
         self._act()
         while ready:
             where = next(iter(ready))
@@ -53,16 +54,16 @@ class Draining:
                 if where in server.watchers:
                     for client in server.watchers[where]:
                         client.dirty = True
-                if where in server.waiters:
-                    server.ready[where] = None
+                if where in server.waiting.queues:
+                    server.waiting.ready[where] = None
         server.effects.clear()
 
     def _serve(self, where: WaitKey) -> None:
         """Execute again the commands that wait for a key, oldest first; who finds nothing keeps its place."""
         server = self._server
-        for client in list(server.waiters.get(where, ())):
+        for client in list(server.waiting.queues.get(where, ())):
             used_up = isinstance(where, tuple) and where[0].get(where[1]) is None
-            if used_up and where not in server.lookers:
+            if used_up and where not in server.waiting.lookers:
                 break  # a thousand waiters are not asked in vain
             parking = client.parked
             if parking is None or where not in parking.keys:

@@ -152,7 +152,7 @@ class Engine:
         """Forget a client: it waits for nothing, watches nothing and gets nothing any more."""
         server = self.server
         server.clients.pop(client.id, None)
-        server.stop_waiting(client)
+        server.waiting.remove(client)
         server.unsubscribe(client)
         server.unwatch(client)
         server.outbox.pop(client, None)
@@ -232,10 +232,10 @@ class Engine:
         self.server.close(client)
 
     def resume_clients(self) -> None:
-        """Execute what clients sent while they were parked. Call it until `server.resumed` is empty."""
+        """Execute what clients sent while they were parked. Call it until nobody is left in `resumed`."""
         server = self.server
-        while server.resumed:
-            self._go_on(server.resumed.popleft())
+        while server.waiting.resumed:
+            self._go_on(server.waiting.resumed.popleft())
 
     def _go_on(self, client: Client) -> None:
         """Execute what a client sent behind the command that it waited for."""
@@ -257,8 +257,8 @@ class Engine:
 
     def wake(self, moment: str) -> None:
         """Retry the clients that wait for a moment in the life of the server, such as LOG_SYNCED."""
-        if moment in self.server.waiters:
-            self.server.ready[moment] = None
+        if moment in self.server.waiting.queues:
+            self.server.waiting.ready[moment] = None
             self._drain()
 
     def refuse_writes(self, reason: str) -> None:
@@ -278,7 +278,7 @@ class Engine:
 
     def next_deadline_ms(self) -> int | None:
         """The earliest moment at which `on_time` has something to do for a parked client, or None."""
-        timeout_ms, unpause_ms = self.server.timeouts.next_ms(), self.server.paused_until_ms
+        timeout_ms, unpause_ms = self.server.waiting.timeouts.next_ms(), self.server.paused_until_ms
         if unpause_ms and (timeout_ms is None or unpause_ms < timeout_ms):
             return unpause_ms
         return timeout_ms
@@ -289,7 +289,7 @@ class Engine:
         if 0 < server.paused_until_ms <= self.clock.now_ms:
             server.unpause()
             self._drain()
-        for client in server.timeouts.due(self.clock.now_ms, limit=10_000):
+        for client in server.waiting.timeouts.due(self.clock.now_ms, limit=10_000):
             if client.parked is not None:
                 give_up(client, client.parked.timeout_reply)
 

@@ -35,8 +35,9 @@ from respq.keyspace import Effects
 from respq.protocol import Argv
 from respq.protocol.runs import SHORTEST_RUN, Run
 from respq.slowlog import SINGLY_BELOW_US, note_slow_batch
-from respq.state import ANY_WORDS, Client, Closing, Entry, Handler, Parked, Rejected, Server, Spec
+from respq.state import ANY_WORDS, Client, Closing, Entry, Handler, Rejected, Server, Spec
 from respq.tables import NOT_COUNTED, Tables
+from respq.waiting import Parked
 
 COUNTED_TOGETHER = 1000  # commands that were executed, at the most about
 SECURITY_NAMES = (b"post", b"host:")  # words of HTTP: somebody makes a browser talk to us
@@ -71,7 +72,7 @@ class Execution:
         server.untimed_ns += self._end_batch(client, commands, count, stopwatch_ns() - start_ns)
         if len(server.done) > COUNTED_TOGETHER:
             server.count_done()
-        if server.effects or server.ready:
+        if server.effects or server.waiting.ready:
             self._settle(commands, raw)
 
     def execute_run(self, client: Client, run: Run, raw: bytes | None) -> bool:
@@ -258,7 +259,7 @@ class Execution:
     def _settle(self, batch: list[Argv] | Run, raw: bytes | None) -> None:
         """Drain the effects of a batch, in the client's own bytes where these say what was done."""
         server = self._server
-        if server.watchers or server.eager or server.ready:
+        if server.watchers or server.eager or server.waiting.ready:
             self.drain()
             return
         effects, aof = server.effects, server.aof

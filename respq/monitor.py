@@ -10,7 +10,8 @@ from respq.errors import CommandError
 from respq.flags import Flag
 from respq.protocol import Argv
 from respq.redaction import redacted
-from respq.state import Client, Closing, Handler, Parked, Spec
+from respq.state import Client, Closing, Handler, Spec
+from respq.waiting import Parked
 from respq.words import quoted
 
 

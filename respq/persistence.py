@@ -23,7 +23,7 @@ from respq.engine import Engine
 from respq.errors import CommandError
 from respq.loading import Loading
 from respq.protocol import Argv
-from respq.state import LOG_SYNCED
+from respq.waiting import LOG_SYNCED
 
 RETRY_MS = 1000  # between attempts to begin a log
 REPORTED_BYTES = 32 << 20  # a log from this length on takes long enough to load for lines about progress

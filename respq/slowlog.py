@@ -16,8 +16,9 @@ from respq.clock import stopwatch_ns
 from respq.flags import Flag
 from respq.protocol import Argv
 from respq.redaction import redacted
-from respq.state import LONG_REPLY, Client, Handler, Parked, Server, Spec
+from respq.state import LONG_REPLY, Client, Handler, Server, Spec
 from respq.statistics import SlowEntry
+from respq.waiting import Parked
 
 SINGLY_BELOW_US = 5000  # a slow log that wants shorter ones has every command timed by itself
 MANY_WORDS = 64  # a FAST command with more is timed like one that is not

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 from respq import process
 from respq.datatypes.value import Value
-from respq.deadlines import Deadlines
 from respq.errors import CommandError, wrong_type
 from respq.flags import Flag, Keys
 from respq.keyspace import Database, Effects
@@ -25,6 +24,7 @@ from respq.protocol.runs import Run
 from respq.pubsub import PubSub
 from respq.rubble import Rubble
 from respq.statistics import SlowEntry, Statistics
+from respq.waiting import UNPAUSED, Parked, Parking, Waiting, WaitKey
 
 if TYPE_CHECKING:
     from respq.clock import Clock
@@ -133,10 +133,6 @@ class Rejected(CommandError):
     spec: Spec | None = None  # whose refusal it counts as, if not that of the entry in the table
 
 
-class Parked(Exception):  # not an error
-    """The command waits; `Client.parked` says for what."""
-
-
 LONG_REPLY = 1 << 14  # bytes from which a reply is accounted for while its batch is executed
 UNCOUNTED_BYTES = 1 << 14  # of output; to the limits of Redis the buffer that each client has does not count
 STRANGER_LIMIT = (1024, 0, 0)  # on output for a client that has not authenticated, as in Redis 8.2
@@ -154,36 +150,7 @@ class Abandoned(Closing):
     """SHUTDOWN NOSAVE ended the script of this client: nothing of its transaction may be logged either."""
 
 
-# What a parked client waits for: a key, or a moment in the life of the server.
-WaitKey = tuple[Database, bytes] | str
-WAITING, DEFERRED, NOTIFYING = "waiting", "deferred", "notifying"  # to drain effects after every command
-LOG_SYNCED = "log synced"  # the append-only file reached the disk
-UNPAUSED = "unpaused"  # CLIENT PAUSE ended
-
-
-class Parking:
-    """A command that waits. It is executed again when one of `keys` changes.
-
-    `look`, if given, tells beforehand whether that can lead to anything; otherwise it may if there is
-    something under the key.
-    """
-
-    __slots__ = ("argv", "deadline_ms", "keys", "look", "spent_ns", "timeout_reply")
-
-    def __init__(
-        self,
-        argv: Argv,
-        keys: Sequence[WaitKey],
-        deadline_ms: int,
-        timeout_reply: bytes,
-        look: Callable[[], bool] | None = None,
-    ) -> None:
-        self.argv = argv
-        self.keys = keys
-        self.deadline_ms = deadline_ms  # Unix time; 0 waits for ever
-        self.look = look
-        self.spent_ns = 0  # executing it so far, without the waits
-        self.timeout_reply = timeout_reply
+DEFERRED, NOTIFYING = "deferred", "notifying"  # to drain effects after every command, as WAITING is
 
 
 class Transport(Protocol):
@@ -351,7 +318,7 @@ class Client:
         if self.parked is None:
             deadline_ms = self.server.clock.now_ms + timeout_ms if timeout_ms else 0
             self.parked = Parking(argv, keys, deadline_ms, timeout_reply, look)
-            self.server.wait(self, self.parked)
+            self.server.waiting.add(self, self.parked)
         raise Parked
 
 
@@ -390,11 +357,7 @@ class Server:
 
         self.eager: set[str] = set()  # why effects are drained after every command: WAITING, …
         self.watchers: dict[tuple[Database, bytes], dict[Client, None]] = {}
-        self.waiters: dict[WaitKey, dict[Client, None]] = {}  # parked clients, oldest first
-        self.lookers: Counter[WaitKey] = Counter()  # how many of them look for themselves, see Parking
-        self.ready: dict[WaitKey, None] = {}  # keys with waiters that changed, in order
-        self.timeouts: Deadlines[Client] = Deadlines()
-        self.resumed: deque[Client] = deque()  # served; their backlog is executed next
+        self.waiting = Waiting[Client](self.eager)
         self.monitors: dict[Client, None] = {}
         self.paused_until_ms = 0  # CLIENT PAUSE; 0: not paused
         self.pause_all = False  # not writes alone
@@ -446,64 +409,15 @@ class Server:
 
     # -- waiting -----------------------------------------------------------------------------------
 
-    def wait(self, client: Client, parking: Parking) -> None:
-        """Put a client at the end of the queues of what it waits for. O(keys)."""
-        self.eager.add(WAITING)
-        for key in parking.keys:
-            self.waiters.setdefault(key, {})[client] = None
-        if parking.look is not None:
-            self.lookers.update(parking.keys)
-        if parking.deadline_ms:
-            self.timeouts.add(client, parking.deadline_ms)
-
-    def stop_waiting(self, client: Client) -> None:
-        """Take a client off all queues. O(keys)."""
-        parking = client.parked
-        if parking is None:
-            return
-        client.parked = None
-        for key in parking.keys:
-            queue = self.waiters.get(key)
-            if queue is not None and client in queue:
-                del queue[client]
-                if not queue:
-                    del self.waiters[key]
-        if parking.look is not None:
-            self._stop_looking(parking)
-        if not self.waiters:
-            self.eager.discard(WAITING)
-        if parking.deadline_ms:
-            self.timeouts.discard(client, parking.deadline_ms)
-
-    def _stop_looking(self, parking: Parking) -> None:
-        for key in parking.keys:
-            self.lookers[key] -= 1
-            if not self.lookers[key]:
-                del self.lookers[key]
-
-    def wake(self, where: WaitKey) -> None:
-        """Let those who wait for a key try again, once effects are drained."""
-        if where in self.waiters:
-            self.ready[where] = None
-
-    def retry(self, moment: str) -> None:
-        """Let the clients that wait for `moment` execute their commands anew, before their backlog."""
-        for client in list(self.waiters.get(moment, ())):
-            parking = client.parked
-            if parking is not None:
-                self.stop_waiting(client)
-                client.backlog.insert(0, parking.argv)
-                self.resumed.append(client)
-
     def unpause(self) -> None:
         """End CLIENT PAUSE."""
         self.paused_until_ms = 0
         self.pause_all = False
         self.set_gate("pause", None)
         self.keep_expired(False)
-        self.retry(UNPAUSED)
-        self.ready |= {
-            where: None for where in self.waiters if isinstance(where, tuple)
+        self.waiting.retry(UNPAUSED)
+        self.waiting.ready |= {
+            where: None for where in self.waiting.queues if isinstance(where, tuple)
         }  # what came meanwhile
 
     def keep_expired(self, kept: bool) -> None:
@@ -513,12 +427,12 @@ class Server:
 
     def resume(self, client: Client, reply: bytes) -> None:
         """End a client's wait with `reply`; what it sent meanwhile is executed later in this tick."""
-        self.stop_waiting(client)
+        self.waiting.remove(client)
         if client.muted:
             client.end_skip()
         else:
             client.send(reply)
-        self.resumed.append(client)
+        self.waiting.resumed.append(client)
 
     # -- watching ----------------------------------------------------------------------------------
 
@@ -577,7 +491,7 @@ class Server:
     def close(self, client: Client, *, at_once: bool = False) -> None:
         """Close the connection at the end of the tick, once its output is sent, or at once."""
         self.unsubscribe(client)
-        self.stop_waiting(client)  # nothing that arrives meanwhile may be lost to it
+        self.waiting.remove(client)  # nothing that arrives meanwhile may be lost to it
         client.closing = True
         if at_once:
             client.out.clear()

@@ -123,7 +123,7 @@ def test_what_became_ready_is_settled_by_a_batch_without_effects(
     engine.server.unpause()  # lets who waits look again
     engine.disconnect(bob.client)
     assert alice.send("PING") == b"+PONG\r\n"
-    assert not engine.server.ready
+    assert not engine.server.waiting.ready
 
 
 def test_when_the_last_gate_is_gone_clients_have_the_table_that_they_had_before(

@@ -35,7 +35,7 @@ LAYERS = (
     {"scripting"},
     {"state"},
     {"notifications"},
-    {"acl", "effects", "flags", "packer", "pubsub", "redaction", "statistics"},
+    {"acl", "effects", "flags", "packer", "pubsub", "redaction", "statistics", "waiting"},
     {"keyspace"},
     {"datatypes"},
     {"protocol"},

@@ -23,7 +23,8 @@ from respq.keyspace import Database, Effect
 from respq.notifications import EVENTS_OF
 from respq.protocol.reader import Reader
 from respq.protocol.resp import RESP2, RESP3
-from respq.state import Parking, Server
+from respq.state import Server
+from respq.waiting import Parking, Waiting
 
 Patch = pytest.MonkeyPatch
 Reply = Callable[[Client, Argv, bytes], bytes]
@@ -253,15 +254,15 @@ def _(patch: Patch) -> None:
 
 @fault("the client that came last is served first", "list", 800, SPREAD)
 def _(patch: Patch) -> None:
-    wait = Server.wait
+    add = Waiting.add
 
-    def first(server: Server, client: Client, parking: Parking) -> None:
-        wait(server, client, parking)
+    def first(waiting: Waiting[Client], client: Client, parking: Parking) -> None:
+        add(waiting, client, parking)
         for key in parking.keys:
-            others = [other for other in server.waiters[key] if other is not client]
-            server.waiters[key] = dict.fromkeys([client, *others])
+            others = [other for other in waiting.queues[key] if other is not client]
+            waiting.queues[key] = dict.fromkeys([client, *others])
 
-    patch.setattr(Server, "wait", first)
+    patch.setattr(Waiting, "add", first)
 
 
 @fault("BLPOP looks at its keys from the last to the first", "list")

@@ -19,8 +19,9 @@ from respq.draining import give_up
 from respq.errors import CommandError, shown, syntax_error
 from respq.flags import Flag
 from respq.protocol.resp import OK, ONE, ZERO, integer
-from respq.state import UNPAUSED, Closing, Server, Spec
+from respq.state import Closing, Server, Spec
 from respq.tables import flags_of
+from respq.waiting import UNPAUSED
 
 ORDINARY = NOSCRIPT | LOADING | STALE
 PRIVILEGED = ADMIN | ORDINARY

@@ -45,7 +45,7 @@ from respq.errors import CommandError, no_such_key, shown, syntax_error
 from respq.keyspace import Database
 from respq.notifications import note_displaced
 from respq.protocol.resp import OK, ONE, ZERO, array, bulk, bulks, integer, simple
-from respq.state import LOG_SYNCED
+from respq.waiting import LOG_SYNCED
 
 READ = (key(1, "RO access"),)
 READ_QUIETLY = (key(1, "RO"),)

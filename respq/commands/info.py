@@ -99,7 +99,7 @@ def _server(server: Server) -> Fields:
 
 def _clients(server: Server) -> Fields:
     clients = server.clients.values()
-    keys = [place for place in server.waiters if not isinstance(place, str)]
+    keys = [place for place in server.waiting.queues if not isinstance(place, str)]
     yield "connected_clients", len(clients)
     yield "cluster_connections", 0
     yield "maxclients", server.config.maxclients

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from respq.command import ALLOW_BUSY, Argv, Client, Spec
 from respq.errors import CommandError
-from respq.state import Parking, Rejected, Server
+from respq.state import Rejected, Server
+from respq.waiting import Parking
 
 
 class Overtime:
@@ -64,7 +65,7 @@ class Overtime:
         if self.abandoned:
             del server.effects[mark:]
         if client.held:
-            server.resumed.append(client)
+            server.waiting.resumed.append(client)
 
 
 def refusal() -> Rejected:

@@ -90,7 +90,7 @@ def _empty(c: Client, databases: Iterable[Database], argv: Argv) -> None:
 def _observed(server: Server, databases: list[Database]) -> list[tuple[Database, bytes]]:
     """The keys of these databases that somebody watches or waits for."""
     places: dict[tuple[Database, bytes], None] = dict.fromkeys(server.watchers)
-    places.update(dict.fromkeys(place for place in server.waiters if not isinstance(place, str)))
+    places.update(dict.fromkeys(place for place in server.waiting.queues if not isinstance(place, str)))
     return [place for place in places if place[0] in databases]
 
 

@@ -140,7 +140,7 @@ def xgroup_destroy(c: Client, argv: Argv) -> bytes:
     if _find_stream(c, argv).groups.pop(argv[3], None) is None:
         return ZERO
     c.effects.append((c.db, argv[2], "xgroup-destroy", argv))
-    c.server.wake((c.db, argv[2]))
+    c.server.waiting.wake((c.db, argv[2]))
     return ONE
 
 

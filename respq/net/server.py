@@ -165,7 +165,7 @@ class Loop:
         start_ns = stopwatch_ns()
         connections = self.connections
         receive = self.engine.receive
-        if self.server.waiters and len(events) > 1:
+        if self.server.waiting.queues and len(events) > 1:
             self._drop_hung_up(events)
         self.server.stats.reads += len(events)
         for fd, mask in events:
@@ -237,12 +237,12 @@ class Loop:
             self._do_slice(now_ms)
         if now_ms >= self.next_cron_ms:
             self._cron(now_ms)
-        if self.server.resumed:
+        if self.server.waiting.resumed:
             engine.resume_clients()
 
     def _timeout(self) -> float:
         """Seconds until the next timer."""
-        if self.server.resumed:  # by the end of a sync
+        if self.server.waiting.resumed:  # by the end of a sync
             return 0
         next_ms = min(self.next_cron_ms, self.next_slice_ms)
         deadline_ms = self.engine.next_deadline_ms()

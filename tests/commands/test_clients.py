@@ -197,7 +197,7 @@ def test_who_hangs_up_while_blocked_takes_nothing(engine: Workbench, alice: Peer
     engine.disconnect(bob.client)
     alice.send("RPUSH", "l", "a")
     assert alice.send("LLEN", "l") == b":1\r\n"
-    assert engine.server.waiters == {}
+    assert engine.server.waiting.queues == {}
 
 
 def test_unblock_answers_as_if_time_were_up(alice: Peer, bob: Peer) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from respq.state import LOG_SYNCED
+from respq.waiting import LOG_SYNCED
 from tests.conftest import Peer, Workbench
 
 OK = b"+OK\r\n"

@@ -44,7 +44,7 @@ def test_a_client_that_leaves_is_forgotten(net: Net, leave: Callable[[Wire], Non
 def test_who_leaves_while_blocked_takes_nothing(net: Net, leave: Callable[[Wire], None]) -> None:
     boss, worker = net.connect(), net.connect()
     worker.send("BLPOP", "jobs", 0)
-    net.until(lambda: net.server.waiters)
+    net.until(lambda: net.server.waiting.queues)
     boss.sock.send(encode("PING"))  # so that it is at the head of what the poller reports
     leave(worker)
     boss.send("RPUSH", "jobs", "one")  # the server hears of both in the same tick
@@ -56,7 +56,7 @@ def test_who_leaves_while_blocked_takes_nothing(net: Net, leave: Callable[[Wire]
 def test_what_a_blocked_client_sends_keeps_its_place_among_the_others_of_the_tick(net: Net) -> None:
     boss, worker, other = net.connect(), net.connect(), net.connect()
     worker.send("BLPOP", "jobs", 0)
-    net.until(lambda: net.server.waiters)
+    net.until(lambda: net.server.waiting.queues)
     net.turn()  # so that the poller reports them in the order in which they write
     boss.sock.send(encode("RPUSH", "jobs", "one"))
     worker.sock.send(encode("RPUSH", "done", "worker"))
@@ -68,7 +68,7 @@ def test_what_a_blocked_client_sends_keeps_its_place_among_the_others_of_the_tic
 def test_who_has_left_while_blocked_takes_nothing(net: Net) -> None:
     worker, boss = net.connect(), net.connect()
     worker.send("BLPOP", "jobs", 0)
-    net.until(lambda: net.server.waiters)
+    net.until(lambda: net.server.waiting.queues)
     vanish(worker)
     connections(net, 1)
     assert boss.ask("RPUSH", "jobs", "one") == b":1"
@@ -78,7 +78,7 @@ def test_who_has_left_while_blocked_takes_nothing(net: Net) -> None:
 def test_who_is_killed_while_blocked_takes_nothing_even_in_the_same_batch(net: Net) -> None:
     worker, boss = net.connect(), net.connect()
     worker.send("BLPOP", "jobs", 0)
-    net.until(lambda: net.server.waiters)
+    net.until(lambda: net.server.waiting.queues)
     boss.write(encode("CLIENT", "KILL", worker.address()) + encode("RPUSH", "jobs", "one"))
     boss.expect(b"+OK\r\n:1\r\n")
     assert worker.rest() == b""
@@ -171,7 +171,7 @@ def test_timeout_ends_idle_clients_but_not_blocked_ones(serve: Serve) -> None:
     net = serve(clock=ManualClock(), timeout="10")
     idle, busy, blocked = net.connect(), net.connect(), net.connect()
     blocked.send("BLPOP", "jobs", 0)
-    net.until(lambda: net.server.waiters)
+    net.until(lambda: net.server.waiting.queues)
     for _ in range(3):
         net.pass_time(5_000)
         assert busy.ask("PING") == b"+PONG"
@@ -302,7 +302,7 @@ def test_garbage_from_many_connections_harms_nobody(serve: Serve, seed: int) -> 
     for wire in wires:
         vanish(wire)
     connections(net, 1)
-    assert not net.server.waiters
+    assert not net.server.waiting.queues
     assert not net.server.watchers
 
 

@@ -56,7 +56,7 @@ def test_any_number_of_complete_commands_is_taken(limited: Net) -> None:
 def test_what_is_sent_while_blocked_counts(limited: Net) -> None:
     wire, boss = limited.connect(), limited.connect()
     wire.send("BLPOP", "jobs", 0)
-    limited.until(lambda: limited.server.waiters)
+    limited.until(lambda: limited.server.waiting.queues)
     wire.write(encode("SET", "key", b"x" * 10_000) * 100)
     assert wire.silent()
     pour(wire, encode("SET", "key", b"x" * 10_000) * 10)

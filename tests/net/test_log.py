@@ -102,7 +102,7 @@ def test_who_leaves_while_its_reply_is_held_is_forgotten(kept: Net, disk: Disk) 
 def test_a_blocked_client_that_was_served_by_an_unsafe_push_waits(kept: Net, disk: Disk) -> None:
     worker, boss = kept.connect(), kept.connect()
     worker.send("BLPOP", "jobs", 0)
-    kept.until(lambda: kept.server.waiters)
+    kept.until(lambda: kept.server.waiting.queues)
     fill_up(disk)
     boss.send("RPUSH", "jobs", "one")
     assert boss.silent()
@@ -115,7 +115,7 @@ def test_a_blocked_client_that_was_served_by_an_unsafe_push_waits(kept: Net, dis
 def test_blocked_clients_go_on_waiting_while_the_disk_is_full(kept: Net, disk: Disk) -> None:
     worker, boss = kept.connect(), kept.connect()
     worker.send("BLPOP", "jobs", 1)
-    kept.until(lambda: kept.server.waiters)
+    kept.until(lambda: kept.server.waiting.queues)
     fill_up(disk)
     boss.send("SET", "key", "value")
     assert boss.silent()

@@ -1,0 +1,123 @@
+"""Parked clients: what each waits for, in which order they are asked again, and until when.
+
+A client stands in one queue for each thing that it waits for, behind those who came before. Whoever changes a
+key with a queue notes it in `ready`; when effects are drained, those in the queue execute their commands
+again, oldest first. Nobody calls another: who is served goes into `resumed`, and what it had sent behind the
+command that waited is executed in the same turn of the event loop.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Hashable, Sequence
+from typing import Generic, Protocol, TypeVar
+
+from respq.deadlines import Deadlines
+from respq.keyspace import Database
+from respq.protocol import Argv
+
+# What a parked client waits for: a key, or a moment in the life of the server.
+WaitKey = tuple[Database, bytes] | str
+LOG_SYNCED = "log synced"  # the append-only file reached the disk
+UNPAUSED = "unpaused"  # CLIENT PAUSE ended
+WAITING = "waiting"  # a reason to drain effects after every command, see Server.eager
+
+
+class Parked(Exception):  # not an error
+    """The command waits; `Client.parked` says for what."""
+
+
+class Parking:
+    """A command that waits. It is executed again when one of `keys` changes.
+
+    `look`, if given, tells beforehand whether that can lead to anything; otherwise it may if there is
+    something under the key.
+    """
+
+    __slots__ = ("argv", "deadline_ms", "keys", "look", "spent_ns", "timeout_reply")
+
+    def __init__(
+        self,
+        argv: Argv,
+        keys: Sequence[WaitKey],
+        deadline_ms: int,
+        timeout_reply: bytes,
+        look: Callable[[], bool] | None = None,
+    ) -> None:
+        self.argv = argv
+        self.keys = keys
+        self.deadline_ms = deadline_ms  # Unix time; 0 waits for ever
+        self.look = look
+        self.spent_ns = 0  # executing it so far, without the waits
+        self.timeout_reply = timeout_reply
+
+
+class Waiter(Hashable, Protocol):
+    """What is asked of a client."""
+
+    parked: Parking | None
+    backlog: list[Argv]
+
+
+W = TypeVar("W", bound=Waiter)
+
+
+class Waiting(Generic[W]):
+    """The queues of parked clients. `eager` holds WAITING while there are any."""
+
+    def __init__(self, eager: set[str]) -> None:
+        self._eager = eager
+        self.queues: dict[WaitKey, dict[W, None]] = {}  # oldest first
+        self.lookers: Counter[WaitKey] = Counter()  # how many of them look for themselves, see Parking
+        self.ready: dict[WaitKey, None] = {}  # keys with waiters that changed, in order
+        self.timeouts: Deadlines[W] = Deadlines()
+        self.resumed: deque[W] = deque()  # served; their backlog is executed next
+
+    def add(self, client: W, parking: Parking) -> None:
+        """Put a client at the end of the queues of what it waits for. O(keys)."""
+        self._eager.add(WAITING)
+        for key in parking.keys:
+            self.queues.setdefault(key, {})[client] = None
+        if parking.look is not None:
+            self.lookers.update(parking.keys)
+        if parking.deadline_ms:
+            self.timeouts.add(client, parking.deadline_ms)
+
+    def remove(self, client: W) -> None:
+        """Take a client off all queues. O(keys)."""
+        parking = client.parked
+        if parking is None:
+            return
+        client.parked = None
+        for key in parking.keys:
+            queue = self.queues.get(key)
+            if queue is not None and client in queue:
+                del queue[client]
+                if not queue:
+                    del self.queues[key]
+        if parking.look is not None:
+            self._stop_looking(parking)
+        if not self.queues:
+            self._eager.discard(WAITING)
+        if parking.deadline_ms:
+            self.timeouts.discard(client, parking.deadline_ms)
+
+    def _stop_looking(self, parking: Parking) -> None:
+        for key in parking.keys:
+            self.lookers[key] -= 1
+            if not self.lookers[key]:
+                del self.lookers[key]
+
+    def wake(self, where: WaitKey) -> None:
+        """Let those who wait for a key try again, once effects are drained."""
+        if where in self.queues:
+            self.ready[where] = None
+
+    def retry(self, moment: str) -> None:
+        """Let the clients that wait for `moment` execute their commands anew, before their backlog."""
+        for client in list(self.queues.get(moment, ())):
+            parking = client.parked
+            if parking is not None:
+                self.remove(client)
+                client.backlog.insert(0, parking.argv)
+                self.resumed.append(client)

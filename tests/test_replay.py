@@ -14,14 +14,22 @@ from random import Random
 
 import pytest
 
-from tests.conftest import Peer
+from respq.commands import SPECS
+from respq.datatypes.streams import StreamValue
+from tests.conftest import START_MS, Peer
 from tests.test_persistence import Kept, encode
 
 Words = tuple[str | int | float, ...]
 Step = tuple[str, int, list[Words]]  # what happens, a number (which client, how long), what is sent
 
+# Of streams: how Redis would keep them, when consumers were seen and got something.
+UNSAID = {b"radix-tree-keys", b"radix-tree-nodes", b"seen-time", b"active-time"}
+
 HISTORIES = int(os.environ.get("REPLAY_HISTORIES", "150"))
 KEYS, DATABASES = "ab", (0, 1)
+
+FIRST_ID, SECOND_ID = f"{START_MS}-0", f"{START_MS}-1"  # of entries, unless some time has passed
+OF_ANN, OF_BOB = ("GROUP", "g", "ann", "STREAMS"), ("GROUP", "g", "bob")
 
 COMMON: list[Words] = [
     ("GET",), ("nonesuch",), ("UNWATCH",), ("RESET",), ("MULTI",), ("EXEC",), ("DISCARD",), ("HELLO", 3),
@@ -103,6 +111,26 @@ OF_SETS_AND_SCRIPTS: list[Words] = [
         ("EVAL", "redis.call('set', KEYS[1], 'x', 'px', 10) return redis.call('nonesuch')", 1, k),
     ]
 ]  # fmt: skip
+OF_STREAMS: list[Words] = [
+    words
+    for k in KEYS
+    for words in [
+        ("XADD", k, "*", "f", "v"), ("XADD", k, "*", "f", "v", "g", "w"), ("XADD", k, "9-9", "f", "v"),
+        ("XADD", k, "MAXLEN", 3, "*", "f", "v"), ("XADD", k, "DELREF", "MAXLEN", "=", 2, "*", "f", "v"),
+        ("XTRIM", k, "MAXLEN", 2), ("XTRIM", k, "MAXLEN", 1, "ACKED"), ("XTRIM", k, "MINID", "5", "DELREF"),
+        ("XDEL", k, FIRST_ID), ("XDELEX", k, "DELREF", "IDS", 1, FIRST_ID), ("XDELEX", k, "IDS", 1, FIRST_ID),
+        ("XGROUP", "CREATE", k, "g", 0), ("XGROUP", "CREATE", k, "h", "$", "MKSTREAM", "ENTRIESREAD", 1),
+        ("XGROUP", "SETID", k, "g", 0), ("XGROUP", "DESTROY", k, "h"), ("XREADGROUP", *OF_ANN, k, 0),
+        ("XGROUP", "DELCONSUMER", k, "g", "ann"), ("XGROUP", "CREATECONSUMER", k, "g", "eve"),
+        ("XREADGROUP", *OF_ANN, k, ">"), ("XREADGROUP", *OF_BOB, "COUNT", 1, "STREAMS", k, ">"),
+        ("XREADGROUP", *OF_BOB, "NOACK", "COUNT", 1, "STREAMS", k, ">"), ("XACK", k, "g", FIRST_ID),
+        ("XREADGROUP", *OF_BOB, "BLOCK", 0, "STREAMS", k, ">"), ("XACKDEL", k, "g", "IDS", 1, FIRST_ID),
+        ("XREADGROUP", "GROUP", "h", "ann", "STREAMS", k, ">"), ("XACK", k, "g", "9-9", SECOND_ID),
+        ("XCLAIM", k, "g", "bob", 5, FIRST_ID, "9-9", SECOND_ID), ("XAUTOCLAIM", k, "g", "ann", 10, "-"),
+        ("XCLAIM", k, "h", "cat", 0, FIRST_ID, SECOND_ID, "FORCE", "JUSTID", "RETRYCOUNT", 7),
+        ("XCLAIM", k, "h", "cat", 0, SECOND_ID, "TIME", 5, "LASTID", SECOND_ID),
+    ]
+]  # fmt: skip
 GROUPS = (
     COMMON,
     OF_DATABASES,
@@ -114,6 +142,8 @@ GROUPS = (
     OF_HASHES,
     OF_SETS_AND_SCRIPTS,
     OF_SORTED_SETS,
+    OF_STREAMS,
+    OF_STREAMS,
     OF_TWO_KEYS,
 )
 
@@ -190,6 +220,7 @@ class History:
         self.end_tick()
         again = before.restarted()
         assert alive(again) == alive(before)
+        assert described(again) == described(before)
         self.kept, self.peers = again, [again.peer() for _ in self.peers]
 
 
@@ -197,12 +228,30 @@ def alive(kept: Kept) -> dict[tuple[int, bytes], tuple[list[list[bytes]], int]]:
     """What is in the databases and has not expired."""
     for db in kept.server.databases:
         db.check()
+        for value in db.values.values():
+            if isinstance(value, StreamValue):
+                value.check()
     return {
         (db, key): (commands, expires_ms)
         for db, entries in kept.data().items()
         for key, (commands, expires_ms) in entries.items()
         if not 0 < expires_ms <= kept.clock.now_ms
     }
+
+
+def described(kept: Kept) -> list[list[bytes]]:
+    """XINFO STREAM FULL of all streams, without what no log can say."""
+    client, info = kept.connect(), SPECS["XINFO|STREAM"].handler
+    assert info is not None
+    replies = []
+    for client.db in kept.server.databases:
+        for key in sorted(client.db.live_keys()):
+            if isinstance(client.db.get(key), StreamValue):
+                replies += [info(client, [b"XINFO", b"STREAM", key, b"FULL", b"COUNT", b"0"]).split(b"\r\n")]
+    return [
+        [word for name, word in zip([b"", *reply], reply, strict=False) if name not in UNSAID]
+        for reply in replies
+    ]
 
 
 def failure(steps: list[Step]) -> str:

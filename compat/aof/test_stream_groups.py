@@ -1,0 +1,148 @@
+"""Consumer groups in a log, as it was written and rewritten, between respq and redis-server 8.2.3.
+
+What respq logs is fewer and other words than Redis's own; redis-server has to make the same of them.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from compat.servers import Server, start_redis, start_respq
+
+STARTS = {
+    "respq": lambda place: start_respq(place, appendonly="yes"),
+    "redis": lambda place: start_redis(place, appendonly="yes", aof_use_rdb_preamble="no"),
+}
+KEYS, GROUPS, CONSUMERS = ("a", "b"), ("g", "h"), ("ann", "bob", "cleo")
+OPERATIONS = 1500
+# How the entries are kept, and when consumers were last seen and got something: that is in no log.
+UNSAID = {b"radix-tree-keys", b"radix-tree-nodes", b"seen-time", b"active-time"}
+
+
+class Operations:
+    """Random commands; IDs are those of entries that there were."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.last = dict.fromkeys(KEYS, 0)
+
+    def draw(self) -> list[Any]:
+        rng = self.rng
+        key, group, consumer = rng.choice(KEYS), rng.choice(GROUPS), rng.choice(CONSUMERS)
+        known = max(0, self.last[key] - 12)
+        ids = [f"{rng.randint(known, self.last[key] + 1)}-1" for _ in range(rng.choice([1, 1, 3]))]
+        in_group = [key, group]
+        draws: list[tuple[int, list[Any]]] = [
+            (30, ["XADD", key, f"{self.last[key] + 1}-1", "f", "v"]),
+            (20, ["XREADGROUP", "GROUP", group, consumer, "COUNT", rng.randint(1, 5), "STREAMS", key, ">"]),
+            (3, ["XREADGROUP", "GROUP", group, consumer, "COUNT", 2, "NOACK", "STREAMS", key, ">"]),
+            (4, ["XREADGROUP", "GROUP", group, consumer, "COUNT", 3, "STREAMS", key, "0"]),
+            (10, ["XACK", *in_group, *ids]),
+            (5, ["XCLAIM", *in_group, consumer, 0, *ids, "RETRYCOUNT", rng.randint(0, 9)]),
+            (3, ["XCLAIM", *in_group, consumer, 0, *ids, "FORCE", "JUSTID", "IDLE", rng.randint(1, 10**6)]),
+            (4, ["XAUTOCLAIM", *in_group, consumer, 0, "-", "COUNT", 3]),
+            (3, ["XDEL", key, *ids]),
+            (3, ["XDELEX", key, rng.choice(["DELREF", "KEEPREF"]), "IDS", len(ids), *ids]),
+            (4, ["XACKDEL", *in_group, rng.choice(["DELREF", "ACKED"]), "IDS", len(ids), *ids]),
+            (2, ["XTRIM", key, "MAXLEN", rng.randint(5, 12), rng.choice(["KEEPREF", "DELREF", "ACKED"])]),
+            (1, ["XTRIM", key, "MAXLEN", 0]),
+            (2, ["XGROUP", "CREATE", *in_group, rng.choice(["0", "$"])]),
+            (1, ["XGROUP", "SETID", *in_group, ids[0], "ENTRIESREAD", rng.randint(0, 3)]),
+            (1, ["XGROUP", "CREATECONSUMER", *in_group, consumer]),
+            (1, ["XGROUP", "DELCONSUMER", *in_group, consumer]),
+        ]
+        weights = [weight for weight, _ in draws]
+        ((_, words),) = rng.choices(draws, weights)
+        if words[0] == "XADD":
+            self.last[key] += 1
+        return words
+
+
+def client(server: Server) -> redis.Redis:
+    peer = redis.Redis(port=server.port, protocol=2)
+    peer.response_callbacks.clear()  # replies as they are
+    return peer
+
+
+def fill(server: Server, seed: int) -> None:
+    operations = Operations(seed)
+    with client(server) as peer, peer.pipeline(transaction=False) as pipe:
+        for key in KEYS:
+            pipe.execute_command("XGROUP", "CREATE", key, "g", "0", "MKSTREAM")
+        for _ in range(OPERATIONS):
+            pipe.execute_command(*operations.draw())
+        pipe.execute(raise_on_error=False)
+
+
+def rewrite(server: Server) -> None:
+    with client(server) as peer:
+        peer.bgrewriteaof()
+        deadline = time.monotonic() + 60
+        done = (b"aof_rewrite_in_progress:0\r", b"aof_rewrite_scheduled:0\r")
+        while not all(field in peer.info("persistence") for field in done):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def content(server: Server) -> list[Any]:
+    with client(server) as peer:
+        return [said(peer.execute_command("XINFO STREAM", key, "FULL", "COUNT", 0)) for key in KEYS]
+
+
+def said(reply: Any) -> Any:
+    """A reply without what is in no log."""
+    if not isinstance(reply, list):
+        return reply
+    names = [None, *reply]
+    return [
+        said(item)
+        for name, item in zip(names, reply, strict=False)
+        if not (isinstance(name, bytes) and name in UNSAID)
+    ]
+
+
+@pytest.mark.parametrize("rewritten", [False, True], ids=["as written", "rewritten"])
+@pytest.mark.parametrize("reader", STARTS)
+@pytest.mark.parametrize("seed", range(3))
+def test_what_respq_logs_gives_the_groups_back(
+    seed: int, reader: str, rewritten: bool, tmp_path: Path
+) -> None:
+    server = STARTS["respq"](tmp_path)
+    try:
+        fill(server, seed)
+        if rewritten:
+            rewrite(server)
+        before = content(server)
+    finally:
+        server.stop()
+    server = STARTS[reader](tmp_path)
+    try:
+        assert content(server) == before
+    finally:
+        server.stop()
+    assert "refused" not in server.log_path.read_text()
+
+
+@pytest.mark.parametrize("rewritten", [False, True], ids=["as written", "rewritten"])
+def test_respq_makes_of_a_log_of_redis_what_redis_does(rewritten: bool, tmp_path: Path) -> None:
+    server = STARTS["redis"](tmp_path)
+    try:
+        fill(server, 7)
+        if rewritten:
+            rewrite(server)
+    finally:
+        server.stop()
+    contents = []
+    for reader in ("redis", "respq"):
+        server = STARTS[reader](tmp_path)
+        try:
+            contents.append(content(server))
+        finally:
+            server.stop()
+    assert contents[0] == contents[1]

@@ -37,16 +37,18 @@ S = TypeVar("S", bound=Subscriber)
 class Audience(Generic[S]):
     """Who gets what is sent to one channel, or to the channels that match one pattern."""
 
-    __slots__ = ("_appends", "matches", "subscribers")
+    __slots__ = ("_appends", "expected", "matches", "subscribers")
 
     def __init__(self, matches: Matches) -> None:
         self.matches = matches  # for patterns: whether a channel is one of theirs
         self.subscribers: dict[S, None] = {}
+        self.expected = False  # all of them stand in the outbox since output was sent last
         self._appends: tuple[list[Append], list[Append]] | None = None
 
     def changed(self) -> None:
         """Somebody came, left, or speaks another protocol."""
         self._appends = None
+        self.expected = False
 
     def appends(self) -> tuple[list[Append], list[Append]]:
         """Where to put a message: for those who speak RESP2, and for those who speak RESP3."""
@@ -110,6 +112,7 @@ class PubSub(Generic[S]):
     def __init__(self, outbox: dict[S, None], defer: Callable[[S, bytes], None]) -> None:
         self.outbox = outbox
         self.defer = defer
+        self._expected: list[Audience[S]] = []
         self.channels: Registry[S] = Registry(b"")
         self.patterns: Registry[S] = Registry(b"p")
         self.shard_channels: Registry[S] = Registry(b"s")
@@ -129,6 +132,12 @@ class PubSub(Generic[S]):
         for registry in self.registries:
             for name in registry.names(subscriber):
                 registry.discard(subscriber, name)
+
+    def sent(self) -> None:
+        """The outbox has been emptied. O(audiences that got something)."""
+        for audience in self._expected:
+            audience.expected = False
+        self._expected.clear()
 
     def publish(self, channel: bytes, message: bytes, by: S | None = None) -> int:
         """Send a message, from the client `by` if one is executing a command; return how many get it.
@@ -172,7 +181,10 @@ class PubSub(Generic[S]):
             frame = b">" + body
             for append in resp3:
                 append(frame)
-        self.outbox.update(subscribers)
+        if not audience.expected:
+            self.outbox.update(subscribers)
+            audience.expected = True
+            self._expected.append(audience)
         return len(subscribers)
 
     def _send_to_self_too(self, audience: Audience[S], body: bytes, by: S) -> int:

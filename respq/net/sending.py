@@ -26,15 +26,26 @@ class Sender:
         self._held: list[Connection] = []  # their output waits for the log
 
     def send_all(self) -> None:
-        """Offer every client its output; what the kernel does not take waits for the socket to drain."""
+        """Offer every client its output; what the kernel does not take waits for the socket to drain.
+
+        Subscribers often get the very same messages, which are joined once.
+        """
         outbox = self._server.outbox
         sent_bytes = 0
         most = self._least_limit()
+        several: list[bytes] = []  # what a client got last who got more than one thing
+        joined = b""
         for client in outbox:
             out = client.out
             if not out:
                 continue
-            data = b"".join(out)
+            if len(out) == 1:
+                data = out[0]
+            elif out == several:
+                data = joined
+            else:
+                several = out[:]
+                data = joined = b"".join(several)
             out.clear()
             connection: Connection = client.transport  # type: ignore[assignment]  # ours
             if connection.unsent or connection.held or 0 < most <= len(data):
@@ -54,6 +65,7 @@ class Sender:
         self._server.stats.writes += len(outbox)
         self._server.stats.output_bytes += sent_bytes
         outbox.clear()
+        self._server.pubsub.sent()
 
     def _least_limit(self) -> int:
         """Bytes of output that no limit forbids, whatever the class of the client; 0: there is no limit."""

@@ -237,3 +237,21 @@ def test_a_stranger_that_does_not_read_is_closed(serve: Serve) -> None:
         if net.server.stats.output_limit_closed:
             break
     assert net.server.stats.output_limit_closed == 1
+
+
+def test_subscribers_get_what_each_of_them_listens_to_turn_after_turn(net: Net) -> None:
+    publisher, *wires = (net.connect() for _ in range(6))
+    channels = [[b"a"], [b"a"], [b"a", b"b"], [b"a"], [b"b"]]
+    for wire, names in zip(wires, channels, strict=True):
+        wire.write(encode(b"SUBSCRIBE", *names))
+        for count, name in enumerate(names, 1):
+            wire.expect(b"*3\r\n$9\r\nsubscribe\r\n$1\r\n%b\r\n:%d\r\n" % (name, count))
+    for turn in range(3):
+        sent = [(name, b"%d %d" % (turn, number)) for number in range(5) for name in (b"a", b"b")]
+        publisher.write(b"".join(encode(b"PUBLISH", *words) for words in sent))
+        publisher.expect(b":4\r\n:2\r\n" * 5)
+        for wire, names in zip(wires, channels, strict=True):
+            messages = [encode(b"message", name, text) for name, text in sent if name in names]
+            wire.expect(b"".join(messages))
+            assert wire.ask("PING") == b"*2"
+            wire.expect(b"$4\r\npong\r\n$0\r\n\r\n")

@@ -13,8 +13,9 @@ import random
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from compat.bench import kombu, sorted_sets
+from compat.bench import kombu, publishing, sorted_sets
 from compat.bench.client import CONNECTIONS, Batch, batch, connect, drive, exchange, fill, payload
 from compat.bench.machine import cpu_seconds
 from compat.bench.report import Goal, Measure
@@ -29,8 +30,21 @@ LIST = b"mylist"  # the name redis-benchmark's own tests use
 KEYS = 10_000
 FIELDS = 100_000
 
-SCRIPT = b"return redis.call('incr', KEYS[1])"
-SCRIPT_SHA = hashlib.sha1(SCRIPT, usedforsecurity=False).hexdigest()
+INCREMENT = b"return redis.call('incr', KEYS[1])"
+UNLOCK = b"if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
+ENQUEUE = b"""
+local id = redis.call('INCR', KEYS[1])
+local job = ARGV[1] .. id
+redis.call('HSET', job, 'data', ARGV[2], 'state', 'waiting', 'at', ARGV[3])
+if tonumber(ARGV[4]) > 0 then
+    redis.call('ZADD', KEYS[3], ARGV[3] + ARGV[4], id)
+else
+    redis.call('LPUSH', KEYS[2], id)
+end
+redis.call('LREM', KEYS[2], -1, id)
+redis.call('DEL', job)
+return id
+"""  # as queue libraries have it, and the job is done at once
 
 Prepare = Callable[[Server, int], None]
 Run = Callable[[Server, int], float]  # drives this many commands; commands per second
@@ -146,10 +160,17 @@ def with_list(*names: bytes) -> Prepare:
     return prepare
 
 
-def with_script(server: Server, _commands: int) -> None:
+def with_scripts(server: Server, _commands: int) -> None:
     """Load what EVALSHA names."""
     with connect(server) as peer:
-        exchange(peer, batch([(b"SCRIPT", b"LOAD", SCRIPT)], 2))
+        for script in (INCREMENT, UNLOCK, ENQUEUE):
+            exchange(peer, batch([(b"SCRIPT", b"LOAD", script)], 2))
+
+
+def script(text: bytes, *words: str) -> Run:
+    """Drive a script with redis-benchmark."""
+    sha = hashlib.sha1(text, usedforsecurity=False).hexdigest()
+    return benchmark("-r", str(KEYS), "EVALSHA", sha, *words, pipeline=100)
 
 
 def workloads() -> Iterator[Workload]:
@@ -167,8 +188,12 @@ def workloads() -> Iterator[Workload]:
     run = benchmark(*many, *command, pipeline=PIPELINE)
     yield Workload(f"LPUSH, {KEYS:,} lists, P={PIPELINE}", run, 0.75)
 
-    call = benchmark(*many, "EVALSHA", SCRIPT_SHA, "1", "count:__rand_int__", pipeline=100)
-    yield Workload(f"EVALSHA of one INCR, {KEYS:,} keys, P=100", call, 0.8, with_script, 0.5)
+    call = script(INCREMENT, "1", "count:__rand_int__")
+    yield Workload(f"EVALSHA of one INCR, {KEYS:,} keys, P=100", call, 0.8, with_scripts, 0.5)
+    call = script(UNLOCK, "1", "lock:__rand_int__", "token")
+    yield Workload(f"EVALSHA releasing one of {KEYS:,} locks, P=100", call, None, with_scripts, 0.5)
+    call = script(ENQUEUE, "3", "id", "waiting", "delayed", "job:", "x" * JOB_BYTES, "1732330000", "0")
+    yield Workload("EVALSHA of five commands, concatenation, a branch, P=100", call, None, with_scripts, 0.1)
     fields = benchmark("-t", "hset", *size, "-r", str(FIELDS), pipeline=sorted_sets.PIPELINE)
     yield Workload(f"HSET, {FIELDS:,} fields of a hash, P={sorted_sets.PIPELINE}", fields, 0.8)
 
@@ -185,6 +210,10 @@ def workloads() -> Iterator[Workload]:
     yield Workload(f"ZADD, growing scores, {hundred}", sorted_sets.add_growing, 1.0)
     yield Workload(f"ZPOPMIN, whole scores, {hundred}", sorted_sets.pop, 0.8, sorted_sets.with_whole)
     yield Workload(f"ZPOPMIN, fractions, {hundred}", sorted_sets.pop, 0.8, sorted_sets.with_fractional)
+    hundred = f"to {publishing.SUBSCRIBERS} subscribers, deliveries, {hundred}"
+    yield Workload(f"PUBLISH {hundred}", publishing.publish, 0.9, share=5)
+    yield Workload(f"PUBLISH {hundred}, RESP3", partial(publishing.publish, resp=3), 0.9, share=5)
+    yield Workload(f"PUBLISH {hundred}, a pattern", partial(publishing.publish, pattern=True), 0.9, share=5)
     yield Workload("LMOVE, own client, P=1", own(take_and_acknowledge), None, with_list(LIST), 0.25)
 
 

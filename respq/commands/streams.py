@@ -204,11 +204,32 @@ def _xadd_run(c: Client, run: Run) -> bytes | None:
 )
 def xadd(c: Client, argv: Argv) -> bytes:
     """Append an entry to a stream, creating it first if needed; the answer is its ID."""
+    if argv[2] != b"*":
+        return _add_with_options(c, argv)
+    words = argv[3:]
+    if len(words) % 2:
+        raise _odd_words()
+    db, name = c.db, argv[1]
+    stream = db.find(name, StreamValue)
+    if stream is None:
+        stream = StreamValue()
+        db.add(name, stream)
+    text = stream.add(_choose_id(stream, None, c.server.clock.now_ms), words)
+    c.effects.append((db, name, "xadd", [b"XADD", name, text, *words]))
+    return bulk(text)
+
+
+def _odd_words() -> CommandError:
+    return CommandError("wrong number of arguments for 'xadd' command")
+
+
+def _add_with_options(c: Client, argv: Argv) -> bytes:
+    """XADD with options, or an ID of the client's."""
     options = _parse_options(argv, adding=True)
     wanted, words = _parse_wanted(argv, options.at), argv[options.at + 1 :]
     trimming = _trimming_of(options)
     if not words or len(words) % 2:
-        raise CommandError("wrong number of arguments for 'xadd' command")
+        raise _odd_words()
     if wanted == (0, 0):
         raise CommandError("The ID specified in XADD must be greater than 0-0")
     db, name = c.db, argv[1]
@@ -235,7 +256,7 @@ def xadd(c: Client, argv: Argv) -> bytes:
 def _parse_wanted(argv: Argv, at: int) -> tuple[int, int | None] | None:
     """The ID asked for: milliseconds and a sequence number, None for what is up to the server."""
     if at == len(argv):
-        raise CommandError("wrong number of arguments for 'xadd' command")
+        raise _odd_words()
     if argv[at] == b"*":
         return None
     try:
@@ -316,7 +337,7 @@ def entries_reply(stream: StreamValue, start: int, stop: int, count: int) -> byt
     """The first `count` entries with IDs from `start` to `stop`."""
     stretches = stream.first(start, stop, count) if start <= stop else []
     total = sum([stretch.stop - stretch.start for stretch in stretches])
-    return b"*%d\r\n%b" % (total, b"".join([stretch.replies() for stretch in stretches]))
+    return b"".join([b"*%d\r\n" % total, *[stretch.replies() for stretch in stretches]])
 
 
 @command("XREVRANGE", arity=-4, flags=READONLY, keys=READ, group="stream", since="5.0.0",

@@ -41,6 +41,11 @@ def pieces(argv: Argv) -> tuple[bytes, ...]:
             return _4[len(a)], a, _BETWEEN[len(b)], b, _BETWEEN[len(c)], c, _BETWEEN[len(d)], d, _END
         if count == 1:
             return _1[len(argv[0])], argv[0], _END
+        if count < _MANY:
+            parts = [b"*%d" % count, _END] * (count + 1)
+            parts[1:-1:2] = map(_BETWEEN.__getitem__, map(len, argv))
+            parts[2::2] = argv
+            return tuple(parts)
     except IndexError:  # a long word
         pass
     if count >= _MANY:

@@ -71,7 +71,10 @@ def _behind(run: Run, size: int, data: bytes) -> tuple[list[Argv] | Run, int, bo
     """`parse` for what follows the commands of a run: part of another one, or something else."""
     rest = data[size:]
     more, size_of_more, partial = _lines(rest, rest.split(b"\r\n"))
-    return run.commands + more if more else run, size + size_of_more, partial
+    size += size_of_more
+    if len(more) == 1 and (longer := run.plus(more[0])) is not None:  # the read ends behind its header
+        return longer, size, partial
+    return run.commands + more if more else run, size, partial
 
 
 def _short(lines: list[bytes]) -> Argv:

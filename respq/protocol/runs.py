@@ -91,6 +91,14 @@ class Run:
             and self.commands == commands
         )
 
+    def plus(self, argv: Argv) -> Run | None:
+        """The run that it makes with one more command, or None if that is of another kind."""
+        shared = len(self.shared)
+        if len(argv) != self.words or argv[:shared] != self.shared:
+            return None
+        words = zip(self.columns, argv[shared:], strict=True)
+        return Run(self.shared, [[*column, word] for column, word in words])
+
     def first(self, count: int) -> Run:
         """The run of its first commands."""
         columns = self._columns and [words[:count] for words in self._columns]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from respq.protocol import Argv
 from respq.protocol.plain import PlainParser
 from respq.protocol.reader import Reader
+from respq.protocol.runs import Run
 
 PING = b"*1\r\n$4\r\nPING\r\n"
 
@@ -447,6 +448,20 @@ def test_runs_of_several_words_survive_cuts_anywhere() -> None:
         assert read(reader, pieces) == (commands, b"", 0)
         assert reader.feed(data) == commands
         assert reader.verbatim == data
+
+
+@pytest.mark.parametrize("differing", [1, 2, 3])
+def test_a_read_that_ends_right_behind_the_next_header_is_a_run_nevertheless(differing: int) -> None:
+    commands = [[b"XADD", b"s", b"*", *[b"%d" % n] * differing] for n in range(100, 110)]
+    data = b"".join(encode(*command) for command in commands)
+    size = len(data) // len(commands)
+    reader = Reader()
+    reader.feed(data)
+    for end in range(9 * size, 10 * size):
+        run = reader.feed(data[:end])
+        assert isinstance(run, Run)
+        assert run == commands[:9]
+        assert reader.feed(data[end:]) == commands[9:]
 
 
 def test_a_form_that_does_not_fit_any_more_gives_way_to_one_that_does() -> None:

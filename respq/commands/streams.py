@@ -12,9 +12,10 @@ from respq.command import DENYOOM, FAST, READONLY, WRITE, Argv, Client, Keys, co
 from respq.commands.arguments import INT64_MAX, parse_int
 from respq.commands.arguments import Options as Words
 from respq.datatypes import entry_ids
-from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX
+from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, show_ids
 from respq.datatypes.streams import StreamValue
 from respq.errors import CommandError, no_such_key, syntax_error
+from respq.protocol.columns import Column, encode_commands
 from respq.protocol.resp import OK, ZERO, array, bulk, bulk_strings, integer
 from respq.protocol.runs import Run
 
@@ -183,10 +184,13 @@ def _xadd_run(c: Client, run: Run) -> bytes | None:
     if stream is None:
         stream = StreamValue()
         db.add(name, stream)
-    columns = [[word] * count for word in shared[_RUN_WORDS:]] + list(run.columns)
-    texts = stream.extend(first_id, columns)
-    c.effects.append((db, name, "xadd", Run([b"XADD", name], [texts, *columns])))
-    return bulk_strings(texts)
+    words = [*[[word] * count for word in shared[_RUN_WORDS:]], *run.columns]
+    ids, columns = Column(show_ids(first_id, count)), list(map(Column, words))
+    stream.extend(first_id, ids, columns)
+    logged = Run([b"XADD", name], [ids.words, *words])
+    logged.encoded = encode_commands(logged.shared, [ids, *columns])
+    c.effects.append((db, name, "xadd", logged))
+    return bulk_strings(ids.words)
 
 
 @command(

@@ -20,7 +20,7 @@ from operator import sub
 from typing import Final, NamedTuple
 
 from respq.datatypes.entry_ids import SEQ_BITS, SEQ_MAX, show_id
-from respq.protocol.columns import Layout
+from respq.protocol.columns import Column, Layout
 from respq.protocol.resp import bulk_strings
 
 Words = Sequence[bytes]  # fields and values by turns
@@ -71,20 +71,42 @@ def _long_way(entry: bytes, count: int) -> list[bytes]:
 class Table:
     """Entries that are about to be sealed, turned on their side if all have one number of words."""
 
-    __slots__ = ("columns", "entries", "ids", "texts")
+    __slots__ = ("_entries", "columns", "ids", "texts")
 
-    def __init__(self, ids: list[int], texts: list[bytes], entries: list[Words]) -> None:
+    def __init__(
+        self,
+        ids: Sequence[int],
+        texts: Column,
+        columns: Sequence[Column],
+        entries: Sequence[Words] | None = None,
+    ) -> None:
         self.ids = ids
         self.texts = texts  # of the IDs
-        self.entries = entries
+        self.columns = columns  # none: the entries are not alike
+        self._entries = entries
+
+    @classmethod
+    def of(cls, ids: Sequence[int], texts: Sequence[bytes], entries: Sequence[Words]) -> Table:
+        """A table of entries as they came."""
         even = list(map(len, entries)).count(len(entries[0])) == len(entries)
-        self.columns: list[Words] = list(zip(*entries, strict=True)) if even else []
+        columns = list(map(Column, zip(*entries, strict=True))) if even else []
+        return cls(ids, Column(texts), columns, entries)
+
+    @property
+    def entries(self) -> Sequence[Words]:
+        """The words of each entry."""
+        if self._entries is None:
+            self._entries = list(zip(*[column.words for column in self.columns], strict=True))
+        return self._entries
+
+    def size(self) -> int:
+        """Bytes of all words of entries that are alike."""
+        return sum([column.size() for column in self.columns])
 
     def fields(self) -> list[bytes]:
         """The fields that all entries have, if they have the same."""
-        fields = [column[0] for column in self.columns[::2]]
-        same = [column.count(field) for column, field in zip(self.columns[::2], fields, strict=True)]
-        return fields if same.count(len(self.ids)) == len(fields) else []
+        fields = self.columns[::2]
+        return [field.words[0] for field in fields] if all(field.constant for field in fields) else []
 
 
 class Stretch(NamedTuple):
@@ -152,7 +174,7 @@ class Tail:
 
     def table(self, start: int, stop: int) -> Table:
         """Some entries, to be sealed."""
-        return Table(self.ids[start:stop], self.texts[start:stop], self.words[start:stop])
+        return Table.of(self.ids[start:stop], self.texts[start:stop], self.words[start:stop])
 
     def copy(self) -> Tail:
         """An independent copy."""
@@ -175,7 +197,7 @@ class Keys:
 
     __slots__ = ("_base", "_shift", "numbers")
 
-    def __init__(self, ids: list[int]) -> None:
+    def __init__(self, ids: Sequence[int]) -> None:
         self.numbers: Sequence[int]
         span = ids[-1] - ids[0]
         if span <= SEQ_MAX and ids[0] >> SEQ_BITS == ids[-1] >> SEQ_BITS:  # of one millisecond
@@ -212,8 +234,7 @@ class Keys:
 
     def memory_bytes(self) -> int:
         """An estimate."""
-        itemsize = getattr(self.numbers, "itemsize", 0 if isinstance(self.numbers, range) else 60)
-        return 60 + itemsize * len(self.numbers)
+        return 60 + _memory_bytes(self.numbers)
 
 
 def _packed(numbers: list[int]) -> Sequence[int]:
@@ -228,7 +249,7 @@ class Encoded(NamedTuple):
     """Entries in one bytes object."""
 
     data: bytes
-    sizes: list[int]
+    ends: Sequence[int]
     codes: tuple[tuple[bytes, bytes], ...] = ()  # a byte, and what it stands for
     id_bytes: int = 0  # length of an ID; 0: they differ
     id_at: int = 0  # where the ID begins in an entry; 0: not in all at the same place
@@ -237,34 +258,45 @@ class Encoded(NamedTuple):
 
 def _encode(table: Table) -> Encoded:
     """Encode entries, with codes if that pays."""
-    lengths = list(map(len, table.texts))
-    shortest = min(lengths)
-    even = lengths.count(shortest) == len(lengths)
+    even = table.texts.length >= 0
+    shortest = table.texts.length if even else min(table.texts.lengths)
     id_bytes = shortest if even else 0
     head = len(b"%d\r\n" % shortest)  # what stands before an ID and belongs to it
     id_at = _ID_AT + head if even or shortest >= _TWO_DIGITS else 0
     if not table.columns:
-        entries = list(map(encode_entry, table.texts, table.entries))
-        return Encoded(b"".join(entries), list(map(len, entries)), (), id_bytes, id_at)
+        entries = list(map(encode_entry, table.texts.words, table.entries))
+        return Encoded(b"".join(entries), _ends(list(map(len, entries))), (), id_bytes, id_at)
     layout = Layout()
     layout.add_text(b"*2\r\n")
-    layout.add_words(table.texts)
+    layout.add_column(table.texts)
     layout.add_text(b"*%d\r\n" % len(table.columns))
     for column in table.columns:
-        layout.add_words(column)
+        layout.add_column(column)
     count = len(table.ids)
-    sizes = layout.sizes(count)
+    size = layout.fixed * count + sum(map(sum, layout.uneven))
     saved = sum([len(text) - 1 for text in layout.constants if len(text) >= _CODED_BYTES])  # of an entry
-    paying = count >= _CODED_ENTRIES and saved * count * _CODING > sum(sizes) * (_CODING - 1)
+    paying = count >= _CODED_ENTRIES and saved * count * _CODING > size * (_CODING - 1)
     codes = _codes(layout) if id_at and paying else {}
     if not codes:
-        return Encoded(layout.join(count), sizes, (), id_bytes, id_at)
+        return Encoded(layout.join(count), _ends_of(layout, count), (), id_bytes, id_at)
     constants = [codes.get(constant, constant) for constant in layout.constants]
-    data, sizes = layout.join(count, constants), [size - saved for size in sizes]
+    layout.fixed -= saved
+    data, ends = layout.join(count, constants), _ends_of(layout, count)
     expansions = tuple((code, text) for text, code in codes.items())
     if even:
-        return Encoded(data, sizes, expansions, id_bytes, 1, constants[1])
-    return Encoded(data, sizes, expansions, id_bytes, 1 + head, constants[2])
+        return Encoded(data, ends, expansions, id_bytes, 1, constants[1])
+    return Encoded(data, ends, expansions, id_bytes, 1 + head, constants[2])
+
+
+def _ends_of(layout: Layout, count: int) -> Sequence[int]:
+    """Where `count` texts end that stand one behind the other."""
+    if layout.uneven:
+        return _ends(layout.sizes(count))
+    return range(layout.fixed, layout.fixed * count + 1, layout.fixed)
+
+
+def _ends(sizes: list[int]) -> Sequence[int]:
+    return _packed(list(accumulate(sizes)))
 
 
 def _codes(layout: Layout) -> dict[bytes, bytes]:
@@ -277,6 +309,13 @@ def _codes(layout: Layout) -> dict[bytes, bytes]:
     return {text: unused[at : at + 1] for at, text in enumerate(pieces)}
 
 
+def _memory_bytes(numbers: Sequence[int]) -> int:
+    """Of what `_packed` makes, and of ranges."""
+    if isinstance(numbers, range):
+        return 100
+    return getattr(numbers, "itemsize", 60) * len(numbers)
+
+
 class Block:
     """Sealed entries. Only the marks of what is gone from it change."""
 
@@ -286,8 +325,8 @@ class Block:
     )  # fmt: skip
 
     def __init__(self, table: Table) -> None:
-        self._data, sizes, self._codes, self._id_bytes, self._id_at, self._id_end = _encode(table)
-        self.ends = _ends(sizes)
+        encoded = _encode(table)
+        self._data, self.ends, self._codes, self._id_bytes, self._id_at, self._id_end = encoded
         self._keys = Keys(table.ids)
         self.first_id, self.last_id = table.ids[0], table.ids[-1]  # they may be gone
         self.head = 0  # index of the first entry that is not gone
@@ -411,7 +450,7 @@ class Block:
 
     def memory_bytes(self) -> int:
         """An estimate."""
-        entries = len(self._data) + self.ends.itemsize * len(self.ends) + self._keys.memory_bytes()
+        entries = len(self._data) + _memory_bytes(self.ends) + self._keys.memory_bytes()
         return _BLOCK_BYTES + entries + sum(len(text) + 120 for _, text in self._codes)
 
     def check(self, before: int) -> None:
@@ -426,9 +465,3 @@ class Block:
         assert all(self.head < index < count for index in self._dead)
         texts = [id_text(self.entry(index)) for index in range(count)]
         assert texts == list(map(show_id, numbers[1:])) == self.id_texts(0, count)
-
-
-def _ends(sizes: list[int]) -> array[int]:
-    """Where entries of these sizes end that stand one behind the other."""
-    ends = list(accumulate(sizes))
-    return array("H" if ends[-1] < 1 << 16 else "Q", ends)

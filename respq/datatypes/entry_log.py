@@ -17,7 +17,7 @@ cost); zstd over the block (0.3 µs an entry to unpack, all of a block for one o
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
 from respq.datatypes.entry_blocks import Block, Stretch, Table, Tail, Words
@@ -25,6 +25,7 @@ from respq.datatypes.entry_ids import MAX
 from respq.rubble import Structures
 
 _SEALED_ENTRIES: Final = 128
+_ENOUGH: Final = 48  # entries that come together are worth a block
 _SEALED_BYTES: Final = 1 << 15  # of words
 _OPEN_BYTES: Final = 33 + 33 + 56 + 8 * 3 + 44  # of an entry that is not sealed, without its words
 _WORD_BYTES: Final = 41  # of a word without its bytes
@@ -55,14 +56,18 @@ class EntryLog:
         tail.size += sum(map(len, words))
         self.count += 1
 
-    def extend(self, ids: Sequence[int], texts: list[bytes], columns: Sequence[Words]) -> None:
-        """Add several entries; `columns` are their first words, their second ones, and so on. O(words)."""
-        tail = self.tail
-        tail.ids += ids
-        tail.texts += texts
-        tail.words += zip(*columns, strict=True)
-        tail.size += sum([sum(map(len, words)) for words in columns])
-        self.count += len(ids)
+    def extend(self, table: Table) -> list[Table]:
+        """Add several entries; return what has been sealed of them and of those before. O(words)."""
+        tail, count, size = self.tail, len(table.ids), table.size()
+        self.count += count
+        if not tail.ids and _ENOUGH <= count <= 2 * _SEALED_ENTRIES and size <= 2 * _SEALED_BYTES:
+            self._add_block(table)
+            return [table]
+        tail.ids += table.ids
+        tail.texts += table.texts.words
+        tail.words += table.entries
+        tail.size += size
+        return list(self.seal()) if self.ripe else []
 
     @property
     def sealed(self) -> int:
@@ -82,10 +87,13 @@ class EntryLog:
         size = -(-count // blocks)
         for start in range(0, count, size):
             table = tail.table(start, start + size)
-            block = Block(table)
-            self._blocks.append(block)
-            self._starts.append(block.first_id)
+            self._add_block(table)
             yield table
+
+    def _add_block(self, table: Table) -> None:
+        block = Block(table)
+        self._blocks.append(block)
+        self._starts.append(block.first_id)
 
     def delete(self, entry_id: int) -> bool:
         """Remove an entry; tell whether it was there. O(log n), and its share of a block."""

@@ -352,16 +352,15 @@ _RIGHT_BELOW = re.compile(rb"(?<=a)b+|b+(?=a)").findall
 
 def _sizes(table: Table) -> tuple[list[int], list[int]]:
     """For each entry the bytes of its values in a listpack, and the bytes of all its words."""
-    raw: list[int | list[int]] = [len(column[0]) for column in table.columns[::2]]
-    sizes: list[int | list[int]] = []
-    for column in table.columns[1::2]:
-        lengths = list(map(len, column))
-        if lengths[0] > LONGEST_INTEGER and lengths.count(lengths[0]) == len(lengths):
-            raw.append(lengths[0])
-            sizes.append(entry_bytes(column[0]))
-        else:
-            raw.append(lengths)
-            sizes.append(entries_bytes(column))
+    raw: list[int | list[int]] = [
+        column.lengths if column.length < 0 else column.length for column in table.columns
+    ]
+    sizes: list[int | list[int]] = [
+        entry_bytes(column.words[0])
+        if column.constant or column.length > LONGEST_INTEGER
+        else entries_bytes(column.words)
+        for column in table.columns[1::2]
+    ]
     return _sums(sizes, len(table.ids)), _sums(raw, len(table.ids))
 
 

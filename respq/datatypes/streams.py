@@ -12,12 +12,13 @@ from itertools import islice
 from typing import ClassVar, Final, Self
 
 from respq.datatypes.consumer_groups import REBUILT_AT_ONCE, UNKNOWN, Group
-from respq.datatypes.entry_blocks import Stretch, Words, id_text, words_of
-from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, read_id, show_id, show_ids
+from respq.datatypes.entry_blocks import Stretch, Table, id_text, words_of
+from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, read_id, show_id
 from respq.datatypes.entry_log import EntryLog
 from respq.datatypes.pending_entries import Consumer
 from respq.datatypes.stream_nodes import StreamNodes
 from respq.datatypes.value import Limits, Value
+from respq.protocol.columns import Column
 from respq.rubble import Structures
 
 _GROUP_BYTES: Final = 600  # of an empty group
@@ -65,27 +66,21 @@ class StreamValue(Value):
         self.last_id = entry_id
         self.entries_added += 1
         if self._log.ripe:
-            self._seal()
+            for sealed in self._log.seal():
+                self._nodes.extend(sealed, self.node_max_bytes, self.node_max_entries)
         return text
 
-    def extend(self, first_id: int, columns: Sequence[Words]) -> list[bytes]:
-        """Add several entries under IDs that follow each other; return their texts. O(words).
+    def extend(self, first_id: int, texts: Column, columns: Sequence[Column]) -> None:
+        """Add several entries under IDs that follow each other, which `texts` spell. O(words).
 
         `columns`: the first word of each, the second, and so on.
         """
-        count = len(columns[0])
-        texts = show_ids(first_id, count)
-        self._log.extend(range(first_id, first_id + count), texts, columns)
+        count = len(texts.words)
+        table = Table(range(first_id, first_id + count), texts, columns)
+        for sealed in self._log.extend(table):
+            self._nodes.extend(sealed, self.node_max_bytes, self.node_max_entries)
         self.last_id = first_id + count - 1
         self.entries_added += count
-        if self._log.ripe:
-            self._seal()
-        return texts
-
-    def _seal(self) -> None:
-        """Seal what is enough for blocks; now is the time to see which nodes it makes."""
-        for table in self._log.seal():
-            self._nodes.extend(table, self.node_max_bytes, self.node_max_entries)
 
     # -- reading -----------------------------------------------------------------------------------
 

@@ -8,8 +8,8 @@ three words costs 0.22 µs in one piece and 0.1 as pieces, where a template cost
 from __future__ import annotations
 
 from respq.protocol import Argv
-from respq.protocol.columns import Layout
-from respq.protocol.resp import bulk, bulks
+from respq.protocol.columns import Column, encode_commands
+from respq.protocol.resp import bulks
 from respq.protocol.runs import Run
 
 _MANY = 16  # arguments, from which they are encoded together
@@ -60,9 +60,11 @@ def encode(argv: Argv) -> bytes:
 
 def encode_run(run: Run) -> bytes:
     """Return all commands of a run: 0.03 µs each if one word differs and has one length, else 0.06 on."""
+    if run.encoded:
+        return run.encoded
     columns = run.columns
     if len(columns) > 2:
-        return _encode_columns(run)
+        return encode_commands(run.shared, list(map(Column, columns)))
     head = b"*%d\r\n%b" % (run.words, b"".join([b"$%d\r\n%b\r\n" % (len(word), word) for word in run.shared]))
     if len(columns) == 1:
         words = columns[0]
@@ -75,14 +77,6 @@ def encode_run(run: Run) -> bytes:
         b"%b$%d\r\n%b\r\n$%d\r\n%b\r\n" % (head, len(first), first, len(second), second)
         for first, second in zip(*columns, strict=True)
     ])  # fmt: skip
-
-
-def _encode_columns(run: Run) -> bytes:
-    layout = Layout()
-    layout.add_text(b"*%d\r\n%b" % (run.words, b"".join(map(bulk, run.shared))))
-    for words in run.columns:
-        layout.add_words(words)
-    return layout.join(run.count)
 
 
 def select(db: int) -> bytes:

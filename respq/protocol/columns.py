@@ -14,6 +14,27 @@ from respq.protocol.resp import bulk
 _NUMBERS = [b"%d" % length for length in range(4097)]
 
 
+class Column:
+    """Words that stand in the same place, at least one, and what is known of their lengths."""
+
+    __slots__ = ("constant", "length", "lengths", "words")
+
+    def __init__(self, words: Sequence[bytes]) -> None:
+        self.words = words
+        first = words[0]
+        self.constant = first == words[-1] and words.count(first) == len(words)
+        self.lengths: list[int] = []  # if they differ
+        self.length = len(first)  # of each; -1: they differ
+        if not self.constant:
+            lengths = list(map(len, words))
+            if lengths.count(self.length) < len(lengths):
+                self.lengths, self.length = lengths, -1
+
+    def size(self) -> int:
+        """Bytes of all words."""
+        return sum(self.lengths) if self.length < 0 else self.length * len(self.words)
+
+
 class Layout:
     """Texts of one form: columns of what differs, and what stands before, between and behind them.
 
@@ -33,22 +54,20 @@ class Layout:
         self.constants[-1] += text
         self.fixed += len(text)
 
-    def add_words(self, words: Sequence[bytes]) -> None:
-        """Each goes on with one of `words`, as a bulk string."""
-        first = words[0]
-        if first == words[-1] and words.count(first) == len(words):
-            self.add_text(bulk(first))
+    def add_column(self, column: Column) -> None:
+        """Each goes on with one of the words, as a bulk string."""
+        if column.constant:
+            self.add_text(bulk(column.words[0]))
             return
-        lengths = list(map(len, words))
-        if lengths.count(lengths[0]) == len(lengths):
-            self.add_text(b"$%d\r\n" % lengths[0])
-            self.fixed += lengths[0]
+        if column.length >= 0:
+            self.add_text(b"$%d\r\n" % column.length)
+            self.fixed += column.length
         else:
             self.add_text(b"$")
-            self._add_numbers(lengths)
+            self._add_numbers(column.lengths)
             self.add_text(b"\r\n")
-            self.uneven.append(lengths)
-        self.columns.append(words)
+            self.uneven.append(column.lengths)
+        self.columns.append(column.words)
         self.constants.append(b"")
         self.add_text(b"\r\n")
 
@@ -88,3 +107,12 @@ class Layout:
         for at, column in enumerate(self.columns):
             parts[2 * at + 1 :: width] = column
         return b"".join(parts)
+
+
+def encode_commands(shared: Sequence[bytes], columns: Sequence[Column]) -> bytes:
+    """Commands that begin with the same words and differ in the columns."""
+    layout = Layout()
+    layout.add_text(b"*%d\r\n%b" % (len(shared) + len(columns), b"".join(map(bulk, shared))))
+    for column in columns:
+        layout.add_column(column)
+    return layout.join(len(columns[0].words))

@@ -184,19 +184,16 @@ class Words:
 
     def cut(self, data: bytes) -> tuple[Run, int]:
         """See `Form`. Each piece is two lines for each word: its length, and the word."""
-        begin, count = len(self._separator) - 2, self._count
-        if not data.startswith(self._separator[2:]):
+        separator, width = self._separator, 2 * self._count
+        begin = len(separator) - 2
+        if not data.startswith(separator[2:]):
             return _NONE
-        pieces = data[begin:].split(self._separator)
-        last, behind = pieces[-1], len(data)
-        if last.count(b"\r\n") == 2 * count and last.endswith(b"\r\n"):
-            pieces[-1] = last[:-2]
-        else:  # part of a command
-            pieces.pop()
-            behind -= len(last) + begin
-        lines = b"\r\n".join(pieces).split(b"\r\n")
-        width, heads = 2 * count, _LENGTHS  # the first length of a piece is without its $
-        if not pieces or len(lines) != width * len(pieces):
+        end, last = len(data) - 2, data.rfind(separator)
+        if data.count(b"\r\n", last + len(separator)) != width or not data.endswith(b"\r\n"):
+            end = last  # what follows is part of a command
+        lines = data[begin:end].replace(separator, b"\r\n").split(b"\r\n") if end > 0 else []
+        heads = _LENGTHS  # the first length of a command is without its $
+        if not lines or len(lines) % width:
             return _NONE
         columns = []
         for at in range(0, width, 2):
@@ -208,7 +205,7 @@ class Words:
                 return _NONE
             columns.append(words)
             heads = _HEADS
-        return Run(self._shared, columns), behind
+        return Run(self._shared, columns), end + 2
 
 
 class UnevenPairs:

@@ -18,7 +18,7 @@ SHORTEST_RUN = 4  # commands; below, looking for it costs more than it saves
 class Run:
     """Commands of one name and one number of words, each right behind the other."""
 
-    __slots__ = ("_columns", "_commands", "count", "last", "name", "shared", "words")
+    __slots__ = ("_columns", "_commands", "count", "encoded", "last", "name", "shared", "words")
 
     def __init__(
         self, shared: Argv, columns: Sequence[Sequence[bytes]] | None, commands: list[Argv] | None = None
@@ -30,6 +30,7 @@ class Run:
         self.last = columns[0] if columns and len(columns) == 1 else []  # if nothing else differs
         self.count = len(columns[0] if columns else commands)  # type: ignore[arg-type]  # one of them is there
         self.words = len(shared) + len(columns) if columns else len(commands[0])  # type: ignore[index]  # likewise
+        self.encoded = b""  # all of it as it is logged, from whoever has it already
         self.name = shared[0] if shared else self.last[0] if self.last else b""
 
     @classmethod

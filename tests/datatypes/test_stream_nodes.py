@@ -57,7 +57,7 @@ def test_entries_make_the_same_nodes_together_and_one_by_one(seed: int, limits: 
         tail = Tail()
         tail.ids, tail.texts, tail.words = ids, list(map(show_id, ids)), words
         singly.catch_up(tail, *limits)
-        together.extend(Table(ids, tail.texts, tail.words), *limits)
+        together.extend(Table.of(ids, tail.texts, tail.words), *limits)
         assert shown(together) == shown(singly)
         last = ids[-1]
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from respq.effects.encoding import encode_run
-from respq.protocol.columns import Layout
+from respq.protocol.columns import Column, Layout
 from respq.protocol.resp import bulk, bulks
 from respq.protocol.runs import Run
 
@@ -28,7 +28,7 @@ def test_a_run_is_encoded_as_its_commands_are(
 def test_a_layout_knows_the_sizes_of_its_texts(words: list[bytes]) -> None:
     layout = Layout()
     layout.add_text(b"*")
-    layout.add_words(words)
+    layout.add_column(Column(words))
     layout.add_text(b"-")
     texts = [b"*%b-" % bulk(word) for word in words]
     assert layout.join(len(words)) == b"".join(texts)

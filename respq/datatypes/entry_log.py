@@ -25,7 +25,7 @@ from respq.datatypes.entry_ids import MAX
 from respq.rubble import Structures
 
 _SEALED_ENTRIES: Final = 128
-_ENOUGH: Final = 48  # entries that come together are worth a block
+_ENOUGH: Final = 24  # entries that come together are worth a block
 _SEALED_BYTES: Final = 1 << 15  # of words
 _OPEN_BYTES: Final = 33 + 33 + 56 + 8 * 3 + 44  # of an entry that is not sealed, without its words
 _WORD_BYTES: Final = 41  # of a word without its bytes

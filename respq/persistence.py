@@ -3,8 +3,8 @@
 `effects.aof` knows files and positions; this module knows what they mean for clients. After each tick
 `flush` says whether its output may leave:
 
-- written: yes, and so may everything that was held;
-- put off, because a sync is slow: not yet;
+- written: yes, as far as it is safe (under `appendfsync always` output waits until the disk has what it has
+  seen, in the order in which it was made, while the loop goes on), and so may everything that was held;
 - failed: not this tick's, which acknowledges what is not there. From then on writes get MISCONF, so later
   ticks acknowledge nothing new, and reads go on.
 """

@@ -69,6 +69,8 @@ def test_no_appendfsync_on_rewrite_spares_the_disk_until_the_rewrite_has_ended(
         before = kept.disk.operations.count("datasync")
         ann.send("SET", "key", number)
         assert kept.persistence.flush(kept.clock.now_ms)
+        assert kept.server.aof is not None
+        kept.server.aof.writer._syncer.wait()
         return kept.disk.operations.count("datasync") - before
 
     assert syncs_of(1) == 1

@@ -38,6 +38,7 @@ class Connection:
         "taken",
         "unsent",
         "unsent_bytes",
+        "unsynced_bytes",
         "writable_wanted",
     )
     client: Client
@@ -52,6 +53,7 @@ class Connection:
         self.unsent: deque[bytes] = deque()  # encoded output that the kernel would not take yet
         self.taken = 0  # bytes of the first of them that the kernel has: a long reply is not cut up
         self.unsent_bytes = 0
+        self.unsynced_bytes = 0  # of output that waits for the disk to have the log, see `sending`
         self.writable_wanted = False  # registered for WRITE
         self.held = False  # the log could not be written: nothing leaves until it is
         self.soft_since_ms = 0  # since when the soft output limit has been exceeded; 0: it is not
@@ -96,7 +98,7 @@ class Connection:
 
     def output_bytes(self) -> int:
         """Bytes of replies that the peer has not taken yet."""
-        return self.unsent_bytes
+        return self.unsent_bytes + self.unsynced_bytes
 
     def queue(self, data: bytes, taken: int = 0) -> None:
         """Put output behind what is waiting. If nothing is, the kernel may have `taken` some of it."""

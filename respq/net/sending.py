@@ -1,12 +1,17 @@
 """Sending: what clients are to get leaves at the end of a tick, or waits in order and within limits.
 
-A reply waits because the peer does not read, until the socket drains, or because the log could not be
-written, until it has been. Whoever waits for the log is `held`: nothing of it leaves before, older output
-included.
+A reply waits because the peer does not read, until the socket drains; or for the log:
+
+- Under `appendfsync always` everything waits until the disk has what it has seen. It stands in one queue for
+  all clients, each piece with the position of the log when it was made, so nothing overtakes what it depends
+  on, and the loop goes on executing.
+- If the log could not be written, the clients concerned are `held` until it has been: nothing of theirs
+  leaves before, older output included.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from respq.net.poller import READ, WRITE, Poller
@@ -23,14 +28,19 @@ class Sender:
         self._server = server
         self._poller = poller
         self._connections = connections
-        self._held: list[Connection] = []  # their output waits for the log
+        self._held: list[Connection] = []  # their output waits for the log to be written
+        # What waits for the disk: the position in the log that must be safe, oldest first.
+        self._unsynced: deque[tuple[int, Connection, bytes]] = deque()
 
     def send_all(self) -> None:
         """Offer every client its output; what the kernel does not take waits for the socket to drain.
 
         Subscribers often get the very same messages, which are joined once.
         """
-        outbox = self._server.outbox
+        outbox, aof = self._server.outbox, self._server.aof
+        if aof is not None and aof.writer.safe < aof.writer.written:
+            self._put_off(aof.writer.written)
+            return
         sent_bytes = 0
         most = self._least_limit()
         several: list[bytes] = []  # what a client got last who got more than one thing
@@ -106,7 +116,7 @@ class Sender:
         """Close a client that lets more pile up than `client-output-buffer-limit` allows."""
         client = connection.client
         hard, soft, seconds = self._server.output_limit(client)
-        waiting, now_ms = connection.unsent_bytes - UNCOUNTED_BYTES, self._server.clock.now_ms
+        waiting, now_ms = connection.output_bytes() - UNCOUNTED_BYTES, self._server.clock.now_ms
         exceeded = bool(hard) and waiting >= hard
         if soft and waiting >= soft:
             connection.soft_since_ms = connection.soft_since_ms or now_ms
@@ -114,12 +124,52 @@ class Sender:
         else:
             connection.soft_since_ms = 0
         if exceeded and not client.closing:
-            self._server.close_for_output(client, connection.unsent_bytes)
+            self._server.close_for_output(client, connection.output_bytes())
 
     # -- the log -----------------------------------------------------------------------------------
 
+    def _put_off(self, position: int) -> None:
+        """Let the output of this tick wait until the disk has the log up to `position`."""
+        for client in self._server.outbox:
+            if client.out:
+                connection: Connection = client.transport  # type: ignore[assignment]  # ours
+                data = b"".join(client.out)
+                client.out.clear()
+                connection.unsynced_bytes += len(data)
+                self._unsynced.append((position, connection, data))
+                self.check_limit(connection)
+        self._server.outbox.clear()
+        self._server.pubsub.sent()
+
+    def send_synced(self) -> None:
+        """Send what waited for the disk and need not any more. O(what leaves)."""
+        unsynced, aof = self._unsynced, self._server.aof
+        while unsynced and (aof is None or unsynced[0][0] <= aof.writer.safe):
+            _, connection, data = unsynced.popleft()
+            if self._connections.get(connection.fd) is not connection:
+                continue
+            connection.unsynced_bytes -= len(data)
+            connection.queue(data)
+            if not connection.held and not connection.writable_wanted:
+                self._write_at_once(connection)
+            if connection.client.closing and not connection.unsynced_bytes:
+                self._server.close(connection.client)  # put off by the loop until now
+
+    def _write_at_once(self, connection: Connection) -> None:
+        """Offer what is queued without waiting for the poller to call for it."""
+        if self.write_queued(connection):
+            self._server.close(connection.client, at_once=True)
+        else:
+            self._want_writable(connection)
+
     def hold_output(self) -> None:
-        """Nothing of this tick leaves before the log is written, nor what the same clients had waiting."""
+        """Nothing of this tick leaves before the log is written, nor what the same clients had waiting.
+
+        What waits for the disk is older and in the log: it leaves first. Raises SyncError.
+        """
+        if self._unsynced and self._server.aof is not None:
+            self._server.aof.writer.sync()
+            self.send_synced()
         for client in self._server.outbox:
             connection: Connection = client.transport  # type: ignore[assignment]  # ours
             if connection.held:

@@ -256,10 +256,13 @@ class Loop:
 
     def _write_log(self, now_ms: int) -> None:
         """Write what this tick logged; what it would have answered waits until that has succeeded."""
+        if self.server.aof is not None:
+            self.server.aof.writer.alone = len(self.connections) == 1
         if not self.persistence.flush(now_ms):
             self.sender.hold_output()
         elif self.persistence.caught_up:
             self.sender.release_output()
+        self.sender.send_synced()
 
     # -- connections -------------------------------------------------------------------------------
 
@@ -348,10 +351,10 @@ class Loop:
             connection: Connection = client.transport  # type: ignore[assignment]  # ours
             if self.connections.get(connection.fd) is not connection:
                 continue
-            if at_once or not connection.unsent:
+            if at_once or not connection.output_bytes():
                 self._drop(connection)
-            elif connection.held:
-                self.poller.modify(connection.fd, 0)  # closed when _release_output lets it speak
+            elif connection.held or connection.unsynced_bytes:
+                self.poller.modify(connection.fd, 0)  # closed when the sender has let it speak
             else:
                 connection.writable_wanted = True
                 self.poller.modify(connection.fd, WRITE)
@@ -412,6 +415,7 @@ def run(config: Config, log: Log, listening: Callable[[], None] = lambda: None) 
         log.notice(f"Ready to accept connections on {loop.addresses()}")
         loop.run()
         loop.persistence.close()
+        loop.sender.send_synced()
     except (ListenError, AofError, BrokenEngineError) as error:
         log.fail(str(error))
         return 1

@@ -68,7 +68,10 @@ def push(number: int) -> Argv:
 
 
 def open_log(files: Files, *, fsync: str = "always") -> AppendOnlyFile:
-    return AppendOnlyFile(DIRECTORY, fsync=fsync, files=files, take_snapshot=LaterSnapshot)
+    """A log that, under always, has on the disk what was flushed: these models have one thread."""
+    aof = AppendOnlyFile(DIRECTORY, fsync=fsync, files=files, take_snapshot=LaterSnapshot)
+    aof.writer.alone = True
+    return aof
 
 
 def recover(files: Files) -> list[int]:

@@ -56,13 +56,41 @@ def test_a_flush_with_nothing_to_write_costs_no_operation() -> None:
         assert disk.operations == []
 
 
-def test_always_is_on_disk_when_flush_returns() -> None:
+def test_for_a_client_alone_always_is_on_disk_when_flush_returns() -> None:
     disk = Disk()
     writer = writer_on(disk, ALWAYS)
+    writer.alone = True
     writer.append(b"x")
     assert writer.flush(0)
-    assert writer.synced == 1
+    assert writer.safe == writer.synced == 1
     assert disk.operations == ["write", "datasync"]
+
+
+def test_always_syncs_behind_the_loop_and_once_for_all_that_came_meanwhile() -> None:
+    disk = SlowDisk()
+    writer = writer_on(disk, ALWAYS)
+    for byte in (b"x", b"y", b"z"):
+        writer.append(byte)
+        assert writer.flush(0)
+    assert (writer.written, writer.safe) == (3, 0)
+    disk.go_on.release(2)
+    writer._syncer.wait()
+    assert writer.safe == 1  # what was written before the sync began
+    assert writer.flush(0)
+    writer._syncer.wait()
+    assert writer.safe == 3
+    assert disk.operations.count("datasync") == 2
+
+
+def test_what_is_written_late_is_on_disk_when_flush_returns() -> None:
+    disk = Disk()
+    writer = writer_on(disk, ALWAYS)
+    disk.fail(0, errno.ENOSPC, only="write", forever=True)
+    writer.append(b"x")
+    assert not writer.flush(0)
+    disk.works()
+    assert writer.flush(1000)
+    assert writer.safe == writer.written == 1
 
 
 def test_no_leaves_it_to_the_kernel_until_the_end() -> None:
@@ -227,9 +255,8 @@ def test_a_failed_sync_is_final(fsync: str) -> None:
     writer = writer_on(disk, fsync)
     disk.fail(0, errno.EIO, only="datasync", forever=True)
     writer.append(b"x")
-    if fsync == EVERYSEC:  # the thread's failure surfaces with the next flush
-        assert writer.flush(10_000)
-        writer._syncer.wait()
+    assert writer.flush(10_000)  # the thread's failure surfaces with the next flush
+    writer._syncer.wait()
     with pytest.raises(SyncError, match=rf"{PATH}: cannot sync"):
         writer.flush(10_100)
     disk.works()

@@ -187,6 +187,107 @@ def test_a_slow_sync_holds_nobody_up_and_is_counted(serve: Serve) -> None:
 
 
 @pytest.fixture
+def slow(serve: Serve) -> tuple[Net, SlowDisk]:
+    """A server under `appendfsync always`, whose disk syncs when told to."""
+    disk = SlowDisk()
+    return serve(clock=ManualClock(), files=disk, appendonly="yes", appendfsync="always"), disk
+
+
+def test_under_always_output_waits_for_the_disk_while_the_loop_goes_on(slow: tuple[Net, SlowDisk]) -> None:
+    net, disk = slow
+    writer, reader, other = net.connect(), net.connect(), net.connect()
+    assert other.ask("PING") == b"+PONG"
+    disk.may_sync.clear()
+    writer.send("SET", "key", "value")
+    assert writer.silent()
+    reader.send("GET", "key")  # has seen it, so it waits as well
+    other.write(encode("PING") + encode("INCR", "counter"))
+    silent = [reader.silent(), other.silent(), writer.silent()]
+    executed = net.server.databases[0].values[b"counter"].copy()
+    disk.may_sync.set()
+    writer.expect(b"+OK\r\n")
+    reader.expect(b"$5\r\nvalue\r\n")
+    other.expect(b"+PONG\r\n:1\r\n")
+    assert silent == [True] * 3
+    assert bytes(executed) == b"1"  # type: ignore[call-overload]  # a string
+
+
+def test_under_always_a_push_waits_with_the_change_that_it_tells_of(slow: tuple[Net, SlowDisk]) -> None:
+    net, disk = slow
+    writer, waiting = net.connect(), net.connect()
+    waiting.send("BLPOP", "list", 0)
+    assert waiting.silent()
+    disk.may_sync.clear()
+    writer.send("RPUSH", "list", "element")
+    silent = [writer.silent(), waiting.silent()]
+    disk.may_sync.set()
+    waiting.expect(b"*2\r\n$4\r\nlist\r\n$7\r\nelement\r\n")
+    writer.expect(b":1\r\n")
+    assert silent == [True] * 2
+
+
+def test_under_always_who_quits_is_answered_first(slow: tuple[Net, SlowDisk]) -> None:
+    net, disk = slow
+    wire, other = net.connect(), net.connect()
+    disk.may_sync.clear()
+    wire.write(encode("SET", "key", "value") + encode("QUIT"))
+    silent = wire.silent()
+    gone = net.connect()
+    gone.send("SET", "key", "other")
+    assert gone.silent()
+    gone.sock.close()
+    net.turn(3)
+    disk.may_sync.set()
+    assert wire.rest() == b"+OK\r\n+OK\r\n"
+    assert other.ask("GET", "key") == b"$5"
+    assert silent
+
+
+def test_under_always_a_full_disk_keeps_the_order_of_replies(slow: tuple[Net, SlowDisk]) -> None:
+    net, disk = slow
+    wire, other = net.connect(), net.connect()
+    disk.may_sync.clear()
+    wire.send("SET", "key", "first")
+    assert wire.silent()
+    fill_up(disk)
+    threading.Timer(0.2, disk.may_sync.set).start()  # the loop waits for that sync now
+    wire.write(encode("SET", "key", "second") + encode("GET", "key"))
+    wire.expect(b"+OK\r\n")
+    assert wire.silent()
+    assert other.ask("GET", "key") == b"$6"  # reads go on
+    make_room(net, disk)
+    wire.expect(b"+OK\r\n$6\r\nsecond\r\n")
+
+
+def test_under_always_what_waits_for_the_disk_counts_as_output(slow: tuple[Net, SlowDisk]) -> None:
+    net, disk = slow
+    net.config.set({"client-output-buffer-limit": "normal 1mb 0 0"})
+    wire, other = net.connect(), net.connect()
+    assert wire.ask("SET", "key", b"v" * 100_000) == b"+OK"
+    disk.may_sync.clear()
+    other.send("SET", "other", "value")
+    assert other.silent()
+    wire.write(encode("GET", "key") * 20)
+    net.until(lambda: net.server.stats.output_limit_closed)
+    disk.may_sync.set()
+    assert wire.rest() == b""
+    other.expect(b"+OK\r\n")
+
+
+def test_under_always_the_last_replies_leave_when_the_log_is_closed(slow: tuple[Net, SlowDisk]) -> None:
+    net, disk = slow
+    wire, _other = net.connect(), net.connect()
+    disk.may_sync.clear()
+    wire.send("SET", "key", "value")
+    assert wire.silent()
+    disk.may_sync.set()
+    net.loop.persistence.close()
+    net.loop.sender.send_synced()
+    wire.take()
+    assert wire.received == b"+OK\r\n"
+
+
+@pytest.fixture
 def handlers() -> Iterator[None]:
     """Put the signal handlers back that a loop replaces."""
     numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

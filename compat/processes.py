@@ -68,6 +68,14 @@ class Process:
     def await_end(self) -> int:
         return self._process.wait(STOP_SECONDS)
 
+    def suspend(self) -> None:
+        """Stop it where it is, until `resume`."""
+        os.kill(self.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED)
+
+    def resume(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
     def stop(self) -> None:
         """Let it finish what it is at; kill it if that takes too long."""
         self._process.terminate()

@@ -1,0 +1,89 @@
+"""A worker on each server, and a client in plain calls."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, Self, TypeVar
+
+import pytest
+from streaq.task import Task, TaskResult
+
+from compat.journal import JOURNAL, Journal
+from compat.processes import Process
+from compat.streaq.application import QUEUE, URL, Application
+
+PATIENCE = 20.0  # seconds to wait for a result; it is an error if it takes as long
+
+T = TypeVar("T")
+
+
+class Client:
+    """One who enqueues tasks and asks for results."""
+
+    def __init__(self, url: str, queue: str) -> None:
+        self._runner = asyncio.Runner()
+        self.application = Application(url, queue)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.application.worker.redis.connection_pool.disconnect()
+        self._runner.close()
+
+    def run(self, awaitable: Callable[[], Awaitable[T]]) -> T:
+        async def awaited() -> T:
+            return await awaitable()
+
+        return self._runner.run(awaited())
+
+    def task(self, name: str, *args: Any) -> Task[Any]:
+        return self.application.tasks[name].enqueue(*args)
+
+    def send(self, name: str, *args: Any, **options: Any) -> Task[Any]:
+        return self.run(lambda: self.task(name, *args).start(**options))
+
+    def result(self, task: Task[Any]) -> TaskResult[Any]:
+        """The result; it is asked for again, as one may be published before the subscription is there."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self.run(lambda: self.application.worker.result_by_id(task.id, timeout=1))
+            except TimeoutError:
+                if time.monotonic() > deadline:
+                    raise
+
+    def value(self, task: Task[Any]) -> Any:
+        result = self.result(task)
+        assert result.success, result.result
+        return result.result
+
+
+@contextlib.contextmanager
+def worker(url: str, journal: Journal, name: str, queue: str, **environment: str) -> Iterator[Process]:
+    """A worker that works."""
+    argv = [sys.executable, "-m", "streaq", "compat.streaq.application.worker"]
+    variables = {URL: url, QUEUE: queue, JOURNAL: str(journal.path), **environment}
+    process = Process(name, argv, journal.path.parent, variables)
+    try:
+        process.await_log("starting worker")
+        yield process
+    finally:
+        process.stop()
+
+
+@pytest.fixture(scope="package")
+def queue(url: str, journal: Journal) -> Iterator[str]:
+    """The queue of a worker."""
+    with worker(url, journal, "streaq", "work"):
+        yield "work"
+
+
+@pytest.fixture(scope="package")
+def client(url: str, queue: str) -> Iterator[Client]:
+    with Client(url, queue) as opened:
+        yield opened

@@ -8,6 +8,7 @@ inside the functions that need them.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -140,6 +141,8 @@ def _enter_directory(config: Config) -> None:
             pass  # it can be read
         if "dir" in config.given:
             os.chdir(directory)
+    except FileExistsError:
+        raise ConfigError(f"cannot use the directory {directory}: {os.strerror(errno.ENOTDIR)}") from None
     except OSError as error:
         raise ConfigError(f"cannot use the directory {directory}: {error.strerror}") from None
 

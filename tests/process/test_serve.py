@@ -127,10 +127,11 @@ def test_a_port_in_use_is_named(run: Run) -> None:
     assert f"127.0.0.1 port {port}: Address already in use" in line
 
 
-def test_a_directory_that_cannot_be_made_is_named(run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", ["file/data", "file"])
+def test_a_directory_that_cannot_be_made_is_named(run: Run, tmp_path: Path, path: str) -> None:
     (tmp_path / "file").write_text("")
-    line = refusal(run("serve", "--dir", "file/data"))
-    assert line == f"cannot use the directory {tmp_path}/file/data: Not a directory"
+    line = refusal(run("serve", "--dir", path))
+    assert line == f"cannot use the directory {tmp_path}/{path}: Not a directory"
 
 
 def test_a_directory_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import resource
 import shutil
 import signal
@@ -12,18 +11,14 @@ import socket
 import struct
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from redis import Redis
 from redis.exceptions import BusyLoadingError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as NoConnection
 
 from tests.process.servers import PATIENCE_S, ROOT, Run, Server, Start, until
-
-WRITERS = 4
 
 
 def directory_of(tmp_path: Path) -> Path:
@@ -35,85 +30,7 @@ def increment(tmp_path: Path) -> Path:
     return max(directory_of(tmp_path).glob("*.incr.aof"), key=lambda path: int(path.name.split(".")[2]))
 
 
-# -- kill -9 ---------------------------------------------------------------------------------------
-
-
-class Writer(threading.Thread):
-    """Pushes numbers in order and in transactions, until the server is gone; knows what was acknowledged."""
-
-    def __init__(self, port: int, name: str, first: int, pipeline: int) -> None:
-        super().__init__(name=name)
-        self.port = port
-        self.pipeline = pipeline
-        self.acknowledged = first  # numbers below are known to be kept
-        self.sent = first  # numbers below may be kept
-        self.failure: BaseException | None = None
-
-    def run(self) -> None:
-        try:
-            with Redis(port=self.port, retry=None, socket_timeout=PATIENCE_S) as client:
-                while True:
-                    self.push(client)
-        except (NoConnection, OSError):
-            pass  # killed
-        except BaseException as error:  # noqa: BLE001  # told to the test
-            self.failure = error
-
-    def push(self, client: Redis) -> None:
-        numbers = range(self.sent, self.sent + self.pipeline)
-        with client.pipeline(transaction=self.sent % 3 == 0) as pipe:
-            for number in numbers:
-                pipe.rpush(self.name, number)
-                pipe.incr(f"{self.name}:count")
-            self.sent += self.pipeline
-            pipe.execute()
-        self.acknowledged = self.sent
-
-
-def acknowledged(writers: list[Writer]) -> int:
-    return sum(writer.acknowledged for writer in writers)
-
-
-def kept(client: Redis, writer: Writer) -> int:
-    """Check what is left of a writer's work; return how many numbers there are."""
-    numbers = [int(number) for number in client.lrange(writer.name, 0, -1)]
-    assert numbers == list(range(len(numbers))), "out of order, or with gaps"
-    assert writer.acknowledged <= len(numbers) <= writer.sent
-    count = int(client.get(f"{writer.name}:count") or 0)
-    assert count in {len(numbers), len(numbers) - 1}
-    if (writer.sent - writer.pipeline) % 3 == 0:  # the last was a transaction: done whole or not at all
-        assert len(numbers) in {writer.sent, writer.sent - writer.pipeline}
-        assert count == len(numbers)
-    return len(numbers)
-
-
-@pytest.mark.parametrize("policy", ["always", "everysec"])
-def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged(start: Start, policy: str) -> None:
-    rng = random.Random(policy)
-    first = [0] * WRITERS
-    for round_number in range(6):
-        server = start("--appendfsync", policy, "--auto-aof-rewrite-percentage", "0")
-        writers = [
-            Writer(server.port, f"writer{n}", first[n], pipeline=(1, 3, 16, 50)[n]) for n in range(WRITERS)
-        ]
-        for n, writer in enumerate(writers):  # the keys of before are still there
-            assert server.client.llen(writer.name) == first[n]
-            writer.start()
-        enough = sum(first) + rng.randrange(100, 3000)
-        until(lambda: acknowledged(writers) > enough, "writes")  # noqa: B023  # called within this round
-        if round_number % 2:
-            server.client.bgrewriteaof()
-            enough = acknowledged(writers) + rng.randrange(1000)  # during the rewrite, or just behind it
-            until(lambda: acknowledged(writers) > enough, "writes")  # noqa: B023
-        assert server.stop(signal.SIGKILL) == -signal.SIGKILL
-        for writer in writers:
-            writer.join(PATIENCE_S)
-            assert writer.failure is None
-        again = start()
-        first = [kept(again.client, writer) for writer in writers]
-        for n, writer in enumerate(writers):  # without a transaction the count may be one short
-            again.client.set(f"{writer.name}:count", first[n])
-        again.stop(signal.SIGKILL)
+# -- the rewrite ----------------------------------------------------------------------------------
 
 
 def is_running(pid: int) -> bool:
@@ -177,20 +94,6 @@ def test_a_rewrite_does_not_keep_the_connections_of_clients(start: Start) -> Non
 
 def in_progress(server: Server) -> bool:
     return bool(server.client.info("persistence")["aof_rewrite_in_progress"])
-
-
-def test_sigterm_during_traffic_keeps_all_that_was_acknowledged(start: Start) -> None:
-    server = start()
-    writers = [Writer(server.port, f"writer{n}", 0, pipeline=10) for n in range(WRITERS)]
-    for writer in writers:
-        writer.start()
-    until(lambda: all(writer.acknowledged > 100 for writer in writers), "writes")
-    assert server.stop(signal.SIGTERM) == 0
-    again = start()
-    for writer in writers:
-        writer.join(PATIENCE_S)
-        assert writer.failure is None
-        kept(again.client, writer)
 
 
 # -- a full disk -----------------------------------------------------------------------------------

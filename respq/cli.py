@@ -1,4 +1,4 @@
-"""The command line: `respq serve` and `respq ping`.
+"""The command line: `respq serve`, `respq ping` and `respq check`.
 
 `serve` takes redis-server's arguments, so click hands them on unread to `respq.config`, whose table of
 directives also writes the help. Whatever keeps the server from starting is one line on standard error,
@@ -11,7 +11,8 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import fill
 from typing import NoReturn
@@ -248,3 +249,64 @@ def ping(url: str | None, timeout: float, ready: bool) -> None:
             sys.exit(1)
         answer = "LOADING"
     click.echo(answer)
+
+
+# -- respq check -----------------------------------------------------------------------------------
+
+
+@main.command()
+@click.argument("path", type=click.Path(exists=True, path_type=Path), metavar="PATH")
+@click.option("--fix", is_flag=True, help="Cut off what cannot be loaded at the end of the log.")
+@click.option("--appendfilename", default="appendonly.aof", show_default=True, metavar="NAME",
+              help="The name that the log has in a directory.")  # fmt: skip
+def check(path: Path, fix: bool, appendfilename: str) -> None:
+    """Check an append-only file without starting a server.
+
+    PATH is a data directory, a manifest, or one file of a log. Each file is read as a server would read it,
+    and not executed. Exit status 0: the log can be loaded. 1: it cannot, or only after cutting its end, which
+    --fix does; nothing but the end of the last file is ever cut, and not while a server uses the directory.
+    """
+    from respq.effects.check import check_log, curable, cut
+    from respq.effects.files import AofError, Files
+
+    files = Files()
+    try:
+        verdicts = check_log(files, path, appendfilename)
+        for verdict in verdicts:
+            outcome = verdict.problem or f"sound, {verdict.commands} commands in {verdict.size} bytes"
+            click.echo(f"{verdict.path}: {outcome}")
+        last = verdicts[-1] if verdicts else None
+        if last is None or not any(verdict.problem for verdict in verdicts):
+            return
+        if not curable(files, verdicts):
+            complain("A file that others follow cannot be cut: restore it from a backup")
+            sys.exit(1)
+        loss = f"{last.excess} bytes behind {last.commands} commands"
+        if not fix:
+            complain(f"--fix would cut off {loss}")
+            sys.exit(1)
+        with _reserved(last.path.parent.parent):
+            cut(files, last)
+        click.echo(f"{last.path}: cut off {loss}")
+    except (AofError, OSError) as error:
+        complain(str(error))
+        sys.exit(1)
+
+
+@contextmanager
+def _reserved(directory: Path) -> Iterator[None]:
+    """Keep servers away from a data directory. Exits if one uses it; one without a lock is nobody's."""
+    from respq.lockfile import NAME, DirectoryLock, LockedError
+
+    if not (directory / NAME).exists():
+        yield
+        return
+    try:
+        lock = DirectoryLock(str(directory))
+    except LockedError as error:
+        complain(str(error))
+        sys.exit(1)
+    try:
+        yield
+    finally:
+        lock.release()

@@ -38,6 +38,18 @@ class AofError(Exception):
     """The append-only file cannot be read, written or replaced; the message names file and offset."""
 
 
+class DamagedError(AofError):
+    """A file of the log holds what nobody can have written at some offset.
+
+    `reason` says where and what; `sound` bytes before it are whole commands and transactions.
+    """
+
+    def __init__(self, path: Path, offset: int, reason: str, sound: int) -> None:
+        self.reason = f"offset {offset}: {reason}"
+        super().__init__(f"{path}: {self.reason}")
+        self.sound = sound
+
+
 class SyncError(AofError):
     """A sync failed, so the disk may hold less than was acknowledged: the server has to stop."""
 

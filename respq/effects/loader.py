@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 
-from respq.effects.files import AofError, Files, datasync
+from respq.effects.files import AofError, DamagedError, Files, datasync
 from respq.effects.grammar import FormatError, declared_size, parse, parse_strictly
 from respq.protocol import Argv
 
@@ -80,13 +80,20 @@ class Loader:
 
     def load(self, path: Path, *, last: bool, truncate: bool) -> None:
         """Execute the file at `path`; cut it if it is the `last` one, torn, and `truncate` allows that."""
-        fd = self.files.open_read(path)
-        try:
-            end = _FileLoad(self, path, fd).run()
-        finally:
-            self.files.close(fd)
+        end = self.read(path)
         if end is not None:
             self._cut(path, end, last=last, truncate=truncate)
+
+    def read(self, path: Path) -> int | None:
+        """Execute the file at `path`; return None, or the offset of the command or transaction it ends in.
+
+        Raises `DamagedError`.
+        """
+        fd = self.files.open_read(path)
+        try:
+            return _FileLoad(self, path, fd).run()
+        finally:
+            self.files.close(fd)
 
     def _cut(self, path: Path, end: int, *, last: bool, truncate: bool) -> None:
         torn = f"{path}: ends in the middle of a command or transaction that begins at offset {end}"
@@ -133,7 +140,7 @@ class _FileLoad:
             commands, used, error = parse(data)
             self._deliver(commands, offset)
             if error is not None:
-                raise self._bad(offset + error.offset, str(error))
+                raise self._bad(offset + error.offset, str(error), offset + used)
             offset += used
             data = data[used:]
         if data:
@@ -154,8 +161,10 @@ class _FileLoad:
             return 0
         return max(_READ_BYTES, min(missing, len(data)))
 
-    def _bad(self, offset: int, reason: str) -> AofError:
-        return AofError(f"{self.path}: offset {offset}: {reason}")
+    def _bad(self, offset: int, reason: str, begin: int) -> DamagedError:
+        """What is wrong at `offset`, in the command that begins at `begin`."""
+        sound = self._locate(self.held_at) if self.held else begin
+        return DamagedError(self.path, offset, reason, sound)
 
     def _advance(self, count: int) -> None:
         self.loader.bytes_done += count
@@ -191,7 +200,7 @@ class _FileLoad:
             if at is None:
                 raise
             place = self._locate(Position(at.offset, at.ordinal + error.index))
-            raise self._bad(place, str(error)) from error
+            raise self._bad(place, str(error), place) from error
 
     # -- saying where ------------------------------------------------------------------------------
 
@@ -216,6 +225,7 @@ class _FileLoad:
                     offset,
                     "a command that declares to be longer than the file, with whole commands in it"
                     f" from offset {offset + match.end()}; damaged rather than torn",
+                    offset,
                 )
 
 

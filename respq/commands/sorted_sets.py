@@ -236,6 +236,8 @@ def _increase(c: Client, argv: Argv, member: bytes, step: float, options: set[by
          syntax="key increment member", complexity="O(log n), n members")  # fmt: skip
 def zincrby(c: Client, argv: Argv) -> bytes:
     """Add to the score of a member, which is 0 if there is none."""
+    if argv[2].upper() in OPTIONS_OF_ZADD:  # taken for one, then a number is missing
+        raise syntax_error()
     return _increase(c, argv, argv[3], parse_double(argv[2]), set())
 
 

@@ -81,6 +81,11 @@ def test_an_infinite_score_plus_its_opposite_is_no_number(alice: Peer) -> None:
     assert alice.send("ZSCORE", "z", "a") == b"$3\r\ninf\r\n"
 
 
+@pytest.mark.parametrize("option", ["NX", "xx", "GT", "LT", "CH", "INCR"])
+def test_zincrby_takes_an_option_of_zadd_for_one(alice: Peer, option: str) -> None:
+    assert alice.send("ZINCRBY", "z", option, "a") == b"-ERR syntax error\r\n"
+
+
 def test_an_add_that_changes_nothing_is_not_logged(engine: Workbench, alice: Peer) -> None:
     assert effects_of(engine, alice, "ZADD", "z", 1, "a") == [("zadd", True)]
     assert effects_of(engine, alice, "ZADD", "z", 1, "a") == []

@@ -105,8 +105,12 @@ SORTED_SETS = Family(
         ),
         "ZINCRBY": Rule(
             1.5,
-            errors=(ARITY, WRONGTYPE, NOT_FLOAT, NAN),
-            extra=[[b"ZINCRBY", b"z1", b"-inf", b"a"], [b"ZINCRBY", b"z1", b"inf", b"a"]],
+            errors=(ARITY, WRONGTYPE, NOT_FLOAT, NAN, SYNTAX),
+            extra=[
+                [b"ZINCRBY", b"z1", b"-inf", b"a"],
+                [b"ZINCRBY", b"z1", b"inf", b"a"],
+                [b"ZINCRBY", b"z1", b"nx", b"a"],
+            ],
         ),
         "ZREM": Rule(1.5, errors=(ARITY, WRONGTYPE), extra=[[b"ZREM", b"lex", b"a", b"b", b"m77"]]),
         "ZCARD": Rule(errors=(ARITY, WRONGTYPE)),

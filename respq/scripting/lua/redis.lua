@@ -288,18 +288,23 @@ end
 
 local function number_of(v) return is_text(v) and tonumber(v) or nil end
 
+local function below(limit, v) -- what C makes of a number as an int, if that is one from 0 to below `limit`
+    return v > -1 and v < limit and (v < 0 and 0 or floor(v)) or nil
+end
+
 function redis.log(...)
     local count = select('#', ...)
     if count < 2 then fail('ERR redis.log() requires two arguments or more.') end
     local level = number_of((...))
     if not level then fail('ERR First argument must be a number (log level).') end
-    if level < 0 or level >= 4 then fail('ERR Invalid log level.') end
+    level = below(4, level)
+    if not level then fail('ERR Invalid log level.') end
     local words = {}
     for at = 2, count do
         local word = select(at, ...)
         if is_text(word) then words[#words + 1] = tostring(word) end
     end
-    host.log(floor(level), concat(words, ' '))
+    host.log(level, concat(words, ' '))
 end
 
 function redis.setresp(...)
@@ -312,12 +317,12 @@ end
 
 function redis.set_repl(...)
     if select('#', ...) ~= 1 then fail('ERR redis.set_repl() requires one argument.') end
-    local flags = number_of((...)) or 0
-    if flags < 0 or flags >= 4 then
+    local flags = below(4, number_of((...)) or 0)
+    if not flags then
         fail('ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.')
     end
     begin()
-    host.set_repl(floor(flags))
+    host.set_repl(flags)
 end
 
 function redis.replicate_commands() return true end

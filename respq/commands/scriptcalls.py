@@ -42,10 +42,10 @@ def executor(host: Caller) -> Callable[[Argv], bytes]:
             handler, fewest, most, spec, writes = host.table[argv[0]]
         except LookupError:
             handler, fewest, most, spec, writes = _look_up(host, argv)
-        if writes:
-            host.wrote = True
         if not fewest <= len(argv) <= most:
             handler = _wrong_arity
+        elif writes:
+            host.wrote = True
         try:
             reply = handler(client, argv)
         except CommandError as error:

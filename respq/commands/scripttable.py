@@ -38,11 +38,13 @@ def unknown() -> CommandError:
 
 
 def execute(entry: ScriptEntry, c: Client, argv: Argv) -> bytes:
-    """Execute a command for a script and count it. Raises CommandError."""
-    handler, fewest, most, spec, _ = entry
+    """Execute a subcommand for a script and count it. Raises CommandError."""
+    handler, fewest, most, spec, writes = entry
     if not fewest <= len(argv) <= most:
         spec.rejected_calls += 1
         raise CommandError("Wrong number of args calling Redis command from script")
+    if writes:
+        c.server.scripts.wrote = True
     try:
         reply = handler(c, argv)
     except Rejected:
@@ -60,14 +62,11 @@ def _entry(server: Server, spec: Spec, read_only: bool) -> ScriptEntry:
     writes = Flag.WRITE in spec.flags
     if spec.subcommands:
         return _container(server, spec, read_only), spec.fewest, spec.most, NOT_COUNTED, False
-    handler: Handler
     if Flag.NOSCRIPT in spec.flags:
-        handler = _not_in_scripts
-    elif writes and read_only:
-        handler = _not_in_readers
-    else:
-        handler = _wrapped(server, spec, writes)
-    return handler, spec.fewest, spec.most, spec, writes
+        return _not_in_scripts, spec.fewest, spec.most, spec, False
+    if read_only and (writes or Flag.MAY_REPLICATE in spec.flags):
+        return _not_in_readers, spec.fewest, spec.most, spec, False
+    return _wrapped(server, spec, writes), spec.fewest, spec.most, spec, writes
 
 
 def _container(server: Server, spec: Spec, read_only: bool) -> Handler:

@@ -137,7 +137,8 @@ def test_a_script_dirties_what_is_watched(alice: Peer, bob: Peer) -> None:
 
 def test_a_read_only_script_may_not_write(alice: Peer) -> None:
     refused = b"-ERR Write commands are not allowed from read-only scripts."
-    assert alice.send("EVAL_RO", "return redis.call('set', 'k', 1)", 0).startswith(refused)
+    for call in ("'set', 'k', 1", "'publish', 'channel', 1", "'spublish', 'channel', 1"):
+        assert alice.send("EVAL_RO", f"return redis.call({call})", 0).startswith(refused)
     assert alice.send("EVAL_RO", "return redis.call('get', 'k')", 0) == b"$-1\r\n"
 
 

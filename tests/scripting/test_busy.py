@@ -66,16 +66,32 @@ def test_kill_names_the_script_and_the_line(alice: Peer, kill: list[bytes]) -> N
     assert reply == KILLED + b" script: 3be870373810a27b6f6df903d8e3aad2dfcd93d3, on @user_script:2.\r\n"
 
 
-def test_a_script_that_has_tried_to_write_is_not_killed(engine: Workbench, alice: Peer, bob: Peer) -> None:
+@pytest.mark.parametrize(
+    "call", ["'del', 'none'", "'incr', 'text'", "'xgroup', 'create', 'none', 'group', '$', 'mkstream'"]
+)
+def test_a_script_that_has_tried_to_write_is_not_killed(
+    engine: Workbench, alice: Peer, bob: Peer, call: str
+) -> None:
     replies = []
 
     def act() -> None:
         replies.append(bob.send("SCRIPT", "KILL"))
         engine.server.busy.killed = len(replies) > 1  # the test has to end
 
+    alice.send("SET", "text", "x")
     meanwhile(engine, act)
-    alice.send("EVAL", "redis.call('del', 'none') while true do end", 0)
+    alice.send("EVAL", f"redis.pcall({call}) while true do end", 0)
     assert replies[0].startswith(b"-UNKILLABLE Sorry the script already executed write commands")
+
+
+@pytest.mark.parametrize(
+    ("command", "call"), [("EVAL", "'set', 'k'"), ("EVAL", "'watch', 'k'"), ("EVAL_RO", "'set', 'k', 1")]
+)
+def test_a_script_whose_writing_was_refused_is_killed(
+    alice: Peer, kill: list[bytes], command: str, call: str
+) -> None:
+    assert alice.send(command, f"redis.pcall({call}) while true do end", 0).startswith(KILLED)
+    assert kill == [b"+OK\r\n"]
 
 
 def test_others_get_busy_for_nearly_everything(engine: Workbench, alice: Peer, bob: Peer) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from compat.bench import churn, footprint, latency, tasks, throughput
+from compat.bench import churn, durability, footprint, latency, tasks, throughput
 from compat.bench.machine import description
 from compat.bench.report import Measure, document, table
 from compat.bench.sides import Side, candidate, reference
@@ -24,6 +24,7 @@ class Scale:
     commands: int = 400_000  # per workload, side and round
     keys: int = 1_000_000  # pushed in a flood, expiring together, churned
     few: int = 10_000  # the small size of churn
+    values: int = 4_000_000  # rewritten: about a gigabyte
     fills: int = churn.SMALL_FILLS
     tasks: int = 2000  # of Celery, each way, side and round
     idle_seconds: float = 10.0
@@ -36,7 +37,15 @@ class Scale:
 
 
 QUICK = Scale(
-    rounds=1, commands=3200, keys=2000, few=500, fills=1, tasks=20, idle_seconds=0.3, lead_seconds=2.0
+    rounds=1,
+    commands=3200,
+    keys=2000,
+    few=500,
+    values=20_000,
+    fills=1,
+    tasks=20,
+    idle_seconds=0.3,
+    lead_seconds=2.0,
 )
 
 
@@ -67,11 +76,19 @@ def celery_tables(theirs: Side, ours: Side, scale: Scale) -> list[str]:
         return [table("Celery", tasks.run(their_server, our_server, scale.few_rounds, scale.tasks))]
 
 
+def durability_tables(theirs: Side, ours: Side, scale: Scale) -> list[str]:
+    measures = durability.run(
+        theirs, ours, scale.few_rounds, scale.keys, scale.values, scale.commands / Scale.commands
+    )
+    return [table("Durability", measures)]
+
+
 PARTS: dict[str, Callable[[Side, Side, Scale], list[str]]] = {
     "throughput": throughput_tables,
     "latency": latency_tables,
     "footprint": footprint_tables,
     "churn": churn_tables,
+    "durability": durability_tables,
     "celery": celery_tables,
 }
 

@@ -65,11 +65,11 @@ class Workload:
     share: float = 1.0
 
 
-def benchmark(*options: str, pipeline: int) -> Run:
-    """Drive with redis-benchmark, 50 clients."""
+def benchmark(*options: str, pipeline: int, clients: int = CONNECTIONS) -> Run:
+    """Drive with redis-benchmark."""
 
     def run(server: Server, commands: int) -> float:
-        size = ["-c", str(CONNECTIONS), "-P", str(pipeline), "-n", str(commands)]
+        size = ["-c", str(clients), "-P", str(pipeline), "-n", str(commands)]
         argv = ["redis-benchmark", "-p", str(server.port), "--csv", *size, *options]
         done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=300)
         (row,) = csv.DictReader(done.stdout.splitlines())

@@ -16,7 +16,7 @@ from respq.commands.stream_delivery import COUNT_MAX, place, see_consumer
 from respq.commands.streams import parse_id, parse_start, parse_stop
 from respq.datatypes import entry_ids
 from respq.datatypes.consumer_groups import Group, claim
-from respq.datatypes.entry_ids import read_id, show_id
+from respq.datatypes.entry_ids import MAX, number_of, show_id
 from respq.datatypes.pending_entries import Consumer, Delivery
 from respq.datatypes.streams import StreamValue
 from respq.datatypes.value import Value
@@ -98,13 +98,17 @@ def xpending(c: Client, argv: Argv) -> bytes:
         else group.pending.of(consumer, interval.start)
     )
     rows: list[bytes] = []
+    bounded = interval.stop < MAX
     for text, delivery in found:
-        if len(rows) >= interval.most or read_id(text) > interval.stop:
+        if len(rows) >= interval.most or (bounded and number_of(text) > interval.stop):
             break
         idle_ms = max(0, now_ms - delivery.delivered_ms)
         if idle_ms >= interval.min_idle_ms:
-            parts = [bulk(text), bulk(delivery.consumer.name), integer(idle_ms), integer(delivery.count)]
-            rows.append(array(parts))
+            name = delivery.consumer.name
+            rows.append(
+                b"*4\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n:%d\r\n:%d\r\n"
+                % (len(text), text, len(name), name, idle_ms, delivery.count)
+            )
     return array(rows)
 
 
@@ -216,7 +220,7 @@ def xclaim(c: Client, argv: Argv) -> bytes:
     consumer = see_consumer(c, name, group_name, group, consumer_name)
     log, replies = _Log(c, name, group_name), []
     for text in wanted.texts:
-        entry, delivery = stream.get(read_id(text)), group.pending.get(text)
+        entry, delivery = stream.get(number_of(text)), group.pending.get(text)
         if entry is None:
             if delivery is not None:
                 group.acknowledge([text])
@@ -277,7 +281,7 @@ def xautoclaim(c: Client, argv: Argv) -> bytes:
     while at < min(len(looked_at), count * ATTEMPTS_PER_ENTRY) and len(replies) + len(gone) < count:
         text, delivery = looked_at[at]
         at += 1
-        entry = stream.get(read_id(text))
+        entry = stream.get(number_of(text))
         if entry is None:
             gone.append(text)
             log.gone(text)

@@ -6,15 +6,18 @@ alone, DELREF acknowledges the entry in all groups, ACKED deletes it only if no 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from respq.command import FAST, WRITE, Argv, Client, command, key
 from respq.commands.arguments import as_int
 from respq.commands.streams import ACKED, DELREF, KEEPREF, POLICIES, entry_texts
-from respq.datatypes.entry_ids import read_id
+from respq.datatypes.consumer_groups import Group
+from respq.datatypes.entry_ids import number_of
 from respq.datatypes.streams import StreamValue
 from respq.errors import CommandError, syntax_error
 from respq.protocol.resp import ONE, array, integer
+from respq.protocol.runs import Run
 
 MISSING, REFERRED_TO = integer(-1), integer(2)  # in replies, where ONE is for an entry that was deleted
 
@@ -50,7 +53,7 @@ def _parse_deletion(argv: Argv, at: int) -> Deletion:
 
 def _delete(stream: StreamValue, text: bytes, policy: bytes) -> bytes:
     """Delete one entry; the answer to that."""
-    entry_id = read_id(text)
+    entry_id = number_of(text)
     if policy == ACKED and stream.is_referred_to(entry_id, text):
         return REFERRED_TO
     return ONE if stream.delete(entry_id) else MISSING
@@ -76,9 +79,43 @@ def xdelex(c: Client, argv: Argv) -> bytes:
     return array(replies)
 
 
+def _acknowledge_and_delete(
+    stream: StreamValue, group: Group, texts: Sequence[bytes], policy: bytes
+) -> list[bytes]:
+    """Do that with entries that are pending in the group; the answers."""
+    taken = group.pending.take(texts)
+    if policy == DELREF:
+        stream.forget([text for text, delivery in zip(texts, taken, strict=True) if delivery is not None])
+    answers = []
+    for text, delivery in zip(texts, taken, strict=True):
+        answer = MISSING if delivery is None else _delete(stream, text, policy)
+        answers.append(ONE if delivery is not None and answer is MISSING else answer)
+    return answers
+
+
+def _xackdel_run(c: Client, run: Run) -> bytes | None:
+    """Entries of one group, one in each command."""
+    db, name = c.db, run.shared[1] if len(run.shared) > 2 else b""
+    if not run.last:
+        return None
+    try:
+        policy, words = _parse_deletion([*run.shared, run.last[0]], 3)
+        stream, texts = db.find(name, StreamValue), entry_texts(run.last)
+    except CommandError:
+        return None
+    group = stream.groups.get(run.shared[2]) if stream is not None else None
+    if stream is None or group is None or words != [run.last[0]]:
+        return None
+    c.server.stats.keyspace_hits += run.count
+    answers = _acknowledge_and_delete(stream, group, texts, policy)
+    if answers.count(MISSING) < len(answers):
+        c.effects.append((db, name, None, run))
+    return b"*1\r\n%b" % b"*1\r\n".join(answers)
+
+
 @command("XACKDEL", arity=-6, flags=WRITE | FAST, keys=(key(1, "RW update delete"),), group="stream",
          since="8.2.0", syntax="key group [KEEPREF | DELREF | ACKED] <IDS numids id [id ...]>",
-         complexity="O(log n) for each ID and group")  # fmt: skip
+         complexity="O(log n) for each ID and group", bulk=_xackdel_run)  # fmt: skip
 def xackdel(c: Client, argv: Argv) -> bytes:
     """Acknowledge entries and delete them, unless groups refer to them; the answer is what became of each."""
     db, name = c.db, argv[1]
@@ -88,16 +125,9 @@ def xackdel(c: Client, argv: Argv) -> bytes:
     if stream is None or group is None:
         return array([MISSING] * len(words))
     texts = entry_texts(words)
-    taken = group.pending.take(texts)
-    acknowledged = [text for text, delivery in zip(texts, taken, strict=True) if delivery is not None]
-    if policy == DELREF:
-        stream.forget(acknowledged)
-    deleted = False
-    replies = []
-    for text, delivery in zip(texts, taken, strict=True):
-        reply = MISSING if delivery is None else _delete(stream, text, policy)
-        deleted = deleted or reply is ONE
-        replies.append(ONE if delivery is not None and reply is MISSING else reply)
-    if acknowledged:
+    before = len(stream), len(group.pending)
+    answers = _acknowledge_and_delete(stream, group, texts, policy)
+    deleted = len(stream) < before[0]
+    if deleted or len(group.pending) < before[1]:
         c.effects.append((db, name if deleted else None, "xdel" if deleted else None, argv))
-    return array(replies)
+    return array(answers)

@@ -13,18 +13,50 @@ from itertools import islice
 from respq.command import BLOCKING, FAST, MOVABLEKEYS, WRITE, Argv, Client, Keys, command, key
 from respq.commands.stream_groups import present_ms
 from respq.commands.stream_reading import Reading, parse_reading, streams_reply
-from respq.commands.streams import entry_texts, parse_id
+from respq.commands.streams import entry_texts, parse_id, stretches_reply
 from respq.datatypes.consumer_groups import Group, claim
-from respq.datatypes.entry_ids import MAX, read_id, show_id
+from respq.datatypes.entry_blocks import Stretch
+from respq.datatypes.entry_ids import MAX, number_of, show_id
 from respq.datatypes.pending_entries import Consumer, Delivery
 from respq.datatypes.streams import StreamValue
 from respq.errors import CommandError
-from respq.protocol.resp import ZERO, array, bulk, integer
+from respq.protocol.resp import ONE, ZERO, array, bulk, integer
+from respq.protocol.runs import Run
 
 COUNT_MAX = (1 << 63) - 1  # deliveries that can be counted
+_RUN_ENTRIES = 10_000  # that are delivered as one: some milliseconds
 
 
 # -- reading ---------------------------------------------------------------------------------------
+
+
+def _xreadgroup_run(c: Client, run: Run) -> bytes | None:
+    """Reads of new entries of one stream, all alike."""
+    if not run.last or run.last.count(b">") != run.count:
+        return None
+    try:
+        reading = parse_reading(c, [*run.shared, b">"], grouped=True)
+        if len(reading.names) > 1 or reading.most > _RUN_ENTRIES // run.count or reading.block_ms is not None:
+            return None
+        (name,) = reading.names
+        stream = c.db.find(name, StreamValue)
+    except CommandError:
+        return None
+    group = stream.groups.get(reading.group) if stream is not None else None
+    if stream is None or group is None:
+        return None
+    c.server.stats.keyspace_hits += 2 * run.count
+    consumer = see_consumer(c, name, reading.group, group, reading.consumer)
+    whole = reading._replace(most=reading.most * run.count)
+    stretches = _deliver(c, whole, name, stream, group, consumer)
+    entries = [entry for stretch in stretches for entry in stretch.entries()]
+    parts = [entries[at : at + reading.most] for at in range(0, len(entries), reading.most)]
+    head = streams_reply(c, [(bulk(name), b"")])
+    if reading.most == 1:
+        replies = [b"%b*1\r\n%b" % (head, entry) for entry in entries]
+    else:
+        replies = [b"%b*%d\r\n%b" % (head, len(part), b"".join(part)) for part in parts]
+    return b"".join(replies) + c.enc.null_array * (run.count - len(parts))
 
 
 @command(
@@ -37,6 +69,7 @@ COUNT_MAX = (1 << 63) - 1  # deliveries that can be counted
     syntax="<GROUP group consumer> [COUNT count] [BLOCK milliseconds] [NOACK]"
     " <STREAMS key [key ...] id [id ...]>",
     complexity="O(n), n entries returned",
+    bulk=_xreadgroup_run,
 )
 def xreadgroup(c: Client, argv: Argv) -> bytes:
     """Entries that nobody in a group has been given yet, or what is pending for a consumer."""
@@ -50,8 +83,8 @@ def xreadgroup(c: Client, argv: Argv) -> bytes:
         consumer = see_consumer(c, name, reading.group, group, reading.consumer)
         if begin is not None:
             found.append((bulk(name), _history(c, reading, name, stream, group, consumer, begin)))
-        elif entries := _deliver(c, reading, name, stream, group, consumer):
-            found.append((bulk(name), entries))
+        elif stretches := _deliver(c, reading, name, stream, group, consumer):
+            found.append((bulk(name), stretches_reply(stretches)))
     if found:
         return streams_reply(c, found)
     if reading.block_ms is None:
@@ -100,17 +133,17 @@ def see_consumer(c: Client, name: bytes, group_name: bytes, group: Group, consum
 
 def _deliver(
     c: Client, reading: Reading, name: bytes, stream: StreamValue, group: Group, consumer: Consumer
-) -> bytes:
-    """New entries for a consumer, encoded; nothing if there are none."""
+) -> list[Stretch]:
+    """Give new entries to a consumer, if there are any."""
     now_ms = c.server.clock.now_ms
     texts, stretches = stream.deliver(group, consumer, reading.most, now_ms, pending=not reading.acknowledged)
     if not texts:
-        return b""
+        return []
     if not reading.acknowledged:
         logged = claim(name, reading.group, texts, Delivery(consumer, now_ms))
         c.effects.append((c.db, None, None, [*logged, b"LASTID", texts[-1]]))
     c.effects.append((c.db, None, None, place(name, reading.group, group)))
-    return b"*%d\r\n%b" % (len(texts), b"".join([stretch.replies() for stretch in stretches]))
+    return stretches
 
 
 def place(name: bytes, group_name: bytes, group: Group) -> Argv:
@@ -161,7 +194,7 @@ def _history(
     replies = []
     again: defaultdict[int, list[bytes]] = defaultdict(list)
     for text, delivery in pending:
-        entry = stream.get(read_id(text))
+        entry = stream.get(number_of(text))
         if entry is not None:
             again[delivery.count].append(text)
         replies.append(array([bulk(text), c.enc.null_array]) if entry is None else entry)
@@ -176,15 +209,47 @@ def _history(
 # -- acknowledging ---------------------------------------------------------------------------------
 
 
+def _xack_run(c: Client, run: Run) -> bytes | None:
+    """Acknowledgements of one entry each, of one group."""
+    if run.words != 4 or not run.last:
+        return None
+    db, (_, name, group_name) = c.db, run.shared
+    try:
+        stream = db.find(name, StreamValue)
+        group = stream.groups.get(group_name) if stream is not None else None
+        if group is None:
+            return None
+        if group.pending.take_first(run.last):
+            return _all_acknowledged(c, run)
+        texts = entry_texts(run.last)
+    except CommandError:
+        return None
+    taken = group.pending.take(texts)
+    if None not in taken:
+        return _all_acknowledged(c, run)
+    c.server.stats.keyspace_hits += run.count
+    acknowledged = [text for text, delivery in zip(texts, taken, strict=True) if delivery is not None]
+    if acknowledged:
+        c.effects.append((db, None, None, [b"XACK", name, group_name, *acknowledged]))
+    return b"".join([ZERO if delivery is None else ONE for delivery in taken])
+
+
+def _all_acknowledged(c: Client, run: Run) -> bytes:
+    c.server.stats.keyspace_hits += run.count
+    c.effects.append((c.db, None, None, run))
+    return ONE * run.count
+
+
 @command("XACK", arity=-4, flags=WRITE | FAST, keys=(key(1, "RW update"),), group="stream", since="5.0.0",
-         syntax="key group id [id ...]", complexity="O(1) for each ID")  # fmt: skip
+         syntax="key group id [id ...]", complexity="O(1) for each ID", bulk=_xack_run)  # fmt: skip
 def xack(c: Client, argv: Argv) -> bytes:
     """Take entries off the pending entries list of a group; the answer is how many were on it."""
     stream = c.read(argv[1], StreamValue)
     group = stream.groups.get(argv[2]) if stream is not None else None
     if group is None:
         return ZERO
-    acknowledged = group.acknowledge(entry_texts(argv[3:]))
+    words = argv[3:]
+    acknowledged = len(words) if group.pending.take_first(words) else group.acknowledge(entry_texts(words))
     if acknowledged:
         c.effects.append((c.db, None, None, argv))
     return integer(acknowledged)

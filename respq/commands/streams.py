@@ -6,12 +6,14 @@ ended at, because `~` and LIMIT depend on how entries are kept. Source: redis-se
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from respq.command import DENYOOM, FAST, READONLY, WRITE, Argv, Client, Keys, command, key
 from respq.commands.arguments import INT64_MAX, parse_int
 from respq.commands.arguments import Options as Words
 from respq.datatypes import entry_ids
+from respq.datatypes.entry_blocks import Stretch
 from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, show_ids
 from respq.datatypes.streams import StreamValue
 from respq.errors import CommandError, no_such_key, syntax_error
@@ -41,7 +43,7 @@ def parse_id(word: bytes, missing_seq: int = 0) -> int:
         raise invalid_id() from None
 
 
-def entry_texts(words: Argv) -> list[bytes]:
+def entry_texts(words: Sequence[bytes]) -> Sequence[bytes]:
     """Entry IDs in the spelling of replies. Raises CommandError."""
     return words if entry_ids.are_canonical(words) else [entry_ids.show_id(parse_id(word)) for word in words]
 
@@ -339,7 +341,11 @@ def xrange(c: Client, argv: Argv) -> bytes:
 
 def entries_reply(stream: StreamValue, start: int, stop: int, count: int) -> bytes:
     """The first `count` entries with IDs from `start` to `stop`."""
-    stretches = stream.first(start, stop, count) if start <= stop else []
+    return stretches_reply(stream.first(start, stop, count) if start <= stop else [])
+
+
+def stretches_reply(stretches: list[Stretch]) -> bytes:
+    """All entries of some stretches."""
     total = sum([stretch.stop - stretch.start for stretch in stretches])
     return b"".join([b"*%d\r\n" % total, *[stretch.replies() for stretch in stretches]])
 

@@ -6,9 +6,8 @@ so that stands in `streams`. Here are the records and what changes them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
-from operator import itemgetter
 from typing import Final
 
 from respq.datatypes.entry_ids import show_id
@@ -18,7 +17,7 @@ UNKNOWN: Final = -1  # entries read: nobody can tell
 REBUILT_AT_ONCE: Final = 48  # entries in one command of a rewritten log
 
 
-def claim(key: bytes, group: bytes, texts: list[bytes], delivery: Delivery) -> list[bytes]:
+def claim(key: bytes, group: bytes, texts: Sequence[bytes], delivery: Delivery) -> list[bytes]:
     """The command that makes entries pending, whether they are or not, as a delivery says."""
     return [
         *(b"XCLAIM", key, group, delivery.consumer.name, b"0", *texts),
@@ -53,7 +52,7 @@ class Group:
         self.pending.deliver(texts, self.last_id, last_id, Delivery(consumer, now_ms))
         consumer.active_ms = now_ms
 
-    def acknowledge(self, texts: list[bytes]) -> int:
+    def acknowledge(self, texts: Sequence[bytes]) -> int:
         """Take entries off the pending entries list; return how many were on it."""
         taken = self.pending.take(texts)
         return len(taken) - taken.count(None)
@@ -85,10 +84,10 @@ class Group:
         ]
         for consumer in self.consumers:
             yield [b"XGROUP", b"CREATECONSUMER", key, name, consumer]
-        for delivery, entries in groupby(self.pending.following(0), itemgetter(1)):
-            texts = [text for text, _ in entries]
+        for _, entries in groupby(self.pending.following(0), lambda item: item[1].said):
+            texts, deliveries = zip(*entries, strict=True)
             for at in range(0, len(texts), REBUILT_AT_ONCE):
-                yield claim(key, name, texts[at : at + REBUILT_AT_ONCE], delivery)
+                yield claim(key, name, texts[at : at + REBUILT_AT_ONCE], deliveries[0])
 
     def check(self) -> None:
         """Assert the invariants."""

@@ -194,9 +194,15 @@ class EntryLog:
 
     def get(self, entry_id: int) -> bytes | None:
         """The entry with this ID, or None. O(log n)."""
-        for stretch in self.stretches(entry_id, entry_id):
-            return stretch.block.entry(stretch.start)
-        return None
+        at = self._block_at(entry_id)
+        if at < len(self._blocks):
+            block = self._blocks[at]
+            index = block.find(entry_id)
+            there = block.id_at(index) == entry_id and not block.is_dead(index)
+            return block.entry(index) if there else None
+        index = self.tail.find(entry_id)
+        there = index < len(self.tail) and self.tail.ids[index] == entry_id
+        return self.tail.entry(index) if there else None
 
     def first_id(self) -> int | None:
         """The smallest ID, or None if there is no entry. O(1)."""

@@ -13,7 +13,7 @@ from typing import ClassVar, Final, Self
 
 from respq.datatypes.consumer_groups import REBUILT_AT_ONCE, UNKNOWN, Group
 from respq.datatypes.entry_blocks import Stretch, Table, id_text, words_of
-from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, read_id, show_id
+from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, number_of, show_id
 from respq.datatypes.entry_log import EntryLog
 from respq.datatypes.pending_entries import Consumer
 from respq.datatypes.stream_nodes import StreamNodes
@@ -121,7 +121,7 @@ class StreamValue(Value):
         texts = stretches[0].ids()
         for stretch in stretches[1:]:
             texts += stretch.ids()
-        last_id = read_id(texts[-1])
+        last_id = number_of(texts[-1])
         group.entries_read = self._read_up_to(group, texts, last_id)
         if pending:
             group.deliver(texts, last_id, consumer, now_ms)
@@ -134,7 +134,7 @@ class StreamValue(Value):
         for at, text in enumerate(texts):
             if read != UNKNOWN and self._is_certain_from(behind):
                 return read + len(texts) - at
-            entry_id = read_id(text)
+            entry_id = number_of(text)
             read = self.position(entry_id)
             if read == UNKNOWN and entry_id > self.max_deleted_id:  # none in between can tell
                 return self.position(last_id)
@@ -162,7 +162,7 @@ class StreamValue(Value):
         """Whether a group has not read an entry yet, or not acknowledged it. O(groups)."""
         return any(group.last_id < entry_id or text in group.pending for group in self.groups.values())
 
-    def forget(self, texts: list[bytes]) -> bool:
+    def forget(self, texts: Sequence[bytes]) -> bool:
         """Acknowledge entries in all groups; tell whether any was pending. O(groups * entries)."""
         return sum(group.acknowledge(texts) for group in self.groups.values()) > 0
 
@@ -192,7 +192,7 @@ class StreamValue(Value):
         if not minid:
             return 0
         texts = (text for stretch in self._log.stretches(0, minid - 1) for text in stretch.ids())
-        numbers = ((read_id(text), text) for text in texts)
+        numbers = ((number_of(text), text) for text in texts)
         free = (number for number, text in numbers if not self.is_referred_to(number, text))
         chosen = list(islice(free, count))
         for entry_id in chosen:
@@ -315,7 +315,7 @@ class StreamValue(Value):
         first = self.first_id() if self._log.count else MAX + 1
         return sorted(
             entry_id
-            for entry_id in map(read_id, pending)
+            for entry_id in map(number_of, pending)
             if entry_id < first or entry_id <= self.max_deleted_id
         )
 
@@ -325,7 +325,7 @@ class StreamValue(Value):
         for stretch in self._log.stretches(0):
             for entry in stretch.entries():
                 text = id_text(entry)
-                while at < len(gone) and gone[at] < read_id(text):
+                while at < len(gone) and gone[at] < number_of(text):
                     yield [b"XADD", key, show_id(gone[at]), b"x", b"y"]
                     at += 1
                 yield [b"XADD", key, text, *words_of(entry)]

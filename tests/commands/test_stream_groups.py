@@ -329,3 +329,54 @@ def without_seen(reply: bytes) -> list[bytes]:
     """The reply without when consumers were seen, which no command of the log can say."""
     words = reply.split(b"\r\n")
     return [word for before, word in zip([b"", *words], words, strict=False) if before != b"seen-time"]
+
+
+# -- runs ------------------------------------------------------------------------------------------
+
+RUNS = {
+    "reading one": "XREADGROUP GROUP g ann COUNT 1 STREAMS s >",
+    "reading two": "XREADGROUP GROUP g ann COUNT 2 STREAMS s >",
+    "reading without acknowledgement": "XREADGROUP GROUP g ann COUNT 1 NOACK STREAMS s >",
+    "reading for a new consumer": "XREADGROUP GROUP g new COUNT 1 STREAMS s >",
+    "reading in no group": "XREADGROUP GROUP no ann COUNT 1 STREAMS s >",
+    "reading history": "XREADGROUP GROUP g ann COUNT 1 STREAMS s 0",
+    "acknowledging": "XACK s g {}-1",
+    "acknowledging the same": "XACK s g 3-1",
+    "acknowledging odd spellings": "XACK s g 0{}-1",
+    "acknowledging what is invalid": "XACK s g {}-x",
+    "acknowledging in no group": "XACK s no {}-1",
+    "deleting": "XACKDEL s g IDS 1 {}-1",
+    "deleting the same": "XACKDEL s g IDS 1 3-1",
+    "deleting with references": "XACKDEL s g DELREF IDS 1 {}-1",
+    "deleting what is acknowledged": "XACKDEL s g ACKED IDS 1 {}-1",
+    "deleting with too few IDs": "XACKDEL s g IDS 2 {}-1",
+}
+
+
+@pytest.mark.parametrize("protocol", [2, 3])
+@pytest.mark.parametrize("run", RUNS)
+def test_a_run_has_the_outcome_of_one_by_one(run: str, protocol: int) -> None:
+    servers = Kept(), Kept()
+    for kept in servers:
+        peer = kept.peer()
+        lines(
+            peer, *(f"XADD s {n}-1 f v" for n in range(1, 13)), "XGROUP CREATE s g 0", "XGROUP CREATE s h 0"
+        )
+        lines(
+            peer, "XREADGROUP GROUP g ann COUNT 6 STREAMS s >", "XREADGROUP GROUP h bob COUNT 4 STREAMS s >"
+        )
+        lines(peer, "XACK s h 2-1", "XDEL s 5-1")
+    peers = [kept.peer() for kept in servers]
+    for peer in peers:
+        peer.send("HELLO", protocol)
+    commands = [RUNS[run].format(n).split() for n in range(1, 11)]
+    assert peers[0].feed(b"".join(encode(*words) for words in commands)) == b"".join(
+        peers[1].send(*words) for words in commands
+    )
+    assert servers[0].data() == servers[1].data()
+    servers[0].written()
+    assert servers[0].replays()
+    hits = [kept.server.stats.keyspace_hits for kept in servers]
+    assert hits[0] == hits[1]
+    full = [ask(kept.peer(), "XINFO STREAM s FULL") for kept in servers]
+    assert full[0] == full[1]

@@ -37,6 +37,7 @@ LAYERS = (
     {"notifications"},
     {"acl", "effects", "flags", "packer", "pubsub", "redaction", "statistics", "waiting"},
     {"keyspace"},
+    {"rdb"},
     {"datatypes"},
     {"protocol"},
     {"log"},

@@ -172,6 +172,25 @@ class ListValue(Quicklist):
             twin._middle = self._middle.copy()
         return twin
 
+    def nodes(self) -> Iterator[tuple[Sequence[bytes], bool]]:
+        """The elements node by node, as Redis keeps them, and whether it is one element too long for a node.
+
+        Nothing may change meanwhile.
+        """
+        if self._head is self._tail:
+            yield self._as_node(list(self._head))
+            return
+        head, tail = list(self._head)[::-1], list(self._tail)
+        for node in reversed(cut(head, self._fill, self._head_known)):
+            yield self._as_node(node.run(head, True))
+        for chunk in self._middle.chunks:
+            yield self._as_node(chunk.elements())
+        for node in cut(tail, self._fill, self._tail_known):
+            yield self._as_node(node.run(tail, False))
+
+    def _as_node(self, elements: Sequence[bytes]) -> tuple[Sequence[bytes], bool]:
+        return elements, self._is_quicklist() and len(elements) == 1 and len(elements[0]) > self._fill.size
+
     def rebuild(self, key: bytes) -> Iterator[list[bytes]]:
         """RPUSH commands that recreate the list, of at most 64 elements each."""
         elements = iter(self)

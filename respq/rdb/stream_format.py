@@ -1,0 +1,259 @@
+"""Streams in dumps: nodes of entries, what the stream remembers, its groups with what is pending.
+
+A node is a listpack that begins with the fields of its first entry. An entry that has the same fields leaves
+them out; IDs are differences to the first one's:
+
+    entries, deleted ones, number of fields, the fields, 0
+    flags, milliseconds, sequence number, [number of fields, then fields and] values, elements of the entry
+
+Three versions: 2 (Redis 7.0) remembers the first ID, the greatest deleted one, how many entries there have
+been, and how many a group has read; 3 (7.2) when a consumer last got something.
+
+Nodes are cut anew when a stream is written: what Redis keeps of deleted entries is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
+
+from respq.datatypes.consumer_groups import Group
+from respq.datatypes.entry_blocks import id_text, words_of
+from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, read_id, show_id
+from respq.datatypes.pending_entries import Consumer, Delivery
+from respq.datatypes.streams import StreamValue
+from respq.rdb import listpack
+from respq.rdb.cursor import BadFormatError, Cursor
+from respq.rdb.strings import WriteString, write_length
+
+_DELETED: Final = 1  # flags of an entry
+_SAME_FIELDS: Final = 2
+_ID_BYTES: Final = 16
+_PENDING_BYTES: Final = _ID_BYTES + 8 + 1
+_CONSUMER_BYTES: Final = 1 + 8 + 1
+_MOST_NODE_BYTES: Final = 1 << 30
+
+Entry = tuple[int, list[bytes]]  # an ID; fields and values by turns
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+
+def read_stream(cursor: Cursor, version: int) -> StreamValue:
+    """A stream as this version writes it. Raises BadFormatError."""
+    stream = StreamValue()
+    for _ in range(cursor.count(2)):
+        for entry_id, words in _read_node(cursor):
+            if entry_id <= stream.last_id:
+                raise BadFormatError("the entries of a stream are not in order")
+            stream.add(entry_id, words)
+    _read_history(cursor, version, stream)
+    for _ in range(cursor.count()):
+        name = cursor.string()
+        if name in stream.groups:
+            raise BadFormatError("a stream has a group twice")
+        stream.groups[name] = _read_group(cursor, version, stream)
+    return stream
+
+
+def _read_node(cursor: Cursor) -> Iterator[Entry]:
+    first = cursor.string()
+    if len(first) != _ID_BYTES:
+        raise BadFormatError("a node of a stream has no ID")
+    words = iter(listpack.unpack(cursor.string()))
+    live, deleted, width = _number(words), _number(words), _number(words)
+    fields = _words(words, width)
+    if _number(words) or live < 0 or deleted < 0:
+        raise BadFormatError("a node of a stream begins wrongly")
+    found = [0, 0]
+    for flags in words:
+        gone, entry = _read_entry(words, int.from_bytes(first, "big"), flags, fields)
+        found[gone] += 1
+        if not gone:
+            yield entry
+    if found != [live, deleted]:
+        raise BadFormatError("a node of a stream has not as many entries as it says")
+
+
+def _read_entry(
+    words: Iterator[bytes], first_id: int, flags_word: bytes, fields: list[bytes]
+) -> tuple[bool, Entry]:
+    """Whether an entry is deleted, and it."""
+    flags = _integer(flags_word)
+    ms, seq = (first_id >> SEQ_BITS) + _number(words), (first_id & SEQ_MAX) + _number(words)
+    if not (0 <= ms <= SEQ_MAX and 0 <= seq <= SEQ_MAX):
+        raise BadFormatError("an entry of a stream has no ID")
+    if flags & _SAME_FIELDS:
+        values = _words(words, len(fields))
+        content = [word for pair in zip(fields, values, strict=True) for word in pair]
+        elements = len(fields) + 3
+    else:
+        count = _number(words)
+        content = _words(words, 2 * count)
+        elements = 2 * count + 4
+    if _number(words) != elements:
+        raise BadFormatError("an entry of a stream has another length than it says")
+    return bool(flags & _DELETED), (ms << SEQ_BITS | seq, content)
+
+
+def _integer(word: bytes) -> int:
+    try:
+        return int(word)
+    except ValueError:
+        raise BadFormatError("a node of a stream has text for a number") from None
+
+
+def _number(words: Iterator[bytes]) -> int:
+    return _integer(next(words, b""))
+
+
+def _words(words: Iterator[bytes], count: int) -> list[bytes]:
+    found = list(islice(words, count)) if 0 <= count <= _MOST_NODE_BYTES else []
+    if len(found) != count:
+        raise BadFormatError("a node of a stream ends within an entry")
+    return found
+
+
+def _read_history(cursor: Cursor, version: int, stream: StreamValue) -> None:
+    length, last_id = cursor.length(), _read_id(cursor)
+    if length != len(stream) or last_id < stream.last_id:
+        raise BadFormatError("a stream has other entries than it says")
+    stream.last_id = last_id
+    if version < 2:
+        return
+    _read_id(cursor)  # the first one, which is seen
+    stream.max_deleted_id = _read_id(cursor)
+    stream.entries_added = cursor.length()
+    if stream.entries_added < length:
+        raise BadFormatError("a stream has more entries than there have ever been")
+
+
+def _read_id(cursor: Cursor) -> int:
+    return cursor.length() << SEQ_BITS | cursor.length()
+
+
+def _read_group(cursor: Cursor, version: int, stream: StreamValue) -> Group:
+    group = Group(_read_id(cursor))
+    if version < 2:
+        group.entries_read = stream.position(group.last_id)
+    else:
+        read = cursor.length()
+        group.entries_read = read - (1 << 64) if read >> 63 else read
+    pending: dict[bytes, tuple[int, int]] = {}
+    for _ in range(cursor.count(_PENDING_BYTES)):
+        entry_id = cursor.take(_ID_BYTES)
+        pending[entry_id] = cursor.i64(), cursor.length()
+    owners: dict[bytes, Consumer] = {}
+    for _ in range(cursor.count(_CONSUMER_BYTES)):
+        _read_consumer(cursor, version, group, owners)
+    if owners.keys() != pending.keys():
+        raise BadFormatError("what is pending in a group is not what its consumers have")
+    _enter(group, pending, owners)
+    return group
+
+
+def _read_consumer(cursor: Cursor, version: int, group: Group, owners: dict[bytes, Consumer]) -> None:
+    consumer = Consumer(cursor.string(), cursor.i64())
+    consumer.active_ms = cursor.i64() if version > 2 else consumer.seen_ms
+    if consumer.name in group.consumers:
+        raise BadFormatError("a group has a consumer twice")
+    group.consumers[consumer.name] = consumer
+    for _ in range(cursor.count(_ID_BYTES)):
+        entry_id = cursor.take(_ID_BYTES)
+        if entry_id in owners:
+            raise BadFormatError("an entry is pending for two consumers")
+        owners[entry_id] = consumer
+
+
+def _enter(group: Group, pending: dict[bytes, tuple[int, int]], owners: dict[bytes, Consumer]) -> None:
+    """Enter what is pending, whose IDs compare as their bytes do."""
+    shared: dict[tuple[Consumer, int, int], Delivery] = {}
+    for raw_id in sorted(pending):
+        how = (owners[raw_id], *pending[raw_id])
+        delivery = shared.get(how)
+        if delivery is None:
+            delivery = shared[how] = Delivery(*how)
+        group.pending.assign(show_id(int.from_bytes(raw_id, "big")), delivery)
+
+
+# -- writing ---------------------------------------------------------------------------------------
+
+
+def write_stream(stream: StreamValue, write_string: WriteString) -> Iterator[bytes]:
+    """A stream in pieces, as version 3."""
+    nodes = list(_nodes(stream))
+    yield write_length(len(nodes))
+    for first_id, node in nodes:
+        yield write_string(first_id.to_bytes(_ID_BYTES, "big"))
+        yield write_string(node)
+    yield write_length(len(stream))
+    for entry_id in (stream.last_id, stream.first_id(), stream.max_deleted_id):
+        yield _write_id(entry_id)
+    yield write_length(stream.entries_added)
+    yield write_length(len(stream.groups))
+    for name in sorted(stream.groups):
+        yield write_string(name)
+        yield from _write_group(stream.groups[name], write_string)
+
+
+def _nodes(stream: StreamValue) -> Iterator[tuple[int, bytes]]:
+    """The entries, cut into nodes by the directives; the first ID of each."""
+    most_bytes = stream.node_max_bytes or _MOST_NODE_BYTES
+    most_entries = stream.node_max_entries or len(stream)
+    node: list[Entry] = []
+    size = 0
+    for entry_id, words in _entries(stream):
+        length = sum(map(len, words)) + 4 * len(words)
+        if node and (len(node) >= most_entries or size + length > most_bytes):
+            yield node[0][0], _pack(node)
+            node, size = [], 0
+        node.append((entry_id, words))
+        size += length
+    if node:
+        yield node[0][0], _pack(node)
+
+
+def _entries(stream: StreamValue) -> Iterator[Entry]:
+    for stretch in stream.first(0, MAX, len(stream)):
+        for entry in stretch.entries():
+            yield read_id(id_text(entry)), words_of(entry)
+
+
+def _pack(node: list[Entry]) -> bytes:
+    first_id, words = node[0]
+    fields = words[::2]
+    elements: list[bytes | int] = [len(node), 0, len(fields), *fields, 0]
+    for entry_id, words in node:
+        ms = (entry_id >> SEQ_BITS) - (first_id >> SEQ_BITS)
+        seq = (entry_id & SEQ_MAX) - (first_id & SEQ_MAX)
+        if words[::2] == fields:
+            elements += (_SAME_FIELDS, ms, seq, *words[1::2], len(fields) + 3)
+        else:
+            elements += (0, ms, seq, len(words) // 2, *words, len(words) + 4)
+    return listpack.pack(elements)
+
+
+def _write_id(entry_id: int) -> bytes:
+    return write_length(entry_id >> SEQ_BITS) + write_length(entry_id & SEQ_MAX)
+
+
+def _write_group(group: Group, write_string: WriteString) -> Iterator[bytes]:
+    yield _write_id(group.last_id)
+    yield write_length(group.entries_read % (1 << 64))
+    yield write_length(len(group.pending))
+    for text, delivery in group.pending.following(0):
+        yield _raw_id(text) + _write_time(delivery.delivered_ms) + write_length(delivery.count)
+    yield write_length(len(group.consumers))
+    for consumer in group.sorted_consumers():
+        yield write_string(consumer.name) + _write_time(consumer.seen_ms) + _write_time(consumer.active_ms)
+        yield write_length(consumer.pending_count)
+        yield b"".join(_raw_id(text) for text, _ in group.pending.of(consumer, 0))
+
+
+def _raw_id(text: bytes) -> bytes:
+    return read_id(text).to_bytes(_ID_BYTES, "big")
+
+
+def _write_time(at_ms: int) -> bytes:
+    return at_ms.to_bytes(8, "little", signed=True)

@@ -32,6 +32,7 @@ class Flag(EnumFlag):
     NO_MULTI = auto()
     ALLOW_BUSY = auto()
     MOVABLEKEYS = auto()
+    ASKING = auto()
 
 
 class Keys:

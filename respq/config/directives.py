@@ -246,6 +246,7 @@ class Live:
     )
     auto_aof_rewrite_min_size = memory(64 << 20, "size below which the log is not rewritten by itself")
     aof_load_truncated = flag(True, "load a log whose last command was cut off, up to there")
+    rdbcompression = flag(True, "compress strings in dumps; 2 to 10 MB a second, so big data sets do without")
     no_appendfsync_on_rewrite = flag(False, "do not force the log to the disk while it is rewritten")
 
     # The server
@@ -343,7 +344,6 @@ class Inert:
     rdb_del_sync_files = flag(False)
     rdb_save_incremental_fsync = flag(True)
     rdbchecksum = flag(True, immutable=True)
-    rdbcompression = flag(True)
     sanitize_dump_payload = choice("no", "no yes clients")
     stop_writes_on_bgsave_error = flag(True)
 

@@ -15,6 +15,21 @@ PATTERNS = [
 # Many, because whether GT or LT holds between equal spans is a matter of the millisecond.
 AHEAD = [b"%d000" % n for n in range(1, 25)]
 AWRY = [b"x", b"1.5", b"9223372036854775807", b"-9223372036854775808", b""]
+# A string, a list, a sorted set and a hash as redis-server 8.2.3 dumps them; and what no server dumped.
+DUMPS = [
+    bytes.fromhex(text)
+    for text in (
+        "0009736f6d6520746578740c001f8241c0b13c1795",
+        "1201020f0f00000003008161020101816202ff0c005b35978c11a48555",
+        "110f0f0000000200816d0283312e3504ff0c0082afb3a0820fd0c3",
+        "100d0d0000000200816602817602ff0c00eb870984d97e96d4",
+        "0009736f6d6520746578740c001f8241c0b13c1796",  # another checksum
+        "0009736f6d6520746578740c000000000000000000",  # none
+        "0009736f6d6520746578740d00765dfcb34ca3fe1c",  # version 13
+        "1a01610c008e2de2ba21ef3139",  # of a type that does not exist
+        "",
+    )
+]
 CONDITION = (
     "ERR NX and XX, GT or LT options at the same time are not compatible",
     "ERR GT and LT options at the same time are not compatible",
@@ -55,6 +70,27 @@ GENERIC = Family(
                 [b"COPY", b"k1", b"k1", b"DB", b"1"],
                 [b"COPY", b"k1", b"k2", b"DB"],
                 [b"COPY", b"k1", b"k2", b"NOPE"],
+            ],
+        ),
+        "DUMP": Rule(1, errors=(ARITY,)),
+        "RESTORE": Rule(
+            2,
+            {
+                "ttl": [b"0"] * 4 + [b"50000", b"9999999950000", b"-1", b"x"],
+                "serialized-value": DUMPS,
+                "seconds": [b"0", b"10", b"-1", b"x"],
+                "frequency": [b"0", b"255", b"256", b"x"],
+            },
+            errors=(
+                *(ARITY, SYNTAX, NOT_INTEGER, "BUSYKEY", "ERR Invalid TTL value, must be >= 0"),
+                *(
+                    "ERR Invalid IDLETIME value, must be >= 0",
+                    "ERR Invalid FREQ value, must be >= 0 and <= 255",
+                ),
+                *("ERR DUMP payload version or checksum are wrong", "ERR Bad data format"),
+            ),
+            extra=[
+                [b"RESTORE", key, b"1", DUMPS[0], b"ABSTTL", b"REPLACE"] for key in (b"k1", b"l1", b"gone")
             ],
         ),
         "DEL": Rule(1, errors=(ARITY,)),

@@ -1,0 +1,1 @@
+"""Dumps: payloads and files, written by one server and read by the other."""

@@ -1,0 +1,111 @@
+"""DUMP and RESTORE: values as bytes that any Redis understands, in the format of its snapshots.
+
+RESTORE is logged with the moment at which its key expires. IDLETIME and FREQ are read as Redis reads them;
+nothing is kept about when and how often keys are accessed, nor does OBJECT tell of it.
+"""
+
+from __future__ import annotations
+
+from respq.command import DENYOOM, READONLY, WRITE, Argv, Client, command, key
+from respq.commands.arguments import Options, parse_int
+from respq.datatypes.hashes import HashValue
+from respq.datatypes.value import Value
+from respq.errors import CommandError, syntax_error
+from respq.flags import Flag
+from respq.notifications import note_displaced
+from respq.protocol.resp import OK
+from respq.rdb import payload
+from respq.rdb.cursor import BadFormatError
+from respq.rdb.strings import write_compressed, write_plain
+
+_MOST_FREQ = 255
+_REPLACED = (key(1, "OW update"),)
+_RESTORE = "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]"
+
+
+@command("DUMP", arity=2, flags=READONLY, keys=(key(1, "RO access"),), group="generic", since="2.6.0",
+         syntax="key", tips=("nondeterministic_output",),
+         complexity="O(N) with N being the size of the value")  # fmt: skip
+def dump(c: Client, argv: Argv) -> bytes:
+    """Return a value as bytes that RESTORE understands, here or in Redis."""
+    value = c.read_any(argv[1])
+    if value is None:
+        return c.enc.null
+    write_string = write_compressed if c.server.config.rdbcompression else write_plain
+    return c.enc.maybe_bulk(payload.dump(value, write_string))
+
+
+@command("RESTORE", arity=-4, flags=WRITE | DENYOOM, keys=_REPLACED, group="generic", since="2.6.0",
+         syntax=_RESTORE, acl="dangerous", complexity="O(N) with N being the size of the value")  # fmt: skip
+def restore(c: Client, argv: Argv) -> bytes:
+    """Create a key with the value that DUMP returned."""
+    return _restore(c, argv)
+
+
+@command("RESTORE-ASKING", arity=-4, flags=WRITE | DENYOOM | Flag.ASKING, keys=_REPLACED, group="server",
+         since="3.0.0", syntax=_RESTORE, acl="keyspace dangerous",
+         complexity="O(N) with N being the size of the value")  # fmt: skip
+def restore_asking(c: Client, argv: Argv) -> bytes:
+    """Do what RESTORE does, as nodes of a cluster call it."""
+    return _restore(c, argv)
+
+
+def _restore(c: Client, argv: Argv) -> bytes:
+    replace, absolute = _read_options(argv)
+    db, name = c.db, argv[1]
+    before = db.get(name)
+    if before is not None and not replace:
+        raise CommandError("Target key name already exists.", "BUSYKEY")
+    at_ms = parse_int(argv[2])
+    if at_ms < 0:
+        raise CommandError("Invalid TTL value, must be >= 0")
+    value = _read_payload(argv[3])
+    if at_ms and not absolute:
+        at_ms += c.server.clock.now_ms
+        argv = [argv[0], name, b"%d" % at_ms, *argv[3:], b"ABSTTL"]
+    if before is not None:
+        db.discard(name)
+    if at_ms and at_ms <= c.server.clock.now_ms:
+        if before is not None:
+            c.effects.append((db, name, "del", [b"DEL", name]))
+        return OK
+    value.expires_ms = at_ms
+    db.add(name, value)
+    if isinstance(value, HashValue):
+        db.note_deadlines(name, value)
+    c.effects.append((db, name, "restore", argv))
+    if before is not None:
+        note_displaced(db, name, before, value)
+    return OK
+
+
+def _read_options(argv: Argv) -> tuple[bool, bool]:
+    """Whether a key is replaced, and whether the time is a moment."""
+    replace = absolute = idle = frequent = False
+    for option in (options := Options(argv, 4)):
+        if option == b"REPLACE":
+            replace = True
+        elif option == b"ABSTTL":
+            absolute = True
+        elif option == b"IDLETIME" and options.left and not frequent:
+            idle = True
+            if parse_int(options.value()) < 0:
+                raise CommandError("Invalid IDLETIME value, must be >= 0")
+        elif option == b"FREQ" and options.left and not idle:
+            frequent = True
+            if not 0 <= parse_int(options.value()) <= _MOST_FREQ:
+                raise CommandError("Invalid FREQ value, must be >= 0 and <= 255")
+        else:
+            raise syntax_error()
+    return replace, absolute
+
+
+def _read_payload(data: bytes) -> Value:
+    try:
+        payload.check(data)
+    except BadFormatError:
+        raise CommandError("DUMP payload version or checksum are wrong") from None
+    try:
+        return payload.restore(data)
+    except BadFormatError:
+        raise CommandError("Bad data format") from None

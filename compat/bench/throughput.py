@@ -196,6 +196,14 @@ def workloads() -> Iterator[Workload]:
     yield Workload("EVALSHA of five commands, concatenation, a branch, P=100", call, None, with_scripts, 0.1)
     fields = benchmark("-t", "hset", *size, "-r", str(FIELDS), pipeline=sorted_sets.PIPELINE)
     yield Workload(f"HSET, {FIELDS:,} fields of a hash, P={sorted_sets.PIPELINE}", fields, 0.8)
+    job = ("HSET", "job:__rand_int__", "field:__rand_int__", "x" * JOB_BYTES)
+    fields = benchmark(*many, *job, pipeline=sorted_sets.PIPELINE)
+    yield Workload(f"HSET, {KEYS:,} hashes, P={sorted_sets.PIPELINE}", fields, 0.8)
+    members = benchmark("-t", "sadd", "-r", str(FIELDS), pipeline=sorted_sets.PIPELINE)
+    yield Workload(f"SADD, {FIELDS:,} members of a set, P={sorted_sets.PIPELINE}", members, 0.8)
+    tag = ("SADD", "tags:__rand_int__", "member:__rand_int__")
+    members = benchmark(*many, *tag, pipeline=sorted_sets.PIPELINE)
+    yield Workload(f"SADD, {KEYS:,} sets, P={sorted_sets.PIPELINE}", members, 0.8)
 
     ours = f"own client, P={PIPELINE}"
     yield Workload(f"LPUSH, payloads differ, {ours}", own(pushes), 1.0)

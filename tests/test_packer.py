@@ -6,6 +6,7 @@ import pytest
 
 from respq import packer as packer_module
 from respq.datatypes.hashes import HashValue
+from respq.datatypes.packing import Packed
 from respq.datatypes.sets import SetValue
 from respq.datatypes.shards import Shards
 from tests.conftest import Peer, Workbench
@@ -37,8 +38,8 @@ def members(engine: Workbench) -> object:
     return value._members
 
 
-def fields(engine: Workbench) -> object:
-    value = engine.server.databases[2].values[b"hash"]
+def fields(engine: Workbench, db: int = 2, name: bytes = b"hash") -> object:
+    value = engine.server.databases[db].values[name]
     assert isinstance(value, HashValue)
     return value.fields
 
@@ -66,6 +67,29 @@ def test_what_was_not_changed_for_a_round_is_packed(engine: Workbench, filled: P
     assert filled.send("OBJECT", "ENCODING", "set") == b"$9\r\nhashtable\r\n"
 
 
+def test_small_values_are_packed_as_one_and_can_be_read_and_changed(engine: Workbench, alice: Peer) -> None:
+    alice.send("HSET", "job", "status", "queued", "origin", "default", "status2", "x")
+    alice.send("HSET", "bytes", "pickled", b"\x80\x05\xff\xfe")
+    alice.send("HSET", "expiring", "a", 1)
+    alice.send("HEXPIRE", "expiring", 1000, "FIELDS", 1, "a")
+    alice.send("SADD", "numbers", 3, 1, 2)
+    for _ in range(2):
+        round_of(engine)
+    assert [type(fields(engine, 0, name)) for name in (b"job", b"bytes", b"expiring")] == [Packed, dict, dict]
+    assert alice.send("HGET", "job", "status") == b"$6\r\nqueued\r\n"
+    assert alice.send("HGET", "job", "stat") == b"$-1\r\n"
+    assert alice.send("HKEYS", "job") == b"*3\r\n$6\r\nstatus\r\n$6\r\norigin\r\n$7\r\nstatus2\r\n"
+    assert alice.send("SMEMBERS", "numbers") == b"*3\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n"
+    assert alice.send("OBJECT", "ENCODING", "numbers") == b"$6\r\nintset\r\n"
+    assert isinstance(fields(engine, 0, b"job"), Packed)
+    assert alice.send("HINCRBY", "job", "tries", 1) == b":1\r\n"
+    assert isinstance(fields(engine, 0, b"job"), dict)
+    assert alice.send("HGETALL", "job").endswith(b"$7\r\nstatus2\r\n$1\r\nx\r\n$5\r\ntries\r\n$1\r\n1\r\n")
+    assert alice.send("SADD", "numbers", 0) == b":1\r\n"
+    assert alice.send("SMEMBERS", "numbers").startswith(b"*4\r\n$1\r\n0\r\n")
+    assert alice.send("HDEL", "expiring", "a") == b":1\r\n"
+
+
 def test_memory_usage_falls(engine: Workbench, filled: Peer) -> None:
     before = int(filled.send("MEMORY", "USAGE", "hash")[1:])
     round_of(engine)
@@ -76,7 +100,7 @@ def test_memory_usage_falls(engine: Workbench, filled: Peer) -> None:
 def test_a_value_that_is_deleted_meanwhile_is_left_alone(engine: Workbench, filled: Peer) -> None:
     round_of(engine)
     engine.clock.advance(1000)
-    while not engine.pack(budget_us=0):
+    while not engine.pack(budget_us=20):
         pass
     filled.send("FLUSHALL")
     round_of(engine)

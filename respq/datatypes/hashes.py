@@ -2,8 +2,9 @@
 
     fields    the dict. Python's keeps the order of insertion, which is Redis's order as long as it would
               keep a listpack; above that any order is as good as another. One with more than 1,000 fields
-              becomes many small dicts, for good, when it is scanned or sampled (`Shards`), and byte
-              strings when nobody has changed it for a while (`pack`)
+              becomes many small dicts, for good, when it is scanned or sampled (`Shards`). What nobody has
+              changed for a while is packed: a large hash as many byte strings, a listpack as one (`Packed`),
+              which becomes a dict again when it is changed
     listpack  whether Redis would still keep a listpack: it never goes back. OBJECT ENCODING says so, and
               the order of replies is that of Redis
     expiry    the deadlines of fields, for hashes that have or had any (`FieldExpiry`)
@@ -31,6 +32,7 @@ from itertools import islice
 from random import Random
 from typing import ClassVar, Final, Self
 
+from respq.datatypes.packing import Packed
 from respq.datatypes.shards import PACKED_BYTES, Shards
 from respq.datatypes.value import Limits, Value
 from respq.rubble import Structures
@@ -118,7 +120,7 @@ class HashValue(Value):
     def __init__(self) -> None:
         self.expires_ms = 0
         self.slot = -1
-        self.fields: dict[bytes, bytes] | Shards = {}
+        self.fields: dict[bytes, bytes] | Packed | Shards = {}
         self.listpack = True
         self.expiry: FieldExpiry | None = None
         self.due_ms = 0
@@ -133,6 +135,8 @@ class HashValue(Value):
         """Put `data` under `field`, which loses its deadline; return whether it is new. O(1)."""
         fields = self.fields
         self._idle = False
+        if fields.__class__ is not dict:
+            fields = self.changeable()
         if fields.__class__ is Shards:
             added = fields.put(field, data)
         else:
@@ -151,8 +155,7 @@ class HashValue(Value):
 
     def set_each(self, fields: Sequence[bytes], values: Sequence[bytes]) -> list[bool]:
         """As `set`, again and again; which of the fields were new. Of a hash without deadlines. O(n)."""
-        mine = self.fields
-        self._idle = False
+        mine = self.changeable()
         if mine.__class__ is Shards:
             return mine.put_each(fields, values)
         before = len(mine)
@@ -173,12 +176,12 @@ class HashValue(Value):
 
     def set_all(self, words: Sequence[bytes]) -> int:
         """As `set`, for fields and values in turn; return how many fields are new. O(n)."""
-        self._idle = False
+        fields = self.changeable()
         if self.listpack:
             self.expect(words)
-        before = len(self.fields)
+        before = len(fields)
         if self.expiry is None:
-            self.fields.update(zip(words[::2], words[1::2]))  # noqa: B905  # 0.1 us
+            fields.update(zip(words[::2], words[1::2]))  # noqa: B905  # 0.1 us
             if len(self.fields) > self.max_listpack_entries:
                 self.listpack = False
         else:
@@ -197,26 +200,33 @@ class HashValue(Value):
         if not at_ms or self.expiry is None:
             self.set(field, data)
             return
-        self._idle = False
-        self.fields[field] = data
+        self.changeable()[field] = data
         if len(data) > self.max_listpack_value:
             self.listpack = False
 
     def remove(self, fields: Iterable[bytes]) -> list[bytes]:
         """Take fields out; return those that were there. O(fields)."""
-        mine = self.fields
-        self._idle = False
+        mine = self.changeable()
         removed = [field for field in fields if mine.pop(field, None) is not None]
         if self.expiry is not None:
             for field in removed:
                 self.expiry.at.pop(field, None)
         return removed
 
+    def changeable(self) -> dict[bytes, bytes] | Shards:
+        """The fields, about to be changed. O(1), O(n) if they are packed as one."""
+        self._idle = False
+        fields = self.fields
+        if isinstance(fields, Packed):
+            self.fields = fields = fields.unpacked()
+        return fields
+
     # -- expiry of fields --------------------------------------------------------------------------
 
     def keep_deadlines(self) -> None:
         """Be ready for deadlines of fields, which makes a listpack one of another kind."""
         if self.expiry is None:
+            self.changeable()
             self.expiry = FieldExpiry()
 
     def expire(self, field: bytes, at_ms: int) -> None:
@@ -230,9 +240,10 @@ class HashValue(Value):
         if self.expiry is None or self.expiry.at.pop(field, None) is None:
             return False
         if self.listpack:
-            data = self.fields[field]
-            self.fields.pop(field)
-            self.fields[field] = data  # behind the others without
+            fields = self.changeable()
+            data = fields[field]
+            fields.pop(field)
+            fields[field] = data  # behind the others without
         return True
 
     def deadline_of(self, field: bytes) -> int:
@@ -286,7 +297,7 @@ class HashValue(Value):
         names = self.names()
         return [names[place] for place in sorted(rng.sample(range(len(names)), count))]
 
-    def _divided(self) -> dict[bytes, bytes] | Shards:
+    def _divided(self) -> dict[bytes, bytes] | Packed | Shards:
         """The fields, as what can be scanned and drawn from piece by piece. O(1)."""
         if len(self.fields) > _LARGEST_DICT and not self.listpack and isinstance(self.fields, dict):
             self.fields = Shards(self.fields)
@@ -298,7 +309,14 @@ class HashValue(Value):
             self._idle = True
             return False
         fields = self._divided()
-        return isinstance(fields, Shards) and fields.pack(limit)
+        if isinstance(fields, Shards):
+            return fields.pack(limit)
+        if fields.__class__ is not dict or not self.listpack or self.expiry is not None:
+            return False
+        packed = Packed.of(fields)
+        if packed is not None:
+            self.fields = packed
+        return packed is not None
 
     # -- the whole ---------------------------------------------------------------------------------
 
@@ -333,7 +351,7 @@ class HashValue(Value):
         count = len(self.fields)
         some = list(islice(self.fields.items(), 64))
         content = sum(len(field) + len(data) for field, data in some) * count // max(1, len(some))
-        packed = isinstance(self.fields, Shards) and self.fields.is_packed
+        packed = not isinstance(self.fields, dict) and self.fields.is_packed
         deadlines = 0 if self.expiry is None else len(self.expiry.at)
         each = PACKED_BYTES if packed else _FIELD_BYTES
         return _HEADER_BYTES + content + each * count + _DEADLINE_BYTES * deadlines
@@ -341,7 +359,7 @@ class HashValue(Value):
     def parts(self) -> Structures:
         """See `Value`."""
         fields = self.fields
-        structures: Structures = fields.parts() if isinstance(fields, Shards) else [fields]
+        structures: Structures = [fields] if isinstance(fields, dict) else fields.parts()
         return structures if self.expiry is None else [*structures, self.expiry.at]
 
     def copy(self) -> Self:

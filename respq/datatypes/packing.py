@@ -7,16 +7,79 @@ of the two bytes, which are not used in UTF-8; what does hold one is not packed,
 A field is found by searching for it with its FE behind it: where an entry begins, which is behind an FF or at
 the very beginning, that can be nothing else. Bytes are not changed but made anew, which takes 0.1 µs as long
 as there are few hundred of them. Values are empty in a set.
+
+A small hash or set that nobody changes is `Packed` as a whole, which can be read like the dict that it was; a
+large one is many such strings (`shards`).
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import ClassVar, Final, Self
+
+from respq.rubble import Structures
 
 FIELD_END: Final = b"\xfe"
 ENTRY_END: Final = b"\xff"
 LONGEST: Final = 128  # bytes of a field and its value: of longer ones, little is saved
 _END: Final = ENTRY_END[0]
+LARGEST: Final = 4096  # bytes of one string: searching more takes a microsecond
+
+
+class Packed:
+    """A few fields with their values, to be read as a dict is. O(n), but 0.4 µs for what is usual."""
+
+    __slots__ = ("_entries",)
+    is_packed: ClassVar[bool] = True
+
+    def __init__(self, entries: bytes) -> None:
+        self._entries = entries
+
+    @classmethod
+    def of(cls, entries: dict[bytes, bytes]) -> Self | None:
+        """These fields in their order; None if they cannot be packed, or are too many. O(n)."""
+        if not all(map(is_packable, entries, entries.values())):
+            return None
+        packed = pack(entries)
+        return cls(packed) if len(packed) <= LARGEST else None
+
+    def unpacked(self) -> dict[bytes, bytes]:
+        """The dict that it was."""
+        return unpack(self._entries)
+
+    def get(self, field: bytes) -> bytes | None:
+        """As of a dict."""
+        return value_of(self._entries, field)
+
+    def __getitem__(self, field: bytes) -> bytes:
+        if (data := value_of(self._entries, field)) is None:
+            raise KeyError(field)
+        return data
+
+    def __contains__(self, field: bytes) -> bool:
+        return value_of(self._entries, field) is not None
+
+    def __len__(self) -> int:
+        return self._entries.count(ENTRY_END)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(fields_of(self._entries))
+
+    def items(self) -> Iterable[tuple[bytes, bytes]]:
+        """As of a dict."""
+        return unpack(self._entries).items()
+
+    def values(self) -> Iterable[bytes]:
+        """As of a dict."""
+        return unpack(self._entries).values()
+
+    def copy(self) -> Self:
+        """The same: it cannot be changed."""
+        return self
+
+    def parts(self) -> Structures:
+        """There is nothing to be taken apart."""
+        return []
 
 
 def is_packable(field: bytes, data: bytes) -> bool:

@@ -11,7 +11,8 @@ are those observed on redis-server 8.2.3, with the three `set-max-…` directive
 
 A small set is a dict, which keeps the order of a listpack by itself; an intset is put in order when
 when somebody looks. A large one becomes many small dicts when it is scanned or drawn from (`Shards`), and
-byte strings when nobody has changed it for a while (`pack`).
+byte strings when nobody has changed it for a while (`pack`). A small one becomes one byte string then, and a
+dict again when it is changed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from itertools import islice, repeat
 from random import Random
 from typing import ClassVar, Final, Self
 
+from respq.datatypes.packing import Packed
 from respq.datatypes.shards import PACKED_BYTES, Shards
 from respq.datatypes.strings import is_int
 from respq.datatypes.value import Limits, Value
@@ -54,7 +56,7 @@ class SetValue(Value):
         self.expires_ms = 0
         self.slot = -1
         self._form = form
-        self._members: dict[bytes, bytes] | Shards = {}  # the values mean nothing
+        self._members: dict[bytes, bytes] | Packed | Shards = {}  # the values mean nothing
         self._idle = False  # nothing was added or removed since the last call of `pack`
 
     @classmethod
@@ -82,9 +84,10 @@ class SetValue(Value):
 
     def members(self) -> list[bytes]:
         """All members, in Redis's order where it has one. O(n)."""
-        if self._form is INTSET:
-            self._sort()
-        return list(self._members)
+        members = self._members
+        if self._form is INTSET and isinstance(members, dict):
+            self._sort(members)
+        return list(members)
 
     # -- changing ----------------------------------------------------------------------------------
 
@@ -96,8 +99,7 @@ class SetValue(Value):
 
     def add(self, members: Iterable[bytes]) -> int:
         """Add members, return how many are new. O(members)."""
-        own = self._members
-        self._idle = False
+        own = self.changeable()
         before = len(own)
         if self._form is HASHTABLE:
             own.update(zip(members, repeat(b"")))
@@ -111,8 +113,7 @@ class SetValue(Value):
 
     def add_each(self, members: Sequence[bytes]) -> list[bool]:
         """Add members one after the other; which of them are new. O(members)."""
-        own = self._members
-        self._idle = False
+        own = self.changeable()
         if isinstance(own, Shards):
             return own.put_each(members, [b""] * len(members))
         if self._form is not HASHTABLE:
@@ -128,12 +129,19 @@ class SetValue(Value):
 
     def remove(self, members: Sequence[bytes]) -> int:
         """Remove members, return how many there were. O(members)."""
-        own = self._members
-        self._idle = False
+        own = self.changeable()
         before = len(own)
         for member in members:
             own.pop(member, None)
         return before - len(own)
+
+    def changeable(self) -> dict[bytes, bytes] | Shards:
+        """The members, about to be changed. O(1), O(n) if they are packed as one."""
+        self._idle = False
+        members = self._members
+        if isinstance(members, Packed):
+            self._members = members = members.unpacked()
+        return members
 
     def _admit(self, member: bytes) -> None:
         """Become the kind that takes one member more, which is new."""
@@ -143,17 +151,16 @@ class SetValue(Value):
                 if count >= self.max_intset_entries:
                     self._form = HASHTABLE
                 return
-            self._sort()
+            if isinstance(self._members, dict):
+                self._sort(self._members)
         if count >= self.max_listpack_entries or len(member) > self.max_listpack_value:
             self._form = HASHTABLE
         elif self._form is INTSET:
             widest = max(map(len, self._members), default=0)
             self._form = LISTPACK if widest <= self.max_listpack_value else HASHTABLE
 
-    def _sort(self) -> None:
-        """Put an intset in order. O(n) if it is already."""
-        members = self._members
-        assert isinstance(members, dict)
+    def _sort(self, members: dict[bytes, bytes]) -> None:
+        """Put the members of an intset in order. O(n) if they are already."""
         ordered = sorted(members, key=int)
         members.clear()  # the same dict: `add` is at work on it
         members.update(dict.fromkeys(ordered, b""))
@@ -195,7 +202,7 @@ class SetValue(Value):
             members, self._members, self._form = list(self._members), {}, LISTPACK
             self.add(members)
 
-    def _divided(self) -> dict[bytes, bytes] | Shards:
+    def _divided(self) -> dict[bytes, bytes] | Packed | Shards:
         """The members, as what can be scanned and drawn from piece by piece. O(1)."""
         members = self._members
         if len(members) > _LARGEST_DICT and self._form is HASHTABLE and isinstance(members, dict):
@@ -208,7 +215,16 @@ class SetValue(Value):
             self._idle = True
             return False
         members = self._divided()
-        return isinstance(members, Shards) and members.pack(limit)
+        if isinstance(members, Shards):
+            return members.pack(limit)
+        if members.__class__ is not dict or self._form is HASHTABLE:
+            return False
+        if self._form is INTSET:
+            self._sort(members)
+        packed = Packed.of(members)
+        if packed is not None:
+            self._members = packed
+        return packed is not None
 
     # -- the whole ---------------------------------------------------------------------------------
 
@@ -220,7 +236,7 @@ class SetValue(Value):
         """From the lengths of a few members."""
         members = self._members
         sampled = list(map(len, islice(members, _SAMPLED)))
-        packed = isinstance(members, Shards) and members.is_packed
+        packed = not isinstance(members, dict) and members.is_packed
         each = (PACKED_BYTES if packed else _MEMBER_BYTES) + sum(sampled) // max(1, len(sampled))
         return _HEADER_BYTES + each * len(members)
 
@@ -251,7 +267,7 @@ def add_to_each(sets: Sequence[SetValue], members: Sequence[bytes]) -> list[bool
         new = member not in own
         added.append(new)
         if new:
-            value._idle = False
+            own = value.changeable()
             if value._form is not HASHTABLE:
                 value._admit(member)
             own[member] = b""

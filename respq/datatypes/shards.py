@@ -241,11 +241,11 @@ class Shards:
         self._note_limits()
 
     def pack(self, limit: int) -> bool:
-        """Pack about `limit` fields more; return whether there is anything left to do. O(limit)."""
+        """Pack about `limit` fields more; return whether anything was left to do. O(limit)."""
         if self._rest or self._spent:
             self._pack_rest(limit)
             return True
-        shards = self._shards
+        shards, before = self._shards, self._packed
         while limit > 0 and self._packed < len(shards):
             shard = shards[self._packed]
             limit -= 1
@@ -253,7 +253,7 @@ class Shards:
                 shards[self._packed] = packing.pack(shard)
                 limit -= len(shard)
             self._packed += 1
-        return self._packed < len(shards)
+        return self._packed > before
 
     def _pack_rest(self, limit: int) -> None:
         """Pack some fields of the rest, or free some that were packed.

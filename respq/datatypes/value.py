@@ -54,9 +54,9 @@ class Value:
         raise NotImplementedError
 
     def pack(self, limit: int) -> bool:
-        """Make about `limit` items of a large value smaller, if nobody has changed it since the last call.
+        """Make about `limit` items take less memory, if nobody has changed the value since the last call.
 
-        Return whether there is more to do. O(limit).
+        Return whether anything was done, so that there may be more to do. O(limit).
         """
         return False
 

@@ -64,6 +64,11 @@ class HashMachine(RuleBasedStateMachine):
         self.at.pop(field, None)
         self.stayed.discard(field)
 
+    @rule()
+    def pack(self) -> None:
+        for _ in range(3):
+            self.value.pack(10)
+
     @rule(field=FIELDS, data=VALUES)
     def set(self, field: bytes, data: bytes) -> None:
         assert self.value.set(field, data) == (field not in self.model)
@@ -187,7 +192,7 @@ class HashMachine(RuleBasedStateMachine):
     def agrees(self) -> None:
         value = self.value
         value.check()
-        assert value.fields == self.model
+        assert dict(value.items()) == self.model
         assert value.listpack == self.listpack
         assert {field: value.deadline_of(field) for field in self.model} == {
             field: self.at.get(field, 0) for field in self.model

@@ -16,7 +16,7 @@ def test_a_set_does_what_a_set_would_do(seed: int) -> None:
     own, model = SetValue(), set[bytes]()
     for _ in range(400):
         chosen = rng.choices(words[: rng.choice([20, 700, 1001])], k=rng.choice([1, 1, 3, 40]))
-        step = rng.choice(["add", "add", "add_each", "remove", "look"])
+        step = rng.choice(["add", "add", "add_each", "remove", "look", "pack"])
         if step == "add":
             assert own.add(chosen) == len(set(chosen) - model)
             model |= set(chosen)
@@ -29,6 +29,9 @@ def test_a_set_does_what_a_set_would_do(seed: int) -> None:
         elif step == "remove":
             assert own.remove(chosen) == len(set(chosen) & model)
             model -= set(chosen)
+        elif step == "pack":
+            for _ in range(rng.choice([2, 20])):
+                own.pack(50)
         elif model:
             look(own, model, rng)
         own.check()

@@ -60,15 +60,17 @@ class Draining:
 
     def _serve(self, where: WaitKey) -> None:
         """Execute again the commands that wait for a key, oldest first; who finds nothing keeps its place."""
-        server = self._server
-        for client in list(server.waiting.queues.get(where, ())):
-            used_up = isinstance(where, tuple) and where[0].get(where[1]) is None
-            if used_up and where not in server.waiting.lookers:
-                break  # a thousand waiters are not asked in vain
+        waiting = self._server.waiting
+        for client in list(waiting.queues.get(where, ())):
             parking = client.parked
             if parking is None or where not in parking.keys:
                 continue
-            if used_up if parking.look is None else not parking.look():
+            if parking.look is not None:
+                if not parking.look():
+                    continue
+            elif isinstance(where, tuple) and where[0].get(where[1]) is None:
+                if where not in waiting.lookers:
+                    break  # the key is used up: a thousand waiters are not asked in vain
                 continue
             self._retry(client, parking.argv)
             self._act()

@@ -79,7 +79,8 @@ class Waiting(Generic[W]):
         for key in parking.keys:
             self.queues.setdefault(key, {})[client] = None
         if parking.look is not None:
-            self.lookers.update(parking.keys)
+            for key in parking.keys:
+                self.lookers[key] += 1
         if parking.deadline_ms:
             self.timeouts.add(client, parking.deadline_ms)
 

@@ -2,8 +2,9 @@
 
 All keys are looked up before anything is done, so a wrong type is an error even where the result is known to
 be empty. What is stored begins as an empty intset and takes members in the order in which they are found:
-that decides its encoding, as on 8.2.3. An intersection goes through the smallest set; a difference through
-the first one, unless that is so large that it is cheaper to take the others away from a copy.
+that decides its encoding, as on 8.2.3. An intersection goes through the smallest set, and begins as a
+listpack if that is no intset; if all that it found are integers it becomes one. A difference goes through the
+first set, unless that is so large that it is cheaper to take the others away from a copy.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from collections.abc import Callable, Sequence
 
 from respq.command import DENYOOM, MOVABLEKEYS, READONLY, WRITE, Argv, Client, Keys, command, key, keys
 from respq.commands.arguments import Options, parse_int, parse_non_negative
-from respq.datatypes.sets import SetValue
+from respq.datatypes.sets import INTSET, LISTPACK, SetValue
+from respq.datatypes.strings import is_int
 from respq.errors import CommandError, syntax_error
 from respq.protocol.resp import ZERO, integer
 
@@ -43,17 +45,27 @@ def _union(sources: Sources) -> SetValue:
     return result
 
 
+def _from_smallest(sources: Sources) -> list[SetValue]:
+    """All of the sets; none if one of them does not exist."""
+    present = [source for source in sources if source is not None]
+    return sorted(present, key=len) if len(present) == len(sources) else []
+
+
 def _common(sources: Sources) -> list[bytes]:
     """The members of all sets, in the order of the smallest."""
-    present = [source for source in sources if source is not None]
-    if len(present) < len(sources):
+    if not (ordered := _from_smallest(sources)):
         return []
-    smallest, *others = sorted(present, key=len)
+    smallest, *others = ordered
     return [member for member in smallest.members() if all(member in other for other in others)]
 
 
 def _intersection(sources: Sources) -> SetValue:
-    return _collected(_common(sources))
+    members, result = _common(sources), SetValue()
+    if members and _from_smallest(sources)[0].encoding() is not INTSET:
+        integers = len(members) <= SetValue.max_intset_entries and all(map(is_int, members))
+        result = SetValue(INTSET if integers else LISTPACK)
+    result.add(members)
+    return result
 
 
 def _difference(sources: Sources) -> SetValue:
@@ -61,7 +73,7 @@ def _difference(sources: Sources) -> SetValue:
     if first is None:
         return SetValue()
     rest = [other for other in others if other is not None]
-    if len(first) * len(sources) // 2 <= len(first) + sum(map(len, rest)):
+    if len(first) * (1 + len(rest)) // 2 <= len(first) + sum(map(len, rest)):
         return _collected([m for m in first.members() if not any(m in other for other in rest)])
     result = _collected(first.members())
     for other in rest:

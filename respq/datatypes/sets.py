@@ -10,7 +10,7 @@ A set becomes another kind when a member arrives that does not fit, never when o
 are those observed on redis-server 8.2.3, with the three `set-max-…` directives.
 
 A small set is a dict, which keeps the order of a listpack by itself; an intset is put in order when
-when somebody looks. A large one becomes many small dicts when it is scanned or drawn from (`Shards`), and
+somebody looks. A large one becomes many small dicts when it is scanned or drawn from (`Shards`), and
 byte strings when nobody has changed it for a while (`pack`). A small one becomes one byte string then, and a
 dict again when it is changed.
 """

@@ -105,6 +105,34 @@ def test_what_is_combined_can_be_stored(filled: Peer) -> None:
     assert ask(filled, "EXISTS d") == b":0\r\n"
 
 
+def test_an_intersection_keeps_the_order_of_a_smallest_set_that_is_a_listpack(alice: Peer) -> None:
+    ask(alice, "SADD a y 2 1 x")
+    ask(alice, "SADD b 1 2 x z 4")
+    ask(alice, "SINTERSTORE d a b")
+    assert ask(alice, "SMEMBERS d") == b"*3\r\n$1\r\n2\r\n$1\r\n1\r\n$1\r\nx\r\n"
+    ask(alice, "SADD c 1 2 3 4 z")
+    ask(alice, "SINTERSTORE d a c")
+    assert ask(alice, "OBJECT ENCODING d") == b"$6\r\nintset\r\n"
+
+
+def test_an_intersection_of_more_integers_than_an_intset_takes_is_a_listpack(alice: Peer) -> None:
+    ask(alice, "CONFIG SET set-max-intset-entries 1")
+    ask(alice, "SADD a 2 1 x")
+    ask(alice, "SADD b 1 2 3 4")
+    ask(alice, "SINTERSTORE d a b")
+    ask(alice, "CONFIG SET set-max-intset-entries 512")
+    assert ask(alice, "OBJECT ENCODING d") == b"$8\r\nlistpack\r\n"
+
+
+def test_a_set_that_does_not_exist_does_not_change_how_a_difference_is_made(alice: Peer) -> None:
+    ask(alice, "CONFIG SET set-max-listpack-entries 3")
+    ask(alice, "SADD a c 3 01 -5")
+    ask(alice, "SADD b c")
+    ask(alice, "SDIFFSTORE d a gone b")
+    ask(alice, "CONFIG SET set-max-listpack-entries 128")
+    assert ask(alice, "OBJECT ENCODING d") == b"$8\r\nlistpack\r\n"
+
+
 @pytest.mark.parametrize(
     "line", ["SINTER gone s", "SDIFF gone s", "SINTERSTORE a gone s", "SINTERCARD 2 gone s"]
 )

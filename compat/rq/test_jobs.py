@@ -72,11 +72,12 @@ def test_a_result_that_is_not_wanted_is_not_kept(queue: Queue, journal: Journal,
     assert not queue.connection.exists(Result.get_key(job.id))
 
 
-def test_a_result_expires(simple_queue: Queue) -> None:
-    job = simple_queue.enqueue(jobs.add, 1, 1, result_ttl=1)
-    assert outcome(job) == 2
+def test_a_result_expires(simple_queue: Queue, journal: Journal, mark: str) -> None:
+    job = simple_queue.enqueue(jobs.record, mark, result_ttl=1)
+    journal.await_words(mark, 1)
     eventually(
-        lambda: not simple_queue.connection.exists(job.key, Result.get_key(job.id)), "job and result are gone"
+        lambda: not simple_queue.connection.exists(job.key, Result.get_key(job.id)),
+        "job and result are gone",
     )
 
 

@@ -1,11 +1,12 @@
 """The application: its tasks and its worker, as a project's own module would have them.
 
-Workers are `compat.streaq.application.worker`; `URL` and `QUEUE` reach them by the environment, and `CRON`
-with the mark of a job that is due every second.
+Workers are `compat.streaq.application.worker`; `URL` and `QUEUE` reach them by the environment, `OPTIONS`
+with whatever a test configures differently, and `CRON` with the mark of a job that is due every second.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -17,7 +18,7 @@ from streaq import StreaqRetry, Worker
 from compat.journal import note
 
 URL, QUEUE, CRON = "COMPAT_STREAQ_URL", "COMPAT_STREAQ_QUEUE", "COMPAT_STREAQ_CRON"
-ABANDONED = "COMPAT_STREAQ_ABANDONED"  # seconds after which the task of a silent worker goes to another one
+OPTIONS = "COMPAT_STREAQ_OPTIONS"  # JSON: options of the worker that differ from those below
 PRIORITIES = ("low", "high")
 EVERY_SECOND = "* * * * * * *"
 
@@ -35,6 +36,13 @@ async def double(x: float) -> float:
 
 
 async def fail(message: str) -> None:
+    raise ValueError(message)
+
+
+def fail_later(message: str, gate: str) -> None:
+    """Fail once there is a file `gate`."""
+    while not Path(gate).exists():
+        time.sleep(0.02)
     raise ValueError(message)
 
 
@@ -63,13 +71,12 @@ class Application:
     """A worker with its tasks, for those who run it and for those who enqueue."""
 
     def __init__(self, url: str, queue: str, **options: Any) -> None:
-        self.worker: Worker[None] = Worker(
-            url, queue_name=queue, concurrency=4, priorities=[*PRIORITIES], **options
-        )
-        functions = (add, add_in_a_thread, double, fail, record, wait_for, sleep)
+        options = {"concurrency": 4, "priorities": [*PRIORITIES], **options}
+        self.worker: Worker[None] = Worker(url, queue_name=queue, **options)
+        functions = (add, add_in_a_thread, double, fail, fail_later, record, wait_for, sleep)
         self.tasks = {function.__name__: self.worker.task()(function) for function in functions}
         self.tasks["alone"] = self.worker.task(unique=True, timeout=60, name="alone")(wait_for)
-        self.tasks["succeed_after"] = self.worker.task(max_tries=4)(self.succeed_after)
+        self.tasks["succeed_after"] = self.worker.task(max_tries=3)(self.succeed_after)
 
     async def succeed_after(self, failures: int, mark: str) -> int:
         """Ask for another try so many times."""
@@ -87,9 +94,7 @@ class Application:
 
 
 if URL in os.environ:
-    application = Application(
-        os.environ[URL], os.environ[QUEUE], idle_timeout=int(os.environ.get(ABANDONED, "300"))
-    )
+    application = Application(os.environ[URL], os.environ[QUEUE], **json.loads(os.environ.get(OPTIONS, "{}")))
     if mark := os.environ.get(CRON):
         application.every_second(mark)
     worker = application.worker

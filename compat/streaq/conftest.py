@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -14,7 +15,7 @@ from streaq.task import Task, TaskResult
 
 from compat.journal import JOURNAL, Journal
 from compat.processes import Process
-from compat.streaq.application import QUEUE, URL, Application
+from compat.streaq.application import CRON, OPTIONS, QUEUE, URL, Application
 
 PATIENCE = 20.0  # seconds to wait for a result; it is an error if it takes as long
 
@@ -64,11 +65,13 @@ class Client:
 
 
 @contextlib.contextmanager
-def worker(url: str, journal: Journal, name: str, queue: str, **environment: str) -> Iterator[Process]:
-    """A worker that works."""
+def worker(
+    url: str, journal: Journal, name: str, queue: str, cron: str = "", **options: Any
+) -> Iterator[Process]:
+    """A worker that works; `cron` is the mark of its job that is due every second, if it has one."""
     argv = [sys.executable, "-m", "streaq", "compat.streaq.application.worker"]
-    variables = {URL: url, QUEUE: queue, JOURNAL: str(journal.path), **environment}
-    process = Process(name, argv, journal.path.parent, variables)
+    environment = {URL: url, QUEUE: queue, CRON: cron, OPTIONS: json.dumps(options)}
+    process = Process(name, argv, journal.path.parent, {JOURNAL: str(journal.path), **environment})
     try:
         process.await_log("starting worker")
         yield process

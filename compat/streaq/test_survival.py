@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from compat.journal import Journal
 from compat.servers import Restartable
-from compat.streaq.application import ABANDONED
 from compat.streaq.conftest import Client, worker
 
 TASKS = 300
@@ -21,11 +22,12 @@ def test_the_task_of_a_killed_worker_goes_to_another(
             journal.await_words(mark, 1)
             killed.kill()
         gate.touch()
-        with worker(url, journal, "heir", mark, **{ABANDONED: "1"}):
+        with worker(url, journal, "heir", mark, idle_timeout=1):
             assert client.value(task) == mark
     assert journal.words(mark) == [["began"], ["began"], ["finished"]]
 
 
+@pytest.mark.timeout(120)
 def test_300_tasks_outlive_the_death_of_the_server(own: Restartable, journal: Journal, mark: str) -> None:
     """A worker of streaq does not outlive its server; another one is started with it.
 
@@ -40,6 +42,6 @@ def test_300_tasks_outlive_the_death_of_the_server(own: Restartable, journal: Jo
             own.server.kill()
             first.kill()
         own.again()
-    with Client(own.url, mark) as client, worker(own.url, journal, "second", mark, **{ABANDONED: "5"}):
+    with Client(own.url, mark) as client, worker(own.url, journal, "second", mark, idle_timeout=5):
         assert {client.value(task) for task in tasks} == {mark}
     assert {n for (n,) in journal.words(mark)} == set(range(TASKS))

@@ -43,7 +43,7 @@ def await_done(client: Client, tasks: list[AsyncTaskiqTask[Any]]) -> None:
         client.result(client.send("add", 1, 1))
         return all(client.run(task.is_ready()) for task in tasks)
 
-    eventually(done_after_another, "all tasks are done")
+    eventually(done_after_another, "all tasks are done", 60)
 
 
 def test_the_task_of_a_killed_worker_goes_to_another(
@@ -61,6 +61,7 @@ def test_the_task_of_a_killed_worker_goes_to_another(
     assert journal.words(mark) == [["began"], ["began"], ["finished"]]
 
 
+@pytest.mark.timeout(120)
 def test_300_tasks_outlive_two_restarts_of_the_server(
     own: Restartable, client: Client, journal: Journal, mark: str
 ) -> None:

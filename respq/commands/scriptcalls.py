@@ -1,8 +1,7 @@
 """redis.call and redis.pcall as Python sees them: words in, a command executed, a value of Lua out.
 
-`lua/redis.lua` says what an answer looks like: a bulk string, an integer, false for RESP2's null and nil for
-RESP3's come as such, everything else as a kind and bytes. Both functions here are closures, and the first
-is used without the second by scripts that do without Lua: a look-up or a call less is felt.
+Both functions here are closures, and the first is used without the second by scripts that do without Lua: a
+look-up or a call less is felt.
 """
 
 from __future__ import annotations
@@ -13,8 +12,9 @@ from typing import Any, Protocol
 from respq.commands.scripttable import ScriptEntry, ScriptTable, unknown
 from respq.errors import CommandError
 from respq.protocol import Argv
+from respq.scripting.answers import ERROR, MISUSE, answer
 from respq.scripting.numbers import MisuseError, argument
-from respq.scripting.runtime import ERROR, MISUSE, RAW, STATUS, Runtime
+from respq.scripting.runtime import Runtime
 from respq.state import Client, Rejected, Server, Spec
 
 
@@ -26,11 +26,6 @@ class Caller(Protocol):
     table: ScriptTable
     wrote: bool
     execute: Callable[[Argv], bytes]
-
-
-_INTEGERS = {b":%d\r\n" % n: n for n in range(256)}
-_INTEGER, _BULK, _SIMPLE, _NULL = b":$+_"
-_DASH = ord("-")
 
 
 def executor(host: Caller) -> Callable[[Argv], bytes]:
@@ -78,25 +73,9 @@ def caller(host: Caller, runtime: Runtime, begin: Callable[[], None] | None) -> 
             return MISUSE if isinstance(error, MisuseError) else ERROR, error.reply[1:-2]
         except Exception as error:  # noqa: BLE001  # a bug: nothing may cross into Lua
             return runtime.give_up(error)
-        return _value_of(reply)
+        return answer(reply)
 
     return call
-
-
-def _value_of(reply: bytes) -> Any:
-    value = _INTEGERS.get(reply)
-    if value is not None:
-        return value
-    kind = reply[0]
-    if kind == _BULK:
-        return False if reply[1] == _DASH else reply[reply.index(b"\n") + 1 : -2]
-    if kind == _INTEGER:
-        return int(reply[1:-2])
-    if kind == _SIMPLE:
-        return STATUS, reply[1:-2]
-    if kind == _NULL:
-        return None
-    return RAW, reply
 
 
 def _look_up(host: Caller, argv: Argv) -> ScriptEntry:

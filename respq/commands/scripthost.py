@@ -16,7 +16,7 @@ SHA and line, as there.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from respq.clock import stopwatch_ns
@@ -26,6 +26,7 @@ from respq.commands.scriptcalls import caller, executor
 from respq.commands.scripttable import ScriptTable, table_for
 from respq.errors import ONE_LINE, CommandError
 from respq.protocol.resp import RESP2, RESP3
+from respq.scripting.operations import LONG_INTEGER, UnfitError
 from respq.scripting.runtime import Answer, Compiled, CompileError, Failure, Runtime
 from respq.scripting.shebang import Flags, read_shebang
 from respq.scripting.straight import Plan, translate
@@ -38,7 +39,6 @@ VERSION = "8.2.3"
 LEVELS = ("debug", "verbose", "notice", "warning")
 REPL_AOF, REPL_ALL = 1, 3
 MOST_KEYS = 100  # of scripts that are translated
-_LONG_INTEGER = len(":999999999999999\r\n")  # from here on a double may not hold it
 _INTEGER, _BULK, _SIMPLE = b":$+"
 _DASH = ord("-")
 
@@ -66,6 +66,16 @@ class Script:
             plan = translate(self._dump, count) if count < MOST_KEYS else None
             self._plans[count] = plan
             return plan
+
+    def is_straight(self, count: int, words: int) -> bool:
+        """Whether it is to be run without Lua, with so many words, `count` of them keys."""
+        plan = self.plan(count)
+        if plan is None or words < plan.needs:
+            return False
+        if not plan.pays:
+            self._plans[count] = None
+            return False
+        return True
 
 
 class NoTransport:
@@ -166,14 +176,14 @@ class ScriptHost:
         """Run a script for `c`; its reply. Raises CommandError."""
         self.prepare(c, script, read_only)
         stats = self.server.stats
-        timed_ns, words, plan = stats.timed_ns, argv[3:], script.plan(count)
+        timed_ns, words = stats.timed_ns, argv[3:]
         outcome: bytes | Answer | Failure | None
-        if plan is None or len(words) < plan.needs:
+        if script.is_straight(count, len(words)):
+            replies: list[bytes] = []
+            outcome = self.run_straight(script, count, [words], replies) or replies[0]
+        else:
             self.begin()
             outcome = self.runtime.run(script.compiled, c.enc is RESP3, count, words)
-        else:
-            replies: list[bytes] = []
-            outcome = self.run_straight(plan, [words], replies) or replies[0]
         stats.timed_ns = timed_ns  # the script's own time contains that of its commands
         outcome = self.end(outcome)
         if isinstance(outcome, bytes):
@@ -181,27 +191,45 @@ class ScriptHost:
         raise self.error(script, outcome)
 
     def run_straight(
-        self, plan: Plan, calls: Iterable[Sequence[bytes]], replies: list[bytes]
-    ) -> bytes | Failure | None:
-        """Run a script without Lua, for each of `calls` with these words; their replies.
+        self, script: Script, count: int, calls: Sequence[Sequence[bytes]], replies: list[bytes]
+    ) -> bytes | Answer | Failure | None:
+        """Run a script that has a plan without Lua, for each of `calls` with these words; their replies.
 
-        If one fails, or has a long reply, it is the last, and this is what it has come to.
+        If one fails, has a long reply or goes on in Lua, it is the last, and this is what it has come to.
         """
+        plan = script.plan(count)
+        assert plan is not None
+        plan.runs += len(calls)
         execute, begin, first, fixed = self.execute, self.begin, plan.first, plan.fixed
         for words in calls:
             begin()
-            outcome = first(execute, [*words, *fixed])
-            kind = outcome[0]  # of a failure: its text
+            slots = [*words, *fixed]
+            try:
+                reply = first(execute, slots)
+            except UnfitError:
+                return self._go_on_in_lua(script, count, words, plan.replies(slots))
+            kind = reply[0]  # of a failure: its text
             if kind == _INTEGER:
-                as_it_is = len(outcome) < _LONG_INTEGER
+                as_it_is = len(reply) < LONG_INTEGER
             else:
-                as_it_is = kind == _SIMPLE or (kind == _BULK and outcome[1] != _DASH)
-            if not as_it_is and not isinstance(outcome, Failure):
-                outcome = self.runtime.convert(outcome, self.whose.enc is RESP3)
-            if isinstance(outcome, Failure) or len(outcome) > LONG_REPLY:
+                as_it_is = kind == _SIMPLE or (kind == _BULK and reply[1] != _DASH)
+            outcome = reply if as_it_is else self._converted(reply)
+            if not isinstance(outcome, bytes) or len(outcome) > LONG_REPLY:
                 return outcome
             replies.append(outcome)
         return None
+
+    def _go_on_in_lua(
+        self, script: Script, count: int, words: Sequence[bytes], replies: list[bytes]
+    ) -> bytes | Answer | Failure:
+        """Run a script in Lua that has executed its first commands without, with these replies."""
+        return self.runtime.run_again(script.compiled, self.whose.enc is RESP3, count, words, replies)
+
+    def _converted(self, outcome: bytes | Failure) -> bytes | Failure:
+        """What a script without Lua has come to, as its client gets it."""
+        if isinstance(outcome, Failure):
+            return outcome
+        return self.runtime.convert(outcome, self.whose.enc is RESP3)
 
     def prepare(self, c: Client, script: Script, read_only: bool) -> None:
         """Make ready for a script, or a run of one. Raises CommandError."""

@@ -48,7 +48,6 @@ class ScriptRun:
         self._run = run
         self._width = run.words - FIXED_WORDS  # keys and arguments of each
         self._rows = _rows(run, FIXED_WORDS)
-        self._plan = script.plan(count)
         self._done = 0
         self._replies: list[bytes] = []
 
@@ -91,9 +90,9 @@ class ScriptRun:
     def _run_on(self, times: int, spec: Spec) -> None:
         """Run so many scripts, or some of them."""
         last: bytes | Answer | Failure | None
-        if self._plan is not None and self._width >= self._plan.needs:
+        if self._script.is_straight(self._count, self._width):
             before, calls = len(self._replies), self._rows[self._done : self._done + times]
-            last = self._host.run_straight(self._plan, calls, self._replies)
+            last = self._host.run_straight(self._script, self._count, calls, self._replies)
             self._done += len(self._replies) - before
         else:
             last = self._run_in_lua(times)

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 HEADER = 12
 SIGNATURE = b"\x1bLuaQ\x00\x01\x04"  # version 5.1, official format, little-endian, int of 4 bytes
 MOVE, LOADK, LOADBOOL, LOADNIL, GETUPVAL, GETGLOBAL, GETTABLE = 0, 1, 2, 3, 4, 5, 6
+ADD, SUB, NOT, LEN, CONCAT, LT, LE = 12, 13, 19, 20, 21, 24, 25
 JMP, EQ, TEST, TESTSET, CALL, TAILCALL, RETURN, CLOSURE = 22, 23, 26, 27, 28, 29, 30, 36
 NO_JUMP = 131071  # what a jump of no instructions says: distances are signed
 BOOLEAN, NUMBER, STRING = 1, 3, 4  # 0 is nil

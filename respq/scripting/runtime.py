@@ -30,6 +30,7 @@ from typing import Any, NamedTuple, Protocol
 from respq.errors import CommandError
 from respq.protocol import Argv
 from respq.scripting import binary
+from respq.scripting.answers import ERROR, answer
 from respq.scripting.bytecode import keep_callers
 from respq.scripting.numbers import argument, double
 
@@ -37,8 +38,6 @@ SOURCES = ("sandbox", "binary", "cjson", "cmsgpack", "redis")
 MEMORY_BYTES = 1 << 30
 RESERVE_BYTES = 1 << 26  # for what Python pushes
 FEW_WORDS = 200  # that are passed as arguments; more as tables
-
-ERROR, STATUS, RAW, MISUSE = 0, 1, 2, 3  # kinds of answers, as in redis.lua
 
 Compiled = Any  # a function of Lua's
 
@@ -106,6 +105,7 @@ class Runtime:
         self.memory_bytes = memory_bytes = memory_bytes or MEMORY_BYTES
         self.ceiling = memory_bytes - min(RESERVE_BYTES, memory_bytes // 4)
         self._errors = (lua51.LuaError, lua51.LuaSyntaxError)
+        self._replies: list[bytes] = []  # to commands that have been executed, the last one first
         self.fault: BaseException | None = None  # a bug of ours, to be raised when the script has ended
         self._lua = lua51.LuaRuntime(
             encoding=None,
@@ -124,6 +124,7 @@ class Runtime:
         self.dump: Callable[[Compiled], bytes] = world[b"dump"]
         self._run_with = world[b"run_with"]
         self._run_on = world[b"run_on"]
+        self._answer_first = world[b"answer_first"]
         self._replies_so_far = world[b"replies_so_far"]
         self._end_script = world[b"end_script"]
         self._kill = world[b"kill"]
@@ -137,6 +138,7 @@ class Runtime:
             b"command": self.host.caller(self, first=False),
             b"first_command": self.host.caller(self, first=True),
             b"begin": self._begin,
+            b"answer_again": self._answer_again,
             b"may_run": self._may_run,
             b"log": self.host.log,
             b"set_resp": self.host.set_resp,
@@ -181,6 +183,13 @@ class Runtime:
             self.host.begin()
         except Exception as error:  # noqa: BLE001  # a bug: nothing may cross into Lua
             self.give_up(error)
+
+    def _answer_again(self, *_words: Any) -> Any:
+        """What a command was answered in the run before."""
+        reply = self._replies.pop()
+        if self.memory_used() + len(reply) > self.ceiling:
+            return self.out_of_memory()
+        return answer(reply)
 
     def _tick(self) -> bool:
         """Whether the script must end."""
@@ -237,6 +246,18 @@ class Runtime:
         if reply[0] is not None:
             return Answer(reply[0], reply[1].split())
         return self._failure(reply)
+
+    def run_again(
+        self, script: Compiled, resp3: bool, count: int, words: Sequence[bytes], replies: list[bytes]
+    ) -> bytes | Answer | Failure:
+        """As `run`, for a script whose first commands have been executed, with these replies."""
+        self._replies = replies[::-1]
+        self._answer_first(len(replies))
+        try:
+            return self.run(script, resp3, count, words)
+        except CommandError:
+            self._end_script()
+            return NO_ROOM
 
     def run_on(
         self, script: Compiled, resp3: bool, times: int, count: int, width: int, words: Sequence[bytes]

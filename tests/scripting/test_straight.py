@@ -9,6 +9,7 @@ from collections import defaultdict
 import pytest
 
 from respq.commands import scripthost
+from respq.scripting import straight
 from respq.scripting.straight import Plan
 from tests.conftest import Peer, Workbench
 
@@ -46,7 +47,6 @@ STRAIGHT = [
     "return true",
     "return false",
     "return 7",
-    "return -0",
     "return 3.99",
     "return -3.99",
     "return 1e300",
@@ -104,15 +104,66 @@ STRAIGHT = [
     "if true then return 1 end return 2",
     "if 0 then return 1 end return 2",
     "if KEYS[1] then return 1 end return 2",
+    "return KEYS[2]",
+    "return KEYS[2] or 'none'",
+    "return #KEYS",
+    "return #ARGV[1]",
+    "return not redis.call('get', 'k')",
+    "return not redis.call('get', 'none')",
+    "return not redis.call('ping')",
+    "return redis.call('incr', 'n') + 1",
+    "return redis.call('incr', 'max') + 1",
+    "return redis.call('get', 'number') + 1",
+    "return redis.call('get', 'k') + 1",
+    "return redis.call('get', 'none') + 1",
+    "return redis.call('incr', 'n') - ARGV[1]",
+    "return 999999999999999 + redis.call('incr', 'n')",
+    "return redis.call('incr', 'n') < 5",
+    "return redis.call('incr', 'n') >= 2",
+    "return redis.call('get', 'k') < 'w'",
+    "return redis.call('get', 'k') <= 'v'",
+    "return redis.call('get', 'k') > ''",
+    "return redis.call('get', 'k') < 5",
+    "return redis.call('get', 'none') < 5",
+    "return redis.call('ping') < redis.call('ping')",
+    "return redis.call('get', 'k') .. 'x' .. 1 .. ARGV[1]",
+    "return 'x' .. redis.call('incr', 'max')",
+    "return 'x' .. 99999999999999 .. 100000000000000",
+    "return 'x' .. 1.5",
+    "return 'x' .. redis.call('get', 'none')",
+    "return 'x' .. redis.call('ping')",
+    "return redis.call('set', KEYS[1] .. ':' .. ARGV[1], 1)",
+    "local k = KEYS[1] .. 'x' return k .. k",
+    "return tonumber(redis.call('get', 'number'))",
+    "return tonumber(redis.call('get', 'number')) > 4",
+    "return tonumber(redis.call('get', 'none'))",
+    "return tonumber(redis.call('get', 'k'))",
+    "return tonumber('0x10')",
+    "return tonumber(' 5 ')",
+    "return tonumber('007') + 0",
+    "return tonumber('5e3')",
+    "return tonumber(ARGV[1]) or 'no'",
+    "return tostring(redis.call('incr', 'n'))",
+    "return tostring(redis.call('incr', 'max'))",
+    "return tostring(redis.call('get', 'none'))",
+    "redis.call('set', 'n', 1) return redis.call('get', 'k') + 1",
+    "redis.call('set', 'n', 1)\n\nlocal v = redis.call('get', 'none')\nreturn v .. 'x'",
+    "redis.call('incr', 'n') if ARGV[1] == 'get' then return {redis.call('incr', 'n'), 2} end return 1",
+    "local v = redis.call('incr', 'n') if v == 1 then for i = 1, 3 do redis.call('incr', 'n') end end",
+    "if redis.call('incr', 'n') == 1 then return redis.error_reply('FIRST one') end return 'later'",
+    "if redis.call('incr', 'n') == 1 then return redis.call('get', 'list') end return tostring(nil)",
+    "redis.call('incr', 'n') if KEYS[1] == 'k' then redis.setresp(3) return redis.call('get', 'none') end",
+    "redis.call('rpush', 'list', redis.call('incr', 'n')) if ARGV[1] == 'get' then return cjson.null end",
+    "redis.call('setrange', 'n', 70000, 'x') local v = redis.call('get', 'n') return redis.call('strlen', v)",
+    "local n = redis.call('incr', 'n') if n > 1 then local f = function() return n end return f() end",
     UNLOCK,
 ]
 
 IN_LUA = [
     "return redis.pcall('get', 'list')",
     "return {1, 2}",
-    "return redis.call('get', 'k') .. 'x'",
-    "return #KEYS",
-    "return KEYS[2]",
+    "return -0",
+    "return #ARGV",
     "return KEYS",
     "return KEYS[ARGV[1]]",
     "return redis.call",
@@ -121,20 +172,18 @@ IN_LUA = [
     "return redis.call()",
     "return redis.call(unpack(ARGV))",
     "return redis.call('get', ...)",
+    "return redis.call(redis.call('get', 'k'))",
     "return redis.REDIS_VERSION",
-    "return redis.call('incr', 'n') + 1",
-    "return redis.call('incr', 'n') < 5",
+    "return redis.call('incr', 'n') * 2",
     "return redis.call('mget', 'k')[1]",
-    "return tonumber('5')",
-    "return not redis.call('get', 'k')",
+    "return tonumber('5', 16)",
+    "return tonumber()",
     "redis.call = nil",
     "x = 1",
     "local function f() return 1 end return f()",
     "for i = 1, 3 do redis.call('incr', 'n') end",
-    "while redis.call('rpop', 'list') do end",
-    "repeat local v = redis.call('rpop', 'list') until v == false",
-    "if redis.call('get', 'k') == 'never' then return tostring(1) end return 1",
     "local v = redis.call('get', 'k') return v == v",
+    "if redis.call('exists', 'k') then return {} else return {1} end",
 ]
 
 
@@ -144,6 +193,17 @@ def test_straight_scripts_have_the_outcome_of_lua(in_lua: Workbench, script: str
     assert plan(script) is not None
     seen = [seen_of(engine.peer(), script, resp) for engine in (Workbench(), in_lua)]
     assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("steps", [90, 120, 400, 5000])
+def test_a_long_script_is_left_to_lua_in_time(alice: Peer, steps: int) -> None:
+    calls = "redis.call('incr', KEYS[1]) " * steps
+    assert alice.send("EVAL", f"{calls} return redis.call('get', KEYS[1])", 1, "k") == b"$%d\r\n%d\r\n" % (
+        len(str(steps)),
+        steps,
+    )
+    branches = "if redis.call('incr', KEYS[1]) == 0 then return 1 end " * steps
+    assert alice.send("EVAL", f"{branches} return 2", 1, "k") == b":2\r\n"
 
 
 @pytest.mark.parametrize("script", IN_LUA)
@@ -181,9 +241,11 @@ class Author:
         return f"{body} return {self._value()}"
 
     def _statement(self, depth: int) -> str:
-        kind = self._rng.randrange(4 if depth else 2)
+        kind = self._rng.randrange(5 if depth else 2)
         if kind == 0:
             return self._call() + ";"
+        if kind == 2 and self._rng.random() < 0.1:
+            return "for i = 1, 2 do redis.call('incr', 'n') end;"  # not straight
         if kind == 1:
             value = self._value()
             self._names.append(f"v{len(self._names)}")
@@ -198,10 +260,18 @@ class Author:
 
     def _condition(self) -> str:
         left, right = self._value(), self._value()
-        return self._rng.choice([f"{left} == {right}", f"{left} ~= {right}", left, f"{left} and {right}"])
+        return self._rng.choice([
+            f"{left} == {right}", f"{left} ~= {right}", left, f"not {left}", f"{left} and {right}",
+            f"{left} or {right}", f"{left} < {right}", f"{left} >= {right}", f"tonumber({left}) > 1",
+        ])  # fmt: skip
 
     def _value(self) -> str:
         simple = ["KEYS[1]", "ARGV[1]", "1", "0", "'v'", "5", "nil", "false", "true", *self._names]
+        if self._rng.random() < 0.2:
+            left, right = self._rng.choice(simple), self._rng.choice(simple)
+            return self._rng.choice(
+                [f"({left} .. {right})", f"({left} + 1)", f"(7 - {right})", f"({left} or {right})"]
+            )
         return self._call() if self._rng.random() < 0.5 else self._rng.choice(simple)
 
     def _call(self) -> str:
@@ -226,8 +296,26 @@ def test_scripts_written_at_random_have_the_outcome_of_lua(in_lua: Workbench) ->
             peer.feed(b"SET k v\r\nSET number 5\r\nRPUSH list a b\r\n")
         words = ("EVAL", script, 1, "k", "v")
         assert peers[0].send(*words) == peers[1].send(*words), script
-        for key in ("k", "number", "v", "none"):
+        for key in ("k", "number", "v", "none", "n"):
             assert peers[0].send("GET", key) == peers[1].send("GET", key), script
         assert peers[0].send("LRANGE", "list", 0, -1) == peers[1].send("LRANGE", "list", 0, -1), script
         translated += straight.server.scripts.by_body[script.encode()].plan(1) is not None
     assert translated > 500
+
+
+def test_a_script_that_often_goes_on_in_lua_is_left_to_it(alice: Peer, engine: Workbench) -> None:
+    script = "local n = redis.call('incr', KEYS[1]) if n then return {n} end"
+    for number in range(1, 40):
+        assert alice.send("EVAL", script, 1, "k") == b"*1\r\n:%d\r\n" % number
+    assert engine.server.scripts.by_body[script.encode()].plan(1) is None
+
+
+def test_the_hook_that_looks_at_the_time_does_not_disturb_what_is_answered_again(
+    monkeypatch: pytest.MonkeyPatch, alice: Peer
+) -> None:
+    monkeypatch.setattr(straight, "TOLERATED", 1_000_000)
+    calls = " ".join(["redis.call('incr', KEYS[1])"] * 20)
+    script = f"{calls} if KEYS[1] == 'k' then return {{1}} end"
+    for _ in range(2000):  # 100,000 instructions several times over, nearly all of them in front of the table
+        alice.send("EVAL", script, 1, "k")
+    assert alice.send("GET", "k") == b"$5\r\n40000\r\n"

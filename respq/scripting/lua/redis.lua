@@ -221,9 +221,23 @@ end
 
 -- The redis table -----------------------------------------------------------------------------------------
 
-local command, first_command = host.command, host.first_command
+local command, first_command, answer_again = host.command, host.first_command, host.answer_again
 -- Kinds of answers that are neither strings nor numbers; 2 is to be parsed. Misuse is no command's error.
 local ERROR, STATUS, MISUSE = 0, 1, 3
+
+local function opening() -- what executes the next command as long as the server does not know of this script
+    local left = state.answered
+    if left > 0 then
+        state.answered, state.begun = left - 1, left == 1
+        return answer_again
+    end
+    state.begun = true
+    return first_command
+end
+
+local function answer_first(count) -- the next script has executed so many commands before
+    state.answered, state.begun = count, count == 0
+end
 
 local function fail(text) error({ err = text }, 0) end
 
@@ -236,9 +250,7 @@ local redis = {}
 
 function redis.call(...)
     local execute = command
-    if not state.begun then
-        state.begun, execute = true, first_command
-    end
+    if not state.begun then execute = opening() end
     local answer, raw = execute(...)
     if raw == nil then return answer end
     if answer == ERROR then error({ err = raw, ignore_error_stats_update = true }, 0) end
@@ -248,9 +260,7 @@ end
 
 function redis.pcall(...)
     local execute = command
-    if not state.begun then
-        state.begun, execute = true, first_command
-    end
+    if not state.begun then execute = opening() end
     local answer, raw = execute(...)
     if raw == nil then return answer end
     if answer == ERROR then return { err = raw, ignore_error_stats_update = true } end
@@ -435,6 +445,6 @@ local function run_on(script, of_client3, times, count, width, ...)
 end
 
 world.publish('redis', redis)
-world.reply_to = reply_to
+world.reply_to, world.answer_first = reply_to, answer_first
 world.run, world.run_with, world.run_on, world.replies_so_far = run, run_with, run_on, replies_so_far
 return world

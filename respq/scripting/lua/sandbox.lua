@@ -55,11 +55,12 @@ local resumes, failures = RESUMES, FAILURES
 local state = {
     collector_changed = false,
     begun = true, -- false in a run: the server does not know yet that another script has begun
+    answered = 0, -- commands of this script that have been executed before, and are answered again
     looked = false, -- somebody has looked at the time since this was cleared
 }
 
 local function begin() -- before a script of a run asks the server for something
-    if not state.begun then
+    if not state.begun and state.answered == 0 then
         state.begun = true
         host.begin()
     end
@@ -485,7 +486,7 @@ return {
     seal = seal, state = state, begin = begin, settle_collector = settle_collector,
     killer = function() return killed and KILLED end,
     end_script = function()
-        killed, state.begun = false, true
+        killed, state.begun, state.answered = false, true, 0
         if state.collector_changed then settle_collector() end
     end,
     kill = function()

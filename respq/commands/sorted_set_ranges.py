@@ -211,7 +211,7 @@ def zrangestore(c: Client, argv: Argv) -> bytes:
     members, scores = _find(c, argv[2], query)
     result = SortedSetValue()
     if query.by is RANK:  # else nobody knows beforehand how many there will be
-        result.expect(members)
+        result.expect(len(members))
     result.add_all(members, scores)
     return store(c, argv, argv[1], result, "zrangestore")
 

@@ -196,7 +196,7 @@ def _zadd_many(
         if b"XX" in options:
             return ZERO
         value = db.find_or_create(name, SortedSetValue)
-    value.expect(members)
+    value.expect(len(members))
     before, changed = len(value.scores), 0
     for member, score in zip(members, scores, strict=True):
         if _allowed(options, value.scores.get(member), score):

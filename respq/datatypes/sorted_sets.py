@@ -96,14 +96,9 @@ class SortedSetValue(Value):
 
     # -- changing ----------------------------------------------------------------------------------
 
-    def expect(self, members: Sequence[bytes]) -> None:
-        """Become a skip list if one command brings more members than a listpack may hold.
-
-        Those that it brings to a set which it creates must not be too long either. O(members).
-        """
-        if len(members) > self.max_listpack_entries or (
-            not self.scores and max(map(len, members), default=0) > self.max_listpack_value
-        ):
+    def expect(self, count: int) -> None:
+        """Become a skip list if one command brings more members than a listpack may hold."""
+        if count > self.max_listpack_entries:
             self.packed = False
 
     def add(self, member: bytes, score: float) -> bool:

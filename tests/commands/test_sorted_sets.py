@@ -75,6 +75,15 @@ def test_a_score_is_shown_as_redis_shows_it(alice: Peer, word: str, shown: str) 
     assert alice.send("ZSCORE", "z", "a") == b",%b\r\n" % shown.encode()
 
 
+def test_a_minus_zero_is_lost_in_a_listpack_even_if_a_long_member_ends_that(alice: Peer) -> None:
+    long = "x" * 65
+    alice.send("ZADD", "z", "-0", "a", 1, long, "-0", "b")
+    assert [alice.send("ZSCORE", "z", member) for member in "ab"] == [b"$1\r\n0\r\n", b"$2\r\n-0\r\n"]
+    alice.send("ZADD", "y", 1, long, "-0", "a")
+    alice.send("ZRANGESTORE", "z", "y", 0, -1)
+    assert alice.send("ZSCORE", "z", "a") == b"$1\r\n0\r\n"
+
+
 def test_an_infinite_score_plus_its_opposite_is_no_number(alice: Peer) -> None:
     alice.send("ZADD", "z", "inf", "a")
     assert alice.send("ZINCRBY", "z", "-inf", "a") == b"-ERR resulting score is not a number (NaN)\r\n"

@@ -278,16 +278,17 @@ class Engine:
 
     def next_deadline_ms(self) -> int | None:
         """The earliest moment at which `on_time` has something to do for a parked client, or None."""
-        timeout_ms, unpause_ms = self.server.waiting.timeouts.next_ms(), self.server.paused_until_ms
-        if unpause_ms and (timeout_ms is None or unpause_ms < timeout_ms):
-            return unpause_ms
-        return timeout_ms
+        waiting = self.server.waiting
+        moments = [waiting.timeouts.next_ms(), waiting.alarms.next_ms(), self.server.paused_until_ms or None]
+        return min([moment for moment in moments if moment is not None], default=None)
 
     def on_time(self) -> None:
         """Answer parked clients whose time is up; end a pause."""
         server = self.server
         if 0 < server.paused_until_ms <= self.clock.now_ms:
             server.unpause()
+            self._drain()
+        if server.waiting.ring(self.clock.now_ms):
             self._drain()
         for client in server.waiting.timeouts.due(self.clock.now_ms, limit=10_000):
             if client.parked is not None:

@@ -307,8 +307,11 @@ class Client:
         timeout_ms: int,
         timeout_reply: bytes,
         look: Callable[[], bool] | None = None,
+        alarm_ms: int = 0,
     ) -> bytes:
         """Wait until one of `keys` changes, then execute `argv` again. For `look` see `Parking`.
+
+        `alarm_ms`, if given, is when to look again at the latest (Unix time).
 
         After `timeout_ms` (0: never) the answer is `timeout_reply`. Where blocking is not allowed
         that is the answer at once, else raises Parked.
@@ -319,6 +322,8 @@ class Client:
             deadline_ms = self.server.clock.now_ms + timeout_ms if timeout_ms else 0
             self.parked = Parking(argv, keys, deadline_ms, timeout_reply, look)
             self.server.waiting.add(self, self.parked)
+        if alarm_ms:
+            self.server.waiting.set_alarm(self, alarm_ms)
         raise Parked
 
 

@@ -34,7 +34,7 @@ class Parking:
     something under the key.
     """
 
-    __slots__ = ("argv", "deadline_ms", "keys", "look", "spent_ns", "timeout_reply")
+    __slots__ = ("alarm_ms", "argv", "deadline_ms", "keys", "look", "spent_ns", "timeout_reply")
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class Parking:
         self.keys = keys
         self.deadline_ms = deadline_ms  # Unix time; 0 waits for ever
         self.look = look
+        self.alarm_ms = 0  # when to look again, whatever happens; see `Waiting.set_alarm`
         self.spent_ns = 0  # executing it so far, without the waits
         self.timeout_reply = timeout_reply
 
@@ -71,6 +72,7 @@ class Waiting(Generic[W]):
         self.lookers: Counter[WaitKey] = Counter()  # how many of them look for themselves, see Parking
         self.ready: dict[WaitKey, None] = {}  # keys with waiters that changed, in order
         self.timeouts: Deadlines[W] = Deadlines()
+        self.alarms: Deadlines[W] = Deadlines()  # when those who wait for time to pass look again
         self.resumed: deque[W] = deque()  # served; their backlog is executed next
 
     def add(self, client: W, parking: Parking) -> None:
@@ -102,6 +104,28 @@ class Waiting(Generic[W]):
             self._eager.discard(WAITING)
         if parking.deadline_ms:
             self.timeouts.discard(client, parking.deadline_ms)
+        if parking.alarm_ms:
+            self.alarms.discard(client, parking.alarm_ms)
+
+    def set_alarm(self, client: W, at_ms: int) -> None:
+        """Let a parked client look again at that moment (Unix time)."""
+        parking = client.parked
+        assert parking is not None
+        if parking.alarm_ms:
+            self.alarms.discard(client, parking.alarm_ms)
+        parking.alarm_ms = at_ms - 1  # deadlines fall due when they are over
+        self.alarms.add(client, parking.alarm_ms)
+
+    def ring(self, now_ms: int) -> bool:
+        """Wake those whose alarm is due; tell whether there were any."""
+        due = self.alarms.due(now_ms, limit=10_000)
+        for client in due:
+            parking = client.parked
+            if parking is not None:
+                parking.alarm_ms = 0
+                for key in parking.keys:
+                    self.wake(key)
+        return bool(due)
 
     def _stop_looking(self, parking: Parking) -> None:
         for key in parking.keys:
@@ -112,6 +136,11 @@ class Waiting(Generic[W]):
     def wake(self, where: WaitKey) -> None:
         """Let those who wait for a key try again, once effects are drained."""
         if where in self.queues:
+            self.ready[where] = None
+
+    def wake_sleepers(self, where: WaitKey) -> None:
+        """As `wake`, if somebody there waits for time to pass as well. O(those who wait)."""
+        if any(client.parked is not None and client.parked.alarm_ms for client in self.queues.get(where, ())):
             self.ready[where] = None
 
     def retry(self, moment: str) -> None:

@@ -12,10 +12,11 @@ from typing import NamedTuple
 from respq.command import FAST, READONLY, WRITE, Argv, Client, command, key
 from respq.commands.arguments import INT64_MAX, as_int, parse_int
 from respq.commands.arguments import Options as Words
-from respq.commands.stream_delivery import COUNT_MAX, place, see_consumer
+from respq.commands.claim_log import ClaimLog
+from respq.commands.stream_delivery import place, see_consumer
 from respq.commands.streams import parse_id, parse_start, parse_stop
 from respq.datatypes import entry_ids
-from respq.datatypes.consumer_groups import Group, claim
+from respq.datatypes.consumer_groups import COUNT_MAX, Group
 from respq.datatypes.entry_ids import MAX, number_of, show_id
 from respq.datatypes.pending_entries import Consumer, Delivery
 from respq.datatypes.streams import StreamValue
@@ -175,36 +176,6 @@ def _parse_claim(argv: Argv, now_ms: int, *, trusting: bool) -> Claim:
     return Claim(min_idle_ms, texts, delivered_ms, count, forced, just_ids, last_id)
 
 
-class _Log:
-    """Collects what is to be logged of a claim: neighbours that share a delivery go into one command."""
-
-    def __init__(self, c: Client, name: bytes, group_name: bytes) -> None:
-        self._c, self._name, self._group_name = c, name, group_name
-        self._deliveries: dict[tuple[int, int], Delivery] = {}
-        self._claimed: dict[Delivery, list[bytes]] = {}
-        self._gone: list[bytes] = []
-
-    def delivery(self, consumer: Consumer, delivered_ms: int, count: int) -> Delivery:
-        """A delivery of these entries that is like others."""
-        found = self._deliveries.get((delivered_ms, count))
-        if found is None:
-            found = self._deliveries[delivered_ms, count] = Delivery(consumer, delivered_ms, count)
-        return found
-
-    def claimed(self, text: bytes, delivery: Delivery) -> None:
-        self._claimed.setdefault(delivery, []).append(text)
-
-    def gone(self, text: bytes) -> None:
-        self._gone.append(text)
-
-    def write(self) -> None:
-        db, effects = self._c.db, self._c.effects
-        if self._gone:
-            effects.append((db, None, None, [b"XACK", self._name, self._group_name, *self._gone]))
-        for delivery, texts in self._claimed.items():
-            effects.append((db, None, None, claim(self._name, self._group_name, texts, delivery)))
-
-
 @command("XCLAIM", arity=-6, flags=WRITE | FAST, keys=UPDATE, group="stream", since="5.0.0",
          syntax="key group consumer min-idle-time id [id ...] [IDLE ms] [TIME unix-time-milliseconds]"
          " [RETRYCOUNT count] [FORCE] [JUSTID] [LASTID lastid]",
@@ -218,7 +189,7 @@ def xclaim(c: Client, argv: Argv) -> bytes:
     if moved:
         group.last_id = wanted.last_id
     consumer = see_consumer(c, name, group_name, group, consumer_name)
-    log, replies = _Log(c, name, group_name), []
+    log, replies = ClaimLog(c, name, group_name), []
     for text in wanted.texts:
         entry, delivery = stream.get(number_of(text)), group.pending.get(text)
         if entry is None:
@@ -240,6 +211,7 @@ def xclaim(c: Client, argv: Argv) -> bytes:
     if replies:
         _note_activity(c, consumer, wanted.delivered_ms)
     log.write()
+    c.server.waiting.wake_sleepers((c.db, name))  # it may have been delivered longer ago than before
     if moved:
         c.effects.append((c.db, None, None, place(name, group_name, group)))
     return array(replies)
@@ -273,7 +245,7 @@ def xautoclaim(c: Client, argv: Argv) -> bytes:
     count, just_ids = _parse_extent(argv)
     stream, group = _find_group(value, name, group_name)
     consumer = see_consumer(c, name, group_name, group, consumer_name)
-    log = _Log(c, name, group_name)
+    log = ClaimLog(c, name, group_name)
     replies: list[bytes] = []
     gone: list[bytes] = []
     looked_at = list(islice(group.pending.following(start), count * ATTEMPTS_PER_ENTRY + 1))

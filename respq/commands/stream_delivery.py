@@ -7,14 +7,15 @@ read. Redis logs an XCLAIM for each entry; it restores the same from one.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
 from itertools import islice
 
 from respq.command import BLOCKING, FAST, MOVABLEKEYS, WRITE, Argv, Client, Keys, command, key
+from respq.commands.stream_budget import Budget
 from respq.commands.stream_groups import present_ms
-from respq.commands.stream_reading import Reading, parse_reading, streams_reply
+from respq.commands.stream_reading import Reading, next_entries, parse_reading, streams_reply
+from respq.commands.stream_redelivery import claim_overdue, has_overdue, next_look_ms, redelivered
 from respq.commands.streams import entry_texts, parse_id, stretches_reply
-from respq.datatypes.consumer_groups import Group, claim
+from respq.datatypes.consumer_groups import COUNT_MAX, Group, claim
 from respq.datatypes.entry_blocks import Stretch
 from respq.datatypes.entry_ids import MAX, number_of, show_id
 from respq.datatypes.pending_entries import Consumer, Delivery
@@ -23,7 +24,6 @@ from respq.errors import CommandError
 from respq.protocol.resp import ONE, ZERO, array, bulk, integer
 from respq.protocol.runs import Run
 
-COUNT_MAX = (1 << 63) - 1  # deliveries that can be counted
 _RUN_ENTRIES = 10_000  # that are delivered as one: some milliseconds
 
 
@@ -36,7 +36,10 @@ def _xreadgroup_run(c: Client, run: Run) -> bytes | None:
         return None
     try:
         reading = parse_reading(c, [*run.shared, b">"], grouped=True)
-        if len(reading.names) > 1 or reading.most > _RUN_ENTRIES // run.count or reading.block_ms is not None:
+        special = reading.claim_ms is not None or reading.max_entries or reading.max_bytes
+        if special or reading.block_ms is not None or reading.most > _RUN_ENTRIES // run.count:
+            return None
+        if len(reading.names) > 1:
             return None
         (name,) = reading.names
         stream = c.db.find(name, StreamValue)
@@ -78,22 +81,27 @@ def xreadgroup(c: Client, argv: Argv) -> bytes:
         _begin_behind(c, reading, name, word) for name, word in zip(reading.names, reading.ids, strict=True)
     ]
     found: list[tuple[bytes, bytes]] = []
+    budget = Budget(reading.max_entries, reading.max_bytes)
     for name, begin in zip(reading.names, begins, strict=True):
+        if budget.exhausted:
+            break
         stream, group = _find(c, reading, name)
         consumer = see_consumer(c, name, reading.group, group, reading.consumer)
         if begin is not None:
-            found.append((bulk(name), _history(c, reading, name, stream, group, consumer, begin)))
-        elif stretches := _deliver(c, reading, name, stream, group, consumer):
-            found.append((bulk(name), stretches_reply(stretches)))
+            found.append((bulk(name), _history(c, reading, name, stream, group, consumer, begin, budget)))
+        elif entries := _new(c, reading, name, stream, group, consumer, budget):
+            found.append((bulk(name), entries))
+        if found:
+            budget.begin_key(found[-1][0])
     if found:
         return streams_reply(c, found)
     if reading.block_ms is None:
         return c.enc.null_array
     keys = [(c.db, name) for name in reading.names]
-    look = _lookout(c, reading)
+    look = _Lookout(c, reading)
     if c.parked is not None:
         c.parked.look = look
-    return c.park(argv, keys, reading.block_ms, c.enc.null_array, look)
+    return c.park(argv, keys, reading.block_ms, c.enc.null_array, look, look.next_ms)
 
 
 def _find(c: Client, reading: Reading, name: bytes) -> tuple[StreamValue, Group]:
@@ -149,6 +157,27 @@ def _deliver(
     return stretches
 
 
+def _new(
+    c: Client, reading: Reading, name: bytes, stream: StreamValue, group: Group, consumer: Consumer,
+    budget: Budget,
+) -> bytes:  # fmt: skip
+    """What a consumer gets that asks for new entries, encoded; nothing if there is nothing."""
+    most, rows = reading.most, []
+    if reading.claim_ms is not None:
+        rows = claim_overdue(c, name, reading.group, stream, group, consumer, reading.claim_ms, most, budget)
+        most -= len(rows)
+    if most <= 0 or budget.exhausted:
+        return array(rows) if rows else b""
+    count = sum(
+        [stretch.stop - stretch.start for stretch in next_entries(budget, stream, group.last_id, most)]
+    )
+    stretches = _deliver(c, reading._replace(most=count), name, stream, group, consumer) if count else []
+    if reading.claim_ms is None:
+        return stretches_reply(stretches) if stretches else b""
+    rows += [redelivered(entry, 0, 0) for stretch in stretches for entry in stretch.entries()]
+    return array(rows) if rows else b""
+
+
 def place(name: bytes, group_name: bytes, group: Group) -> Argv:
     """The command that says how far a group has read."""
     return [
@@ -157,33 +186,48 @@ def place(name: bytes, group_name: bytes, group: Group) -> Argv:
     ]
 
 
-def _lookout(c: Client, reading: Reading) -> Callable[[], bool]:
-    """What tells whether reading again, where nothing new was found, can lead to anything. 0.3 µs a key.
+class _Lookout:
+    """Tells whether reading again, where nothing was found, can lead to anything. 0.3 µs a key.
 
     Who looks has been seen; that shows in XINFO CONSUMERS.
     """
-    db, clock, group_name = c.db, c.server.clock, reading.group
-    places = []
-    for name in reading.names:
-        stream = db.find(name, StreamValue)
-        assert stream is not None
-        group = stream.groups[group_name]
-        places.append((name, stream, group, group.consumers[reading.consumer]))
 
-    def look() -> bool:
-        for name, stream, group, consumer in places:
+    __slots__ = ("_client", "_reading", "_streams", "next_ms")
+
+    def __init__(self, c: Client, reading: Reading) -> None:
+        self._client, self._reading = c, reading
+        self.next_ms = 0  # when to look again, whatever happens; 0: not before something does
+        self._streams: list[tuple[bytes, StreamValue, Group, Consumer]] = []
+        for name in reading.names:
+            stream = c.db.find(name, StreamValue)
+            assert stream is not None
+            group = stream.groups[reading.group]
+            self._streams.append((name, stream, group, group.consumers[reading.consumer]))
+        self._plan()
+
+    def __call__(self) -> bool:
+        c, reading = self._client, self._reading
+        values, now_ms = c.db.values, c.server.clock.now_ms
+        for name, stream, group, consumer in self._streams:
             if (
                 group.last_id < stream.last_id
-                or db.values.get(name) is not stream
-                or stream.groups.get(group_name) is not group
+                or values.get(name) is not stream
+                or stream.groups.get(reading.group) is not group
                 or group.consumers.get(consumer.name) is not consumer
                 or stream.expires_ms
+                or (reading.claim_ms is not None and has_overdue(group, now_ms, reading.claim_ms))
             ):
                 return True
-            consumer.seen_ms = clock.now_ms
+            consumer.seen_ms = now_ms
+        if reading.claim_ms is not None:
+            self._plan()
+            c.server.waiting.set_alarm(c, self.next_ms)
         return False
 
-    return look
+    def _plan(self) -> None:
+        claim_ms, now_ms = self._reading.claim_ms, self._client.server.clock.now_ms
+        if claim_ms is not None:
+            self.next_ms = min([next_look_ms(group, now_ms, claim_ms) for _, _, group, _ in self._streams])
 
 
 # -- history ---------------------------------------------------------------------------------------
@@ -197,18 +241,22 @@ def _history(
     group: Group,
     consumer: Consumer,
     begin: int,
+    budget: Budget,
 ) -> bytes:
     """What is pending for a consumer behind an ID: it is delivered once more, unless it was deleted."""
     if begin == MAX:
         return array([])
-    pending = list(islice(group.pending.of(consumer, begin + 1), min(reading.most, COUNT_MAX)))
-    replies = []
+    pending = list(islice(group.pending.of(consumer, begin + 1), budget.most(reading.most)))
+    replies: list[bytes] = []
     again: defaultdict[int, list[bytes]] = defaultdict(list)
     for text, delivery in pending:
+        if budget.exhausted:
+            break
         entry = stream.get(number_of(text))
         if entry is not None:
             again[delivery.count].append(text)
         replies.append(array([bulk(text), c.enc.null_array]) if entry is None else entry)
+        budget.take(replies[-1:])
     for count, texts in again.items():
         delivery = Delivery(consumer, c.server.clock.now_ms, min(count + 1, COUNT_MAX))
         for text in texts:

@@ -9,8 +9,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from respq.command import BLOCKING, MOVABLEKEYS, READONLY, Argv, Client, Keys, command
-from respq.commands.arguments import INT64_MAX, parse_int, parse_timeout_ms
-from respq.commands.streams import entries_reply, parse_id
+from respq.commands.arguments import (
+    INT64_MAX,
+    parse_int,
+    parse_int_between,
+    parse_non_negative,
+    parse_timeout_ms,
+)
+from respq.commands.stream_budget import Budget
+from respq.commands.streams import parse_id, stretches_reply
+from respq.datatypes.entry_blocks import Stretch
 from respq.datatypes.entry_ids import MAX, show_id
 from respq.datatypes.streams import StreamValue
 from respq.errors import CommandError, syntax_error
@@ -28,11 +36,16 @@ class Reading(NamedTuple):
     group: bytes
     consumer: bytes
     acknowledged: bool  # NOACK
+    claim_ms: int | None  # for how long entries must have been pending to be claimed; None: none are
+    max_entries: int  # of the whole reply, 0 for any number
+    max_bytes: int  # likewise
 
 
 def parse_reading(c: Client, argv: Argv, *, grouped: bool) -> Reading:
     """The words of XREADGROUP, if `grouped`, or XREAD. Raises CommandError."""
-    count, block_ms, acknowledged = 0, None, False
+    count, max_entries, max_bytes, acknowledged = 0, 0, 0, False
+    block_ms: int | None = None
+    claim_ms: int | None = None
     group: tuple[bytes, bytes] | None = None
     at = 1
     while at < len(argv):
@@ -41,18 +54,30 @@ def parse_reading(c: Client, argv: Argv, *, grouped: bool) -> Reading:
             block_ms = parse_timeout_ms(argv[at + 1], c.server.clock.now_ms)
         elif option == b"COUNT" and more:
             count = parse_int(argv[at + 1])
+        elif option == b"MAXCOUNT" and more:
+            max_entries = _parse_limit(argv[at + 1], "MAXCOUNT")
+        elif option == b"MAXSIZE" and more:
+            max_bytes = _parse_limit(argv[at + 1], "MAXSIZE")
         elif option == b"STREAMS" and more:
             names, ids = _halves(argv[at + 1 :], grouped)
             if grouped and group is None:
                 raise CommandError("Missing GROUP option for XREADGROUP")
+            if 0 < max_entries < count:
+                raise CommandError("MAXCOUNT must be greater than or equal to COUNT")
             most = count if count > 0 else INT64_MAX
-            return Reading(most, block_ms, at + 1, names, ids, *(group or (b"", b"")), acknowledged)
-        elif (option == b"GROUP" and more >= 2) or option == b"NOACK":
+            group_name, consumer = group or (b"", b"")
+            return Reading(
+                most, block_ms, at + 1, names, ids, group_name, consumer, acknowledged, claim_ms, max_entries,
+                max_bytes,
+            )  # fmt: skip
+        elif (option == b"GROUP" and more >= 2) or option == b"NOACK" or (option == b"CLAIM" and more):
             if not grouped:
                 raise _only_for_groups(option)
             if option == b"GROUP":
                 group = argv[at + 1], argv[at + 2]
                 at += 1
+            elif option == b"CLAIM":
+                claim_ms = parse_non_negative(argv[at + 1], "min-idle-time must be a positive integer")
             else:
                 acknowledged = True
                 at -= 1
@@ -60,6 +85,10 @@ def parse_reading(c: Client, argv: Argv, *, grouped: bool) -> Reading:
             raise syntax_error()
         at += 2
     raise syntax_error()
+
+
+def _parse_limit(word: bytes, name: str) -> int:
+    return parse_int_between(word, 1, INT64_MAX, f"{name} must be a positive integer")
 
 
 def _only_for_groups(option: bytes) -> CommandError:
@@ -115,16 +144,33 @@ def xread(c: Client, argv: Argv) -> bytes:
         for name, word in zip(reading.names, reading.ids, strict=True)
     ]
     found: list[tuple[bytes, bytes]] = []
+    budget = Budget(reading.max_entries, reading.max_bytes)
     for name, begin in zip(reading.names, begins, strict=True):
         stream = _stream_of(c, name)  # once more: Redis counts two hits, or misses
-        if stream is not None and stream.top_id() > begin:
-            found.append((bulk(name), entries_reply(stream, begin + 1, MAX, reading.most)))
+        if stream is not None and stream.top_id() > begin and not budget.exhausted:
+            found.append((bulk(name), stretches_reply(_within(budget, stream, name, begin, reading.most))))
     if found:
         return streams_reply(c, found)
     if reading.block_ms is None:
         return c.enc.null_array
     resolved = [*argv[: reading.at + len(reading.names)], *map(show_id, begins)]
     return c.park(resolved, [(c.db, name) for name in reading.names], reading.block_ms, c.enc.null_array)
+
+
+def _within(budget: Budget, stream: StreamValue, name: bytes, begin: int, most: int) -> list[Stretch]:
+    """The entries of a stream behind an ID, as far as there is room for them."""
+    stretches = next_entries(budget, stream, begin, most)
+    budget.begin_key(bulk(name))
+    return stretches
+
+
+def next_entries(budget: Budget, stream: StreamValue, begin: int, most: int) -> list[Stretch]:
+    """The first entries behind an ID that there is room for, which they take."""
+    stretches = stream.first(begin + 1, MAX, budget.most(most))
+    if not budget.counts_bytes:
+        budget.take_many(sum([stretch.stop - stretch.start for stretch in stretches]))
+        return stretches
+    return stream.first(begin + 1, MAX, sum([budget.take(stretch.entries()) for stretch in stretches]))
 
 
 def _stream_of(c: Client, name: bytes) -> StreamValue | None:

@@ -14,6 +14,7 @@ from respq.datatypes.entry_ids import show_id
 from respq.datatypes.pending_entries import Consumer, Delivery, PendingEntries
 
 UNKNOWN: Final = -1  # entries read: nobody can tell
+COUNT_MAX: Final = (1 << 63) - 1  # deliveries that can be counted
 REBUILT_AT_ONCE: Final = 48  # entries in one command of a rewritten log
 
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from heapq import heappop, heappush
 from itertools import repeat
 from typing import Final
 
@@ -30,6 +31,7 @@ from respq.datatypes.entry_ids import number_of
 _LEAF_IDS: Final = 1024  # of a leaf that grows at its end; twice that if it grows elsewhere
 _KEPT_SHARE: Final = 8  # a leaf is copied into less room when so few of the IDs that it has seen are pending,
 _SLACK: Final = 256  # or a little later
+_NEVER: Final = 1 << 63
 
 
 class Consumer:
@@ -63,11 +65,12 @@ class Delivery:
 class _Leaf:
     """Pending entries with neighbouring IDs."""
 
-    __slots__ = ("_in_order", "_last_id", "counts", "entries", "seen")
+    __slots__ = ("_in_order", "_last_id", "counts", "entries", "oldest_ms", "seen")
 
     def __init__(self) -> None:
         self.entries: dict[bytes, Delivery] = {}
         self.counts: dict[Consumer, int] = {}  # how many of them each consumer has, maybe none
+        self.oldest_ms = _NEVER  # nothing was delivered before; perhaps nothing then
         self.seen = 0  # IDs entered since the dict was new
         self._last_id = -1  # the greatest of them
         self._in_order = True
@@ -78,12 +81,14 @@ class _Leaf:
         self.seen += len(texts)
         self._last_id = last_id
         self.count(delivery.consumer, len(texts))
+        self.oldest_ms = min(self.oldest_ms, delivery.delivered_ms)
 
     def assign(self, text: bytes, entry_id: int, delivery: Delivery) -> Delivery | None:
         """Enter an ID, or replace what is known of it; return that."""
         before = self.entries.get(text)
         self.entries[text] = delivery
         self.count(delivery.consumer, 1)
+        self.oldest_ms = min(self.oldest_ms, delivery.delivered_ms)
         if before is not None:
             self.count(before.consumer, -1)
             return before
@@ -128,6 +133,19 @@ class _Leaf:
             for item in self.items(start):
                 if item[1].consumer is consumer:
                     yield item
+
+    def overdue(self, before_ms: int) -> list[tuple[int, int, bytes, Delivery]]:
+        """What was delivered no later than `before_ms`: when, the ID as a number, the entry. O(entries)."""
+        found = [
+            (delivery.delivered_ms, number_of(text), text, delivery)
+            for text, delivery in self.entries.items()
+            if delivery.delivered_ms <= before_ms
+        ]
+        if not found:
+            self.oldest_ms = min(
+                [delivery.delivered_ms for delivery in self.entries.values()], default=_NEVER
+            )
+        return found
 
     @property
     def is_sparse(self) -> bool:
@@ -292,6 +310,28 @@ class PendingEntries:
         """What of that a consumer has. O(leaves), and those in which it has something."""
         for at in range(self._index_of(start), len(self._leaves)):
             yield from self._leaves[at].of(consumer, start if start > self._starts[at] else 0)
+
+    def overdue(self, before_ms: int) -> Iterator[tuple[bytes, Delivery]]:
+        """What was delivered no later than `before_ms`, longest ago first, ties by ID. Nothing may change.
+
+        O(leaves), and those that have some of it, as far as it is asked for.
+        """
+        places = zip([leaf.oldest_ms for leaf in self._leaves], self._starts, self._leaves, strict=True)
+        order = sorted(places, key=lambda place: place[:2])
+        found: list[tuple[int, int, bytes, Delivery]] = []
+        for oldest_ms, start, leaf in order:
+            while found and found[0][:2] < (oldest_ms, start):
+                yield heappop(found)[2:]
+            if oldest_ms > before_ms:
+                break
+            for item in leaf.overdue(before_ms):
+                heappush(found, item)
+        while found:
+            yield heappop(found)[2:]
+
+    def oldest_ms(self) -> int | None:
+        """Nothing was delivered before; None if nothing is pending. O(leaves)."""
+        return min([leaf.oldest_ms for leaf in self._leaves]) if self._count else None
 
     def first(self) -> bytes | None:
         """The smallest ID, None if there is none. O(a leaf)."""

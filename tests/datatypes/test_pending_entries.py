@@ -66,6 +66,12 @@ def agree(pending: PendingEntries, model: Model, consumers: list[Consumer], star
     for consumer in consumers:
         owned = [item for item in behind if item[1].consumer is consumer]
         assert list(pending.of(consumer, start << 60)) == owned
+    before = 5 * start % 100
+    overdue = [item for item in ordered if item[1].delivered_ms <= before]
+    assert list(pending.overdue(before)) == sorted(overdue, key=lambda item: item[1].delivered_ms)
+    oldest_ms = pending.oldest_ms()
+    assert (oldest_ms is None) == (not model)
+    assert all(oldest_ms is not None and oldest_ms <= delivery.delivered_ms for delivery in model.values())
     for text, _ in ordered[:3]:
         assert text in pending
         assert pending.get(text) is model[text]

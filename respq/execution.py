@@ -52,6 +52,7 @@ class Execution:
         self._clock = server.clock
         self._tables = tables
         self.drain = Draining(server, self._stop_after).drain
+        self._constants = server.eager, server.effects, server.specs["MULTI"], server.done.append
         self._slow_ns = inf  # how long a batch may take before one of it is called slow
 
     def watch_slowness(self, threshold_us: int) -> None:
@@ -107,9 +108,8 @@ class Execution:
 
         False if one of them was interrupted; behind one that ends the batch the others are in the backlog.
         """
-        server = self._server
-        eager, effects, multi = server.eager, server.effects, server.specs["MULTI"]
-        reply, note = client.out.append, server.done.append
+        eager, effects, multi, note = self._constants
+        reply = client.out.append
         spec = declined = NOT_COUNTED
         last = self._leading(client, commands) if len(commands) >= SHORTEST_RUN else None
         intact = True
@@ -263,17 +263,22 @@ class Execution:
             self.drain()
             return
         effects, aof = server.effects, server.aof
-        if len(effects) == 1 and isinstance(run := effects[0][3], Run):
-            server.changes_since_save += run.count
-            sent = raw if run is batch or run.repeats(batch) else None
-        else:
+        db, _, _, argv = effects[0]
+        if len(effects) > 1 or (argv.__class__ is list and len(batch) > 1):
             logged = _logged(effects)
-            server.changes_since_save += len(logged)
+            changes = len(logged)
             sent = raw and (raw if logged == batch else _sent_of(raw, batch, logged))
+            if [effect[0] for effect in effects].count(db) < len(effects):
+                sent = None
+        elif isinstance(argv, Run):
+            changes = argv.count
+            sent = raw if argv is batch or argv.repeats(batch) else None
+        else:
+            changes = int(argv is not None)
+            sent = raw if [argv] == batch else None
+        server.changes_since_save += changes
         if aof is not None:
-            db = effects[0][0]
-            selected = db.index == aof.selected_db and [e[0] for e in effects].count(db) == len(effects)
-            if sent and selected:
+            if sent and db.index == aof.selected_db:
                 aof.append(sent)
             else:
                 aof.append_effects(effects)

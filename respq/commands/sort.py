@@ -4,7 +4,8 @@ The words are read first, then the source, then what decides the order, then wha
 the order of errors. Checked on 8.2.3:
 
     BY, GET    the first `*` of a pattern stands for the element; behind it, `->field` names a field of a
-               hash. Without a `*` BY stands for no sorting at all, and GET for null.
+               hash. Without a `*` BY stands for no sorting at all, and GET for null. None of these signs is
+               one behind a NUL.
     numbers    what stands in front of a NUL, an empty one being 0; too great is infinite, too small is 0.
                Missing weights are 0. Of equal numbers the elements decide, byte for byte.
     ALPHA      texts up to a NUL, with STORE all bytes; missing weights come first. What is equal stays in the
@@ -107,7 +108,7 @@ class Order:
             self.start, self.count = max(0, parse_int(start)), parse_int(count)
         elif name == b"BY":
             self.by = options.value()
-            self.sorts = self.sorts and b"*" in self.by  # one without a `*` counts for all
+            self.sorts = self.sorts and b"*" in _up_to_nul(self.by)  # one without a `*` counts for all
         elif name == b"GET":
             self.get.append(options.value())
         elif name == b"STORE" and may_store:
@@ -120,19 +121,27 @@ class Order:
         return slice(self.start, length if self.count < 0 else self.start + self.count)
 
 
+def _up_to_nul(text: bytes) -> bytes:
+    """What C sees of a text."""
+    return text.partition(b"\0")[0]
+
+
 # -- look up ---------------------------------------------------------------------------------------
 
 
 def _looking_up(c: Client, pattern: bytes) -> LookUp:
     """What finds the string or the field that a pattern names for an element."""
-    if pattern == ITSELF:
+    signs = _up_to_nul(pattern)
+    if signs == ITSELF:
         return lambda element: element
-    before, star, behind = pattern.partition(b"*")
-    if not star:
+    star = signs.find(b"*")
+    if star < 0:
         return lambda element: None
-    between, _, field = behind.partition(b"->")
-    if not field:  # an arrow without a field is part of the name
+    arrow = signs.find(b"->", star)
+    before, behind, field = pattern[:star], pattern[star + 1 :], pattern[arrow + 2 :]
+    if arrow < 0 or arrow + 2 == len(signs):  # an arrow without a field is part of the name
         return lambda element: _string(c, before + element + behind)
+    between = pattern[star + 1 : arrow]
     return lambda element: _field(c, before + element + between, field)
 
 
@@ -196,7 +205,7 @@ def _sorted(c: Client, elements: list[bytes], order: Order) -> list[bytes]:
     weights: Sequence[bytes | None] = elements if look_up is None else list(map(look_up, elements))
     keys: list[Any]
     if order.alpha:
-        keys = list(map(_whole if order.store is not None else _up_to_nul, weights))
+        keys = list(map(_whole if order.store is not None else _whole_up_to_nul, weights))
     else:
         keys = list(zip(map(_number, weights), elements, strict=True))
     return [elements[place] for place in _places(keys, order)]
@@ -212,7 +221,7 @@ def _places(keys: list[Any], order: Order) -> list[int]:
 
 
 def _number(weight: bytes | None) -> float:
-    word = (weight or b"").partition(b"\0")[0]
+    word = _up_to_nul(weight or b"")
     number = as_double(word) if word else 0.0
     if number is None:
         raise CommandError("One or more scores can't be converted into double")
@@ -223,8 +232,8 @@ def _whole(weight: bytes | None) -> bytes:
     return b"" if weight is None else b"+" + weight  # what is missing comes before what is empty
 
 
-def _up_to_nul(weight: bytes | None) -> bytes:
-    return _whole(weight).partition(b"\0")[0]
+def _whole_up_to_nul(weight: bytes | None) -> bytes:
+    return _up_to_nul(_whole(weight))
 
 
 def _results(c: Client, elements: list[bytes], order: Order) -> Iterator[bytes | None]:

@@ -237,6 +237,22 @@ def test_patterns(alice: Peer, pattern: str, expected: str) -> None:
     assert ask(alice, f"SORT g BY nosort GET {pattern}") == bulks(expected)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [(b"#\0", b"k"), (b"p\0*", None), (b"p*\0", b"nul"), (b"p*->f\0", b"1"), (b"p*\0->f", b"arrow")],
+)
+def test_no_sign_of_a_pattern_is_behind_a_nul(alice: Peer, pattern: bytes, expected: bytes | None) -> None:
+    ask(alice, "RPUSH g k")
+    alice.send("HSET", "pk", b"f\0", 1, "f", 2)
+    alice.send("MSET", b"p\0k", "none", b"pk\0", "nul", b"pk\0->f", "arrow")
+    reply = alice.send("SORT", "g", "BY", "nosort", "GET", pattern)
+    assert reply == (
+        b"*1\r\n$-1\r\n" if expected is None else b"*1\r\n$%d\r\n%b\r\n" % (len(expected), expected)
+    )
+    ask(alice, "RPUSH l 2 1")
+    assert alice.send("SORT", "l", "BY", b"w\0*") == b"*2\r\n$1\r\n2\r\n$1\r\n1\r\n"
+
+
 def test_what_has_expired_is_not_found(engine: Workbench, ann: Peer) -> None:
     ask(ann, "PEXPIRE w_1 10")
     ask(ann, "HPEXPIRE h_2 10 FIELDS 1 f")

@@ -64,6 +64,19 @@ STRUCTURES = (
         ],
     ),
     Structure(
+        "set",
+        lambda index, _: (b"SADD", b"seen", b"job:%d" % index),
+        lambda index: (b"SREM", b"seen", b"job:%d" % index),
+        [
+            (b"SCARD", b"seen"),
+            (b"SISMEMBER", b"seen", b"job:1"),
+            (b"SSCAN", b"seen", b"0", b"COUNT", b"10"),
+            (b"SRANDMEMBER", b"seen", b"3"),
+            (b"SPOP", b"seen"),
+            *ANY_KEY,
+        ],
+    ),
+    Structure(
         "delay queue",
         lambda index, _: (b"ZADD", b"delayed", b"%d" % index, b"job:%d" % index),
         lambda index: (b"ZREM", b"delayed", b"job:%d" % index) if index % 2 else (b"ZPOPMIN", b"delayed"),

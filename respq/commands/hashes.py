@@ -25,10 +25,23 @@ from respq.commands.arguments import (
     parse_int_between,
     parse_long_double,
 )
+from respq.commands.drawing import check_count, drawn
 from respq.commands.scanning import ScanOptions, scan_reply
 from respq.datatypes.hashes import HashValue, set_in_each
 from respq.errors import CommandError, syntax_error
-from respq.protocol.resp import EMPTY_ARRAY, OK, ONE, ZERO, array, bulk, bulk_strings, bulks, flags, integer
+from respq.protocol.resp import (
+    EMPTY_ARRAY,
+    OK,
+    ONE,
+    ZERO,
+    array,
+    bulk,
+    bulk_strings,
+    bulks,
+    flags,
+    integer,
+    pairs_of_bulks,
+)
 from respq.protocol.runs import Run
 from respq.state import LONG_REPLY
 
@@ -39,7 +52,6 @@ INSERT = (key(1, "RW insert"),)
 DELETE = (key(1, "RW delete"),)
 
 NOT_POSITIVE = "Number of fields must be a positive integer"
-LARGEST_SAMPLE = 1 << 28  # fields that HRANDFIELD returns: a longer reply would take all the memory
 
 
 # -- finding ---------------------------------------------------------------------------------------
@@ -370,18 +382,25 @@ def hrandfield(c: Client, argv: Argv) -> bytes:
     with_values = len(argv) > 3
     if len(argv) > 4 or (with_values and argv[3].upper() != b"WITHVALUES"):
         raise syntax_error()
-    if count < -LARGEST_SAMPLE or (with_values and count > INT64_MAX // 2):
+    check_count(count)
+    if with_values and count > INT64_MAX // 2:
         raise CommandError("value is out of range")
     value = read_whole(c, argv[1])
     if value is None or not count:
         return EMPTY_ARRAY
     rng = c.server.rng
-    fields = value.sample(rng, count) if count > 0 else value.choices(rng, -count)
-    if not with_values:
-        return bulks(fields)
-    if c.enc.version == 2:
-        return bulks(_flat(value, fields))
-    return array([bulks((field, value.fields[field])) for field in fields])
+    words = 2 if with_values and c.enc.version == 2 else 1
+
+    def encoded(fields: Sequence[bytes]) -> bytes:
+        if not with_values:
+            return bulk_strings(fields)
+        values = list(map(value.fields.__getitem__, fields))
+        return bulk_strings(_flat(value, fields)) if words == 2 else pairs_of_bulks(fields, values)
+
+    if count < 0:
+        return drawn(-count, words, lambda some: encoded(value.choices(rng, some)))
+    fields = value.sample(rng, count)
+    return b"*%d\r\n%b" % (len(fields) * words, encoded(fields))
 
 
 # -- delete ----------------------------------------------------------------------------------------

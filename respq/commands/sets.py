@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from respq.command import DENYOOM, FAST, READONLY, WRITE, Argv, Client, command, key
 from respq.commands.arguments import INT64_MAX, parse_cursor, parse_int_between, parse_non_negative
+from respq.commands.drawing import check_count, drawn
 from respq.commands.scanning import ScanOptions, scan_reply
 from respq.datatypes.sets import SetValue, add_to_each
-from respq.errors import CommandError, syntax_error
-from respq.protocol.resp import EMPTY_ARRAY, ONE, ZERO, array, bulk, bulks, flags, integer
+from respq.errors import syntax_error
+from respq.protocol.resp import EMPTY_ARRAY, ONE, ZERO, array, bulk, bulk_strings, bulks, flags, integer
 from respq.protocol.runs import Run
 
 INSERT = (key(1, "RW insert"),)
@@ -21,8 +22,6 @@ ASK = (key(1, "RO"),)
 READ = (key(1, "RO access"),)
 POP = (key(1, "RW access delete"),)
 MOVE = (key(1, "RW access delete"), key(2, "RW insert"))
-
-LARGEST_SAMPLE = 1 << 28  # members that SRANDMEMBER returns: a longer reply would take all the memory
 
 
 # -- change ----------------------------------------------------------------------------------------
@@ -205,13 +204,14 @@ def srandmember(c: Client, argv: Argv) -> bytes:
         members = c.read(argv[1], SetValue)
         return c.enc.null if members is None else bulk(members.choice(c.server.rng))
     count = parse_int_between(argv[2], -INT64_MAX, INT64_MAX)
-    if count < -LARGEST_SAMPLE:
-        raise CommandError("value is out of range")
+    check_count(count)
     members = c.read(argv[1], SetValue)
     if members is None or not count:
         return EMPTY_ARRAY
     rng = c.server.rng
-    return bulks(members.sample(rng, count) if count > 0 else members.choices(rng, -count))
+    if count > 0:
+        return bulks(members.sample(rng, count))
+    return drawn(-count, 1, lambda some: bulk_strings(members.choices(rng, some)))
 
 
 @command("SSCAN", arity=-3, flags=READONLY, keys=READ, group="set", since="2.8.0",

@@ -24,11 +24,22 @@ from respq.commands.arguments import (
     parse_int_between,
     parse_non_negative,
 )
+from respq.commands.drawing import check_count, drawn
 from respq.datatypes.sorted_sets import Scored, SortedSetValue
 from respq.errors import CommandError, not_a_float, syntax_error
 from respq.keyspace import Database
 from respq.protocol.doubles import format_double, format_doubles
-from respq.protocol.resp import EMPTY_ARRAY, ONE, ZERO, array, bulk, bulks, integer, pairs_of_bulks
+from respq.protocol.resp import (
+    EMPTY_ARRAY,
+    ONE,
+    ZERO,
+    array,
+    bulk,
+    bulk_strings,
+    bulks,
+    integer,
+    pairs_of_bulks,
+)
 from respq.protocol.runs import Run
 
 INSERT = (key(1, "RW update"),)
@@ -52,16 +63,16 @@ _NOT_POSITIVE_COUNT = "count should be greater than 0"
 def scored(c: Client, members: Sequence[bytes], scores: Sequence[float]) -> bytes:
     """Members with their scores: pairs in RESP3, one behind the other in RESP2."""
     if c.enc.version == 2:
-        return _flat(members, scores)
+        return b"*%d\r\n%b" % (2 * len(members), _flat(members, scores))
     return scored_pairs(c, members, scores)
 
 
 def _flat(members: Sequence[bytes], scores: Sequence[float]) -> bytes:
-    """Members and scores as bulk strings, one behind the other."""
+    """Members and scores as bulk strings, in turns."""
     words = [b""] * (2 * len(members))
     words[::2] = members
     words[1::2] = format_doubles(scores)
-    return bulks(words)
+    return bulk_strings(words)
 
 
 def scored_pairs(c: Client, members: Sequence[bytes], scores: Sequence[float]) -> bytes:
@@ -441,12 +452,23 @@ def _random_members(c: Client, argv: Argv) -> bytes:
             raise syntax_error()
         if abs(count) > INT64_MAX // 2:
             raise CommandError("value is out of range")
+    check_count(count)
     value = c.read(argv[1], SortedSetValue)
     if value is None or count == 0:
         return EMPTY_ARRAY
     rng = c.server.rng
-    members = value.sample(rng, count) if count > 0 else [value.choice(rng) for _ in range(-count)]
-    return scored(c, members, [value.scores[member] for member in members]) if with_scores else bulks(members)
+    words = 2 if with_scores and c.enc.version == 2 else 1
+
+    def encoded(members: list[bytes]) -> bytes:
+        if not with_scores:
+            return bulk_strings(members)
+        scores = list(map(value.scores.__getitem__, members))
+        return _flat(members, scores) if words == 2 else _pairs(c, members, scores)
+
+    if count < 0:
+        return drawn(-count, words, lambda some: encoded([value.choice(rng) for _ in range(some)]))
+    members = value.sample(rng, count)
+    return b"*%d\r\n%b" % (len(members) * words, encoded(members))
 
 
 @command("ZSCAN", arity=-3, flags=READONLY, keys=READ, group="sorted-set", since="2.8.0",

@@ -33,6 +33,7 @@ from typing import Final, Self
 
 from respq.datatypes import packing
 from respq.datatypes.packing import ENTRY_END, FIELD_END
+from respq.datatypes.slots import WAITING
 from respq.rubble import Structures
 
 _PER_SHARD: Final = 16  # fields on average at most; a quarter of that at least
@@ -40,7 +41,6 @@ _FEWEST: Final = 8  # shards; a power of two
 _MOVED: Final = 1000  # fields moved by one call: 1.4 ms
 _SPENT: Final = 200_000  # packed fields and values that are freed together: about 10 MB
 _RELEASED: Final = 10  # times as many are freed as would be packed in a call
-_WAITING: Final = 1 << 62  # cursor of a scan that has not begun
 
 PACKED_BYTES: Final = 5  # that a packed field takes besides its own bytes and those of its value
 Shard = dict[bytes, bytes] | bytes  # bytes: see `packing`
@@ -291,8 +291,8 @@ class Shards:
         if self._rest:
             self._divide(max(count, _MOVED))
             if self._rest:
-                return _WAITING, []
-        cursor &= ~_WAITING
+                return WAITING, []
+        cursor &= ~WAITING
         found: list[bytes] = []
         lowest = self._low + 1
         while True:

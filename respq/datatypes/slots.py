@@ -8,35 +8,49 @@ where the walk still has to pass or into a part that it has passed with that ver
 at the price of some being returned twice.
 
 It costs about 80 bytes a member, so a sorted set makes it only when it is first scanned, and keeps it from
-then on: a cursor that a client holds is good for this array alone.
+then on: a cursor that a client holds is good for this array alone. It is made bit by bit, since a million
+members would take more than a second: the owner enters those that are there (`extend`) and whatever changes
+meanwhile, and a scan only waits until all are in, with a cursor that says so and nothing found.
 Rejected: walking the dict from a position (every insertion may reorder it), sorting (O(n) a call).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
+
+WAITING: Final = 1 << 62  # cursor of a scan that has not begun
 
 
 class Slots:
     """The members of a collection, each at a place. The owner reports what it adds and removes."""
 
-    __slots__ = ("_places", "members")
+    __slots__ = ("_places", "complete", "members")
 
-    def __init__(self, members: Iterable[bytes]) -> None:
-        self.members = list(members)
-        self._places = {member: place for place, member in enumerate(self.members)}
+    def __init__(self) -> None:
+        self.members: list[bytes] = []
+        self._places: dict[bytes, int] = {}
+        self.complete = False  # all members have been entered
 
     def __len__(self) -> int:
         return len(self.members)
 
     def add(self, member: bytes) -> None:
-        """Enter a member that is not there. O(1)."""
-        self._places[member] = len(self.members)
-        self.members.append(member)
+        """Enter a member, unless it is there. O(1)."""
+        if member not in self._places:
+            self._places[member] = len(self.members)
+            self.members.append(member)
 
-    def remove(self, member: bytes) -> None:
-        """Take out a member that is there. Raises KeyError. O(1)."""
-        place = self._places.pop(member)
+    def extend(self, members: Iterable[bytes]) -> None:
+        """As `add`, for each of them. O(members)."""
+        for member in members:
+            self.add(member)
+
+    def discard(self, member: bytes) -> None:
+        """Take out a member, if it is there. O(1)."""
+        place = self._places.pop(member, None)
+        if place is None:
+            return
         last = self.members.pop()
         if place < len(self.members):
             self.members[place] = last
@@ -47,12 +61,16 @@ class Slots:
 
         0 starts an iteration and, in the answer, ends it.
         """
+        if not self.complete:
+            return WAITING, []
+        cursor &= ~WAITING
         end = min(cursor or len(self.members), len(self.members))
         start = max(0, end - count)
         return start, self.members[start:end]
 
     def check(self, members: Iterable[bytes]) -> None:
-        """Assert that these are the members, each at the place that is known of it."""
+        """Assert that these are the members, or some of them, each at the place that is known of it."""
         assert len(self._places) == len(self.members)
         assert all(self.members[place] == member for member, place in self._places.items())
-        assert self._places.keys() == set(members)
+        assert self._places.keys() <= set(members)
+        assert not self.complete or self._places.keys() == set(members)

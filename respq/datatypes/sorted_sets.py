@@ -27,6 +27,7 @@ LISTPACK: Final = b"listpack"
 SKIPLIST: Final = b"skiplist"
 
 _REBUILD_ITEMS: Final = 64
+_SLOTTED: Final = 2000  # members entered by one scan: 1 ms
 _SAMPLED: Final = 5  # members whose length stands for that of all
 _HEADER_BYTES: Final = 600  # the value, an empty dict, an empty ranking
 _MEMBER_BYTES: Final = 33 + 24 + 42 + 20  # of the objects member and score, of their places in dict and order
@@ -59,7 +60,7 @@ Scored = tuple[list[bytes], Sequence[float]]  # members, and the score of each
 class SortedSetValue(Value):
     """Members with scores, which are any doubles but NaN. `scores` and `ranking` are read from outside."""
 
-    __slots__ = ("packed", "ranking", "scores", "slots")
+    __slots__ = ("_last_slotted", "packed", "ranking", "scores", "slots")
     kind: ClassVar[bytes] = b"zset"
     directives: ClassVar[tuple[str, ...]] = ("zset-max-listpack-entries", "zset-max-listpack-value")
     max_listpack_entries: ClassVar[int] = 128
@@ -71,7 +72,8 @@ class SortedSetValue(Value):
         self.scores: dict[bytes, float] = {}
         self.ranking = Ranking()
         self.packed = True  # a listpack; SORT ends that
-        self.slots: Slots | None = None  # made by the first scan
+        self.slots: Slots | None = None  # made by the first scans
+        self._last_slotted: tuple[float, bytes] | None = None  # all before and up to it have a slot
 
     @classmethod
     def limit(cls, limits: Limits) -> None:
@@ -154,6 +156,8 @@ class SortedSetValue(Value):
         self.ranking.remove(old, member)
         self.scores[member] = score
         self.ranking.add(score, member)
+        if self.slots is not None and not self.slots.complete:
+            self.slots.add(member)  # it may have moved to where the walk has passed
 
     def remove(self, member: bytes) -> bool:
         """Take out a member; return whether it was there. O(log n)."""
@@ -162,7 +166,7 @@ class SortedSetValue(Value):
             return False
         self.ranking.remove(score, member)
         if self.slots is not None:
-            self.slots.remove(member)
+            self.slots.discard(member)
         return True
 
     def cut(self, start: Place, stop: Place) -> int:
@@ -192,7 +196,7 @@ class SortedSetValue(Value):
         """Take out members that the ranking has no more; return their scores."""
         if self.slots is not None:
             for member in members:
-                self.slots.remove(member)
+                self.slots.discard(member)
         return list(map(self.scores.pop, members))
 
     # -- reading -----------------------------------------------------------------------------------
@@ -250,12 +254,28 @@ class SortedSetValue(Value):
         return self.place(first), self.place(last), 0
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
-        """Some members, and the next cursor; a listpack comes all at once. O(count), the first call O(n)."""
+        """Some members, and the next cursor; a listpack comes all at once. O(count); see `Slots`."""
         if self.packed:
             return 0, self.ranking.members[0] if len(self.ranking.members) == 1 else list(self.scores)
         if self.slots is None:
-            self.slots = Slots(self.scores)
+            self.slots = Slots()
+        if not self.slots.complete:
+            self._give_slots(self.slots, max(count, _SLOTTED))
         return self.slots.scan(cursor, count)
+
+    def _give_slots(self, slots: Slots, limit: int) -> None:
+        """Enter up to `limit` members more, in order. O(limit)."""
+        index = at = 0
+        if self._last_slotted is not None:
+            score, member = self._last_slotted
+            index, at = self.ranking.find(score, member)
+            at += self.scores.get(member) == score
+        found, points = self.ranking.read((index, at), self.ranking.end, 0, limit)
+        slots.extend(found)
+        if len(found) < limit:
+            slots.complete = True
+        else:
+            self._last_slotted = points[-1], found[-1]
 
     def choice(self, rng: Random) -> bytes:
         """Any member; each is as likely as the others. Costs as `Ranking.place`."""

@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from respq.datatypes import sorted_sets
 from respq.datatypes.ranking import CHUNK, Ranking
 from respq.datatypes.sorted_sets import Bound, SortedSetValue
 
@@ -195,16 +196,23 @@ def test_a_skip_list_stays_one() -> None:
     assert value.encoding() == value.copy().encoding() == b"skiplist"
 
 
-def test_a_scan_misses_none_of_the_members_that_stay() -> None:
+@pytest.mark.parametrize("seed", range(10))
+def test_a_scan_misses_none_of_the_members_that_stay(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor those whose scores change, while members get their slots and afterwards."""
+    monkeypatch.setattr(sorted_sets, "_SLOTTED", 20)
     value = SortedSetValue()
     value.add_all([b"m%d" % n for n in range(1000)], [float(n) for n in range(1000)])
-    rng = Random(3)
+    rng = Random(seed)
     staying = {b"m%d" % n for n in range(0, 1000, 2)}
     cursor, found = value.scan(0, 10)
     seen = set(found)
     while cursor:
         value.remove(b"m%d" % (2 * rng.randrange(500) + 1))
         value.add(b"new%d" % rng.randrange(1000), rng.random())
+        value.add(b"m%d" % (2 * rng.randrange(500)), rng.random() * 1000)
+        if not rng.randrange(10):
+            staying -= set(value.pop(1, highest=bool(rng.randrange(2)))[0])
         cursor, found = value.scan(cursor, 10)
         seen |= set(found)
+        value.check()
     assert staying <= seen

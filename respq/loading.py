@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from typing import Self
 
+from respq.datatypes.hashes import HashValue
+from respq.datatypes.value import Value
 from respq.effects.loader import CommandFailedError
 from respq.engine import Engine, Unconnected
 from respq.errors import CommandError
 from respq.flags import Flag
 from respq.protocol import Argv
+from respq.rdb.cursor import BadFormatError
 from respq.state import ANY_WORDS, Client, Closing, Rejected, Spec
 from respq.tables import NOT_COUNTED
 
@@ -65,6 +68,18 @@ class Loading:
             except Closing:
                 raise CommandFailedError(index, f"{argv[0]!r} has no place in a log") from None
         server.effects.clear()
+
+    def store(self, db: int, key: bytes, value: Value) -> None:
+        """Store a value from a dump. Raises BadFormatError: no such database, or the key is there."""
+        databases = self._engine.server.databases
+        if db >= len(databases):
+            raise BadFormatError(f"has keys in database {db}, and there are {len(databases)} databases")
+        database = databases[db]
+        if key in database.values:
+            raise BadFormatError(f"has a key twice: {key!r}")
+        database.add(key, value)
+        if isinstance(value, HashValue):
+            database.note_deadlines(key, value)
 
     def _refuse_clients(self, client: Client, argv: Argv, spec: Spec) -> None:
         if Flag.LOADING not in spec.flags and client is not self._loader:  # whom MULTI gives a gated table

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from respq.config.kinds import ConfigError
+from respq.dumps import Dumps
 from respq.effects.aof import AppendOnlyFile
 from respq.effects.files import AofError, Files, SyncError
 from respq.effects.snapshot import ForkedSnapshot, TakeSnapshot, dataset_commands
@@ -32,12 +33,13 @@ REPORTED_BYTES = 32 << 20  # a log from this length on takes long enough to load
 class Persistence:
     """Keeps what `engine` acknowledges. Raises `AofError` where the log cannot be used."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, files: Files | None = None) -> None:
         self.engine = engine
         self.server = engine.server
         self.config = engine.server.config
-        self.files = Files()  # the disk
+        self.files = files or Files()  # the disk
         self.take_snapshot: TakeSnapshot = ForkedSnapshot  # how a rewrite writes the data
+        self.dumps = Dumps(engine, self.files)
         self.wake: Callable[[], None] = lambda: None  # ends the loop's wait, from any thread
         self.caught_up = True  # the last flush wrote everything
         self._synced = 0
@@ -51,22 +53,34 @@ class Persistence:
     # -- start and end -----------------------------------------------------------------------------
 
     def start(self, pause: Callable[[], None]) -> None:
-        """Load the log, if there is to be one, and open it for writing. Calls `pause` in between."""
-        if not self.config.appendonly:
-            return
-        aof = self._new_log()
-        aof.open()
+        """Load the log, or the snapshot, and open the log for writing. Calls `pause` in between."""
 
         def progress(done: int, total: int) -> None:
             self._note_progress(done, total)
             pause()
 
+        aof = self._new_log() if self.config.appendonly else None
+        if aof is not None:
+            aof.open()
         with Loading(self.engine) as loading:
-            commands = aof.load(loading.execute, progress, truncate=self.config.aof_load_truncated)
-        self._go_on_in(aof)
-        if commands:
+            if aof is None or aof.is_empty:
+                self.dumps.load(loading, progress)
+            else:
+                self._load_log(aof, loading, progress)
+        if aof is not None:
+            if aof.is_empty and self.files.exists(self.dumps.path):
+                aof.adopt(self.dumps.path)
+            self._go_on_in(aof)
+
+    def _load_log(self, aof: AppendOnlyFile, loading: Loading, progress: Callable[[int, int], None]) -> None:
+        config = self.config
+        steps = aof.load(
+            loading.execute, progress, loading.store,
+            truncate=config.aof_load_truncated, checked=config.rdbchecksum,
+        )  # fmt: skip
+        if steps:
             keys = sum(map(len, self.server.databases))
-            self.engine.log("notice", f"Loaded {keys} keys from {commands} commands of the append-only file")
+            self.engine.log("notice", f"Loaded {keys} keys from {steps} entries of the append-only file")
 
     def _go_on_in(self, aof: AppendOnlyFile) -> None:
         """Write to the log that has been loaded, unless it was switched off meanwhile."""
@@ -79,7 +93,7 @@ class Persistence:
         server = self.server
         tenths = 10 * done // total
         if total >= REPORTED_BYTES and tenths > 10 * server.loading_bytes // total:
-            self.engine.log("notice", f"Loading the append-only file: {tenths}0 % of {total} bytes")
+            self.engine.log("notice", f"Loading: {tenths}0 % of {total} bytes")
         server.loading_bytes, server.loading_total = done, total
 
     def close(self) -> None:

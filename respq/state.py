@@ -23,7 +23,7 @@ from respq.protocol.resp import RESP2, Encoder
 from respq.protocol.runs import Run
 from respq.pubsub import PubSub
 from respq.rubble import Rubble
-from respq.statistics import SlowEntry, Statistics
+from respq.statistics import Saves, SlowEntry, Statistics
 from respq.waiting import UNPAUSED, Parked, Parking, Waiting, WaitKey
 
 if TYPE_CHECKING:
@@ -374,7 +374,7 @@ class Server:
         self.loading = False
         self.loading_bytes = self.loading_total = 0  # of the log
         self.loading_since_ms = 0
-        self.last_save_s = clock.now_ms // 1000
+        self.saves = Saves(clock.now_ms // 1000)
         self.changes_since_save = 0
 
         self.gates: dict[str, Gate] = {}  # modes of the whole server, by name

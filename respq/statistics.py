@@ -50,6 +50,20 @@ class Statistics:
         )
 
 
+class Saves:
+    """What INFO tells of snapshots."""
+
+    def __init__(self, now_s: int) -> None:
+        self.last_save_s = now_s  # Unix time of the last one that succeeded, or of the start
+        self.began_ms = 0  # of the one that is being written in the background; 0: none is
+        self.attempts = 0
+        self.last_ok = True  # of those in the background
+        self.last_seconds = -1
+        self.last_private_bytes = 0  # memory that it cost
+        self.keys_loaded = 0  # from the last snapshot that was
+        self.keys_expired = 0  # that were not
+
+
 class SlowEntry:
     """One line of the slow log."""
 

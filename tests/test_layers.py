@@ -25,6 +25,7 @@ LAYERS = (
     {"cli"},
     {"web", "net"},
     {"persistence"},
+    {"dumps"},
     {"loading"},
     {"engine"},
     {"execution"},

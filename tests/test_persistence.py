@@ -38,8 +38,7 @@ class Kept(Workbench):
         self.lines: list[str] = []
         self.log = lambda level, line: self.lines.append(f"{level} {line}")
         self.disk = disk or Disk()
-        self.persistence = Persistence(self)
-        self.persistence.files = self.disk
+        self.persistence = Persistence(self, self.disk)
         self.persistence.take_snapshot = LaterSnapshot
         self.persistence.start(lambda: None)
 
@@ -483,8 +482,8 @@ def test_a_long_log_reports_its_progress(kept: Kept, ann: Peer) -> None:
     kept.written()
     lines = [line for line in kept.restarted().lines if "Loading" in line]
     assert len(lines) == 10
-    assert lines[0].startswith("notice Loading the append-only file: 10 % of ")
-    assert lines[-1].startswith("notice Loading the append-only file: 100 % of ")
+    assert lines[0].startswith("notice Loading: 10 % of ")
+    assert lines[-1].startswith("notice Loading: 100 % of ")
 
 
 def test_a_log_switched_off_while_it_is_loaded_is_not_written(kept: Kept) -> None:

@@ -117,7 +117,7 @@ def _content(client: redis.Redis, kind: bytes, key: bytes) -> object:
             if b"ttl" in key
             else 0
         )
-        return content, deadlines
+        return content, dict(zip(content, deadlines, strict=True)) if deadlines else deadlines
     full = client.execute_command("XINFO", "STREAM", key, "FULL", "COUNT", 0)
     return _without_tree(full)
 

@@ -184,12 +184,17 @@ def _persistence(server: Server) -> Fields:
     yield "loading", int(server.loading)
     yield "async_loading", 0
     yield "rdb_changes_since_last_save", server.changes_since_save
-    yield "rdb_bgsave_in_progress", 0
-    yield "rdb_last_save_time", server.last_save_s
-    yield "rdb_last_bgsave_status", "ok"
-    yield "rdb_last_bgsave_time_sec", -1
-    yield "rdb_current_bgsave_time_sec", -1
-    yield "rdb_saves", 0
+    saves = server.saves
+    seconds = (server.clock.now_ms - saves.began_ms) // 1000 if saves.began_ms else -1
+    yield "rdb_bgsave_in_progress", int(saves.began_ms > 0)
+    yield "rdb_last_save_time", saves.last_save_s
+    yield "rdb_last_bgsave_status", "ok" if saves.last_ok else "err"
+    yield "rdb_last_bgsave_time_sec", saves.last_seconds
+    yield "rdb_current_bgsave_time_sec", seconds
+    yield "rdb_saves", saves.attempts
+    yield "rdb_last_cow_size", saves.last_private_bytes
+    yield "rdb_last_load_keys_expired", saves.keys_expired
+    yield "rdb_last_load_keys_loaded", saves.keys_loaded
     yield from server.aof.info(server.clock.now_ms).items() if server.aof is not None else _no_log(server)
     if server.loading:
         yield from _loading(server)

@@ -130,7 +130,7 @@ def time(c: Client, argv: Argv) -> bytes:
          acl="admin dangerous", tips=("nondeterministic_output",))  # fmt: skip
 def lastsave(c: Client, argv: Argv) -> bytes:
     """The Unix time of the last snapshot, or of the start."""
-    return integer(c.server.last_save_s)
+    return integer(c.server.saves.last_save_s)
 
 
 @command("ROLE", arity=1, flags=NOSCRIPT | LOADING | STALE | FAST, group="server", since="2.8.12",

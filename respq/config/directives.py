@@ -246,6 +246,13 @@ class Live:
     )
     auto_aof_rewrite_min_size = memory(64 << 20, "size below which the log is not rewritten by itself")
     aof_load_truncated = flag(True, "load a log whose last command was cut off, up to there")
+    dbfilename = value(
+        _file_name("dbfilename"),
+        "dump.rdb",
+        "the snapshot; loaded if there is no log",
+        protected=True,
+    )
+    rdbchecksum = flag(True, "snapshots have checksums, which are looked at", immutable=True)
     rdbcompression = flag(True, "compress strings in dumps; 2 to 10 MB a second, so big data sets do without")
     no_appendfsync_on_rewrite = flag(False, "do not force the log to the disk while it is rewritten")
 
@@ -340,10 +347,8 @@ class Inert:
     # Snapshots
     aof_rewrite_incremental_fsync = flag(True)
     aof_use_rdb_preamble = flag(False)
-    dbfilename = value(_file_name("dbfilename"), "dump.rdb", protected=True)
     rdb_del_sync_files = flag(False)
     rdb_save_incremental_fsync = flag(True)
-    rdbchecksum = flag(True, immutable=True)
     sanitize_dump_payload = choice("no", "no yes clients")
     stop_writes_on_bgsave_error = flag(True)
 

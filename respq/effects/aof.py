@@ -26,7 +26,7 @@ from pathlib import Path
 
 from respq.effects.encoding import encode, encode_run, pieces, select
 from respq.effects.files import AofError, Files
-from respq.effects.loader import Execute, Loader, Progress
+from respq.effects.loader import Execute, Loader, Progress, Store, no_values
 from respq.effects.logset import LogSet
 from respq.effects.rewrite import History, Rewrite, should_rewrite
 from respq.effects.snapshot import Commands, ForkedSnapshot, TakeSnapshot
@@ -70,20 +70,39 @@ class AppendOnlyFile:
         with self._explained("cannot open the log"):
             self._set.open()
 
-    def load(self, execute: Execute, progress: Progress | None = None, *, truncate: bool = True) -> int:
-        """Execute the log; return the number of commands. `truncate`: a torn end is cut off.
+    def load(
+        self,
+        execute: Execute,
+        progress: Progress | None = None,
+        store: Store = no_values,
+        *,
+        truncate: bool = True,
+        checked: bool = True,
+    ) -> int:
+        """Execute the log; return the number of commands and keys. `truncate`: a torn end is cut off.
 
         `execute` gets batches: whole transactions, MULTI and EXEC included, and a SELECT at the start of
         each file. It raises `CommandFailedError` for what cannot be executed. `progress` gets the bytes
-        read and the total, after each piece.
+        read and the total, after each piece. `store` gets the values of a base that is an RDB file, whose
+        checksum counts if it is `checked`.
         """
         with self._explained("cannot read the log"):
             paths = [self._set.path(file) for file in self._set.manifest.files]
             total = sum(map(self._files.size, paths))
-            loader = Loader(self._files, execute, progress, total)
+            loader = Loader(self._files, execute, progress, total, store, checked=checked)
             for path in paths:
                 loader.load(path, last=path == paths[-1], truncate=truncate)
-            return loader.commands
+            return loader.commands + loader.keys
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no log yet: no file belongs to it."""
+        return not self._set.manifest.files
+
+    def adopt(self, dump: Path) -> None:
+        """Let an RDB file be the base of a log that is empty."""
+        with self._explained("cannot begin the log"):
+            self._set.adopt(dump)
 
     def start(self, now_ms: int) -> None:
         """Make the log ready to be written, after `load`."""

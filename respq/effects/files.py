@@ -22,6 +22,7 @@ import errno
 import os
 import sys
 import threading
+from mmap import PROT_READ, mmap
 from pathlib import Path
 
 if sys.platform == "darwin":
@@ -93,6 +94,14 @@ class Files:
     def read(self, fd: int, count: int, offset: int) -> bytes:
         """Return up to `count` bytes from `offset`; none only at the end of the file."""
         return os.pread(fd, count, offset)
+
+    def map(self, fd: int, size: int) -> bytes | mmap:
+        """The first `size` bytes of a file that nobody changes, without reading them."""
+        return mmap(fd, size, prot=PROT_READ) if size else b""
+
+    def link(self, old: Path, new: Path) -> None:
+        """Give a file a second name, which no file must have."""
+        new.hardlink_to(old)
 
     def write(self, fd: int, data: bytes | memoryview) -> int:
         """Append `data`; return how many bytes were taken, which may be fewer."""

@@ -3,7 +3,9 @@
 A file is read 64 KiB at a time and each piece is handed over as one batch, together with the end of the
 piece before. Only a command larger than that, or a transaction, is held in memory as a whole: commands
 between MULTI and EXEC are handed over when EXEC has been seen, because a transaction is done whole or not
-at all. Every file starts in database 0, which a SELECT in front of it says.
+at all. Every file starts in database 0, which a SELECT in front of it says. A file may begin with a dump of
+the data set (`rdb.file`), as redis-server writes it with `aof-use-rdb-preamble yes`: it is mapped into
+memory, and its values are stored one by one.
 
 What may be wrong with a file, and what follows (redis-server 8.2.3, differences marked):
 
@@ -22,20 +24,24 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from mmap import mmap
 from operator import itemgetter
 from pathlib import Path
 
+from respq.datatypes.value import Value
 from respq.effects.files import AofError, DamagedError, Files, datasync
 from respq.effects.grammar import FormatError, declared_size, parse, parse_strictly
 from respq.protocol import Argv
+from respq.rdb.cursor import BadFormatError
+from respq.rdb.file import SIGNATURES, DumpReader
 
+Store = Callable[[int, bytes, Value], None]  # database, key, value with its expiry; raises BadFormatError
 Execute = Callable[[list[Argv]], None]
 Progress = Callable[[int, int], None]  # bytes read so far, and in total
 
 _READ_BYTES = 1 << 16  # less than 5 ms of work, after which clients are told that they have to wait
+_SIGNATURE_BYTES = 6
 _BELIEVE_BYTES = 1 << 20  # of a command that have to be there before its declared length is believed
-_RDB_SIGNATURES = (b"REDIS", b"VALKEY")
-_RDB_ADVICE = "let its server rewrite the log with aof-use-rdb-preamble no"
 _COMMAND_START = re.compile(rb"\r\n(?=\*[1-9]\d*\r\n\$\d+\r\n)")
 _RESYNC_COMMANDS = 3  # whole commands in a row behind a "torn" one: then its length is wrong
 
@@ -58,25 +64,33 @@ class Position:
     ordinal: int
 
 
-def is_rdb(files: Files, path: Path) -> bool:
-    """Tell whether a file begins as an RDB file does."""
-    fd = files.open_read(path)
-    try:
-        return files.read(fd, 8, 0).startswith(_RDB_SIGNATURES)
-    finally:
-        files.close(fd)
+def no_values(_db: int, _key: bytes, _value: Value) -> None:
+    """A `Store` for whoever expects commands only."""
+    raise BadFormatError("is an RDB file, where only commands are expected")
 
 
 class Loader:
     """Reads one file after the other. `bytes_done` of `bytes_total` have been read."""
 
-    def __init__(self, files: Files, execute: Execute, progress: Progress | None, bytes_total: int) -> None:
+    def __init__(
+        self,
+        files: Files,
+        execute: Execute,
+        progress: Progress | None,
+        bytes_total: int,
+        store: Store = no_values,
+        *,
+        checked: bool = True,
+    ) -> None:
         self.files = files
         self.execute = execute
+        self.store = store
+        self.checked = checked  # whether checksums of dumps are looked at
         self.progress = progress
         self.bytes_total = bytes_total
         self.bytes_done = 0
         self.commands = 0
+        self.keys = 0  # that were stored
 
     def load(self, path: Path, *, last: bool, truncate: bool) -> None:
         """Execute the file at `path`; cut it if it is the `last` one, torn, and `truncate` allows that."""
@@ -94,6 +108,44 @@ class Loader:
             return _FileLoad(self, path, fd).run()
         finally:
             self.files.close(fd)
+
+    def load_dump(self, path: Path) -> dict[bytes, bytes]:
+        """Store what is in the RDB file at `path`; return what its server said of itself."""
+        fd = self.files.open_read(path)
+        try:
+            return self.store_dump(fd, path)[1]
+        finally:
+            self.files.close(fd)
+
+    def store_dump(self, fd: int, path: Path) -> tuple[int, dict[bytes, bytes]]:
+        """Store what the dump at the beginning of a file holds; return where it ends, and as `load_dump`."""
+        data = self.files.map(fd, self.files.size(path))
+        at = 0
+        try:
+            reader = DumpReader(data, checked=self.checked)
+            at = reader.at
+            shown = 0
+            for stored in reader:
+                self.store(*stored)
+                self.keys += 1
+                at = reader.at
+                if at - shown >= _READ_BYTES:
+                    self.advance(at - shown)
+                    shown = at
+            at = reader.at
+            self.advance(at - shown)
+        except BadFormatError as error:
+            raise DamagedError(path, at, f"at or behind this key: {error}", 0) from None
+        finally:
+            if isinstance(data, mmap):
+                data.close()
+        return at, reader.about
+
+    def advance(self, count: int) -> None:
+        """So many bytes more have been read."""
+        self.bytes_done += count
+        if self.progress is not None:
+            self.progress(self.bytes_done, self.bytes_total)
 
     def _cut(self, path: Path, end: int, *, last: bool, truncate: bool) -> None:
         torn = f"{path}: ends in the middle of a command or transaction that begins at offset {end}"
@@ -127,15 +179,15 @@ class _FileLoad:
 
     def run(self) -> int | None:
         """Execute all; return None, or the offset of the command or transaction that the file ends in."""
-        if is_rdb(self.files, self.path):
-            raise AofError(f"{self.path}: is an RDB file, which cannot be read yet; {_RDB_ADVICE}")
-        self._execute([[b"SELECT", b"0"]], None)
         offset = 0
+        if self.files.read(self.fd, _SIGNATURE_BYTES, 0).startswith(SIGNATURES):
+            offset, _ = self.loader.store_dump(self.fd, self.path)
+        self._execute([[b"SELECT", b"0"]], None)
         data = b""
         while (wanted := self._wanted(data, offset)) and (
             part := self.files.read(self.fd, wanted, offset + len(data))
         ):
-            self._advance(len(part))
+            self.loader.advance(len(part))
             data += part
             commands, used, error = parse(data)
             self._deliver(commands, offset)
@@ -165,11 +217,6 @@ class _FileLoad:
         """What is wrong at `offset`, in the command that begins at `begin`."""
         sound = self._locate(self.held_at) if self.held else begin
         return DamagedError(self.path, offset, reason, sound)
-
-    def _advance(self, count: int) -> None:
-        self.loader.bytes_done += count
-        if self.loader.progress is not None:
-            self.loader.progress(self.loader.bytes_done, self.loader.bytes_total)
 
     # -- transactions ------------------------------------------------------------------------------
 

@@ -21,7 +21,6 @@ from pathlib import Path
 
 from respq.effects import manifest
 from respq.effects.files import AofError, Files, discard, sync_directory
-from respq.effects.loader import is_rdb
 from respq.effects.manifest import BASE, LogFile, Manifest
 from respq.effects.writer import LogWriter
 
@@ -82,8 +81,6 @@ class LogSet:
 
     def _upgrade(self) -> None:
         old, base = self.directory.parent / self.filename, LogFile(self.filename, 1, BASE)
-        if is_rdb(self.files, old):
-            raise AofError(f"{old}: begins with an RDB file, which cannot be read yet")
         self.replace(Manifest(base))
         self.files.rename(old, self.path(base))
         sync_directory(self.files, self.directory)
@@ -98,6 +95,17 @@ class LogSet:
                     f"{self._manifest_path}: missing or empty, but there is {name};"
                     " restore the manifest, or move the file away to start without its data"
                 )
+
+    def adopt(self, dump: Path) -> None:
+        """Begin an empty set with an RDB file as its base, which keeps the name that it has as well.
+
+        Killed before the manifest stands, it leaves a name that does not look like a part of a set.
+        """
+        base = LogFile(f"{self.filename}.dump.rdb", 1, BASE)
+        discard(self.files, self.path(base))
+        self.files.link(dump, self.path(base))
+        sync_directory(self.files, self.directory)
+        self.replace(Manifest(base))
 
     def complete(self) -> None:
         """Create what a set needs to be written to."""

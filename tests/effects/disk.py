@@ -140,6 +140,14 @@ class Disk(Files):
     def read(self, fd: int, count: int, offset: int) -> bytes:
         return self.open_files[fd].data[offset : offset + count]
 
+    def map(self, fd: int, size: int) -> bytes:
+        return self.open_files[fd].data[:size]
+
+    def link(self, old: Path, new: Path) -> None:
+        self._step(f"link {new.name}")
+        inode = self._inode(old)
+        self._change(new.parent, lambda names: names.update({new: inode}))
+
     def write(self, fd: int, data: bytes | memoryview) -> int:
         inode = self.open_files[fd]
         if self.short_write:

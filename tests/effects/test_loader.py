@@ -195,9 +195,9 @@ def test_a_command_that_fails_is_named_by_its_offset() -> None:
 
 
 @pytest.mark.parametrize("signature", [b"REDIS0011", b"VALKEY080"])
-def test_an_rdb_file_is_refused_by_name(signature: bytes) -> None:
-    with pytest.raises(AofError, match=rf"{PATH}: is an RDB file"):
-        load(signature + b"\xfa\x09")
+def test_values_are_refused_where_only_commands_are_expected(signature: bytes) -> None:
+    with pytest.raises(AofError, match=rf"{PATH}: offset 9: .* is an RDB file"):
+        load(signature + b"\0\1k\1v")
 
 
 def test_transactions_arrive_whole(piece: int) -> None:

@@ -128,11 +128,10 @@ def test_an_old_file_beside_a_set_is_left_alone() -> None:
     assert disk.get(OLD) == numbers(9)
 
 
-def test_an_old_file_with_an_rdb_preamble_is_refused_where_it_is() -> None:
-    disk = disk_with(old=b"REDIS0009\xfa")
-    with pytest.raises(AofError, match=r"/data/appendonly.aof: begins with an RDB"):
-        recover(disk)
-    assert list(disk.names_now) == [OLD]
+def test_an_old_file_with_an_rdb_preamble_is_upgraded_as_any_other() -> None:
+    disk = disk_with(old=b"REDIS0009\xff" + bytes(8) + numbers(1))
+    assert recover(disk) == [1]
+    assert OLD not in disk.names_now
 
 
 def test_a_directory_that_cannot_be_read_is_named(tmp_path: Path) -> None:

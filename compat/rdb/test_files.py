@@ -1,0 +1,75 @@
+"""Directories and snapshots that one server wrote and another starts on."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import redis
+
+from compat.rdb.data import contents, fill
+from compat.servers import Server, debian_binary, reference_binary, start_redis, start_respq
+
+BINARIES = {"8.2.3": reference_binary, "7.0": debian_binary}
+IN_PROGRESS = ("aof_rewrite_in_progress", "aof_rewrite_scheduled", "rdb_bgsave_in_progress")
+OFF = {"appendonly": "no"}
+
+
+def start_8(directory: Path, **directives: str) -> Server:
+    return start_redis(directory, **directives)
+
+
+def seen(server: Server) -> dict[tuple[int, bytes], object]:
+    """What a server holds; it is stopped."""
+    try:
+        with redis.Redis(port=server.port) as client:
+            return contents(client)
+    finally:
+        server.stop()
+
+
+def filled(server: Server, version: str, *finish: str) -> None:
+    """Fill a server, have it do something, and stop it."""
+    try:
+        with redis.Redis(port=server.port) as client:
+            fill(client, since_7_4=version != "7.0")
+            if finish:
+                client.execute_command(*finish)
+            while any(client.info("persistence")[name] for name in IN_PROGRESS):
+                time.sleep(0.02)
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("version", BINARIES)
+@pytest.mark.parametrize("compressed", ["yes", "no"])
+def test_respq_loads_a_snapshot_of_redis(version: str, compressed: str, tmp_path: Path) -> None:
+    filled(start_redis(tmp_path, BINARIES[version](), rdbcompression=compressed), version, "SAVE")
+    found = seen(start_respq(tmp_path, **OFF))
+    assert found == seen(start_8(tmp_path))
+    assert len(found) > 60
+
+
+@pytest.mark.parametrize("version", BINARIES)
+def test_respq_starts_on_the_directory_of_a_redis_with_its_defaults(version: str, tmp_path: Path) -> None:
+    """Its log begins with a snapshot; respq goes on in it, and redis-server 8.2.3 reads the whole."""
+    filled(start_redis(tmp_path, BINARIES[version](), appendonly="yes"), version, "BGREWRITEAOF")
+    assert list((tmp_path / "appendonlydir").glob("*.base.rdb"))
+    before = seen(start_8(tmp_path, appendonly="yes"))
+    server = start_respq(tmp_path)
+    with redis.Redis(port=server.port) as client:
+        assert contents(client) == before
+        client.rpush("more", "a", "b")
+    server.stop()
+    after = seen(start_8(tmp_path, appendonly="yes"))
+    assert after.keys() - before.keys() == {(0, b"more")}
+
+
+def test_a_log_begins_with_the_snapshot_of_redis_and_redis_reads_it(tmp_path: Path) -> None:
+    filled(start_8(tmp_path), "8.2.3", "SAVE")
+    before = seen(start_8(tmp_path))
+    assert seen(start_respq(tmp_path)) == before
+    (tmp_path / "dump.rdb").unlink()
+    assert seen(start_respq(tmp_path)) == before
+    assert seen(start_8(tmp_path, appendonly="yes")) == before

@@ -1,0 +1,200 @@
+"""A data set as one file: what stands around the values.
+
+    REDIS0012 (or VALKEY080), then by turns:
+    250 name value                 about the server that wrote it
+    254 database                   of the keys that follow
+    251 keys, expiring keys        how much to expect
+    252 ms | 253 s                 when the next key expires
+    248 idle | 249 frequency       of the next key: when or how often it was accessed
+    kind key value
+    247 …                          what a module keeps beside the keys
+    244 slot, keys, expiring keys  of a cluster
+    245 | 246                      functions
+    255 CRC-64                     the end; no checksum before version 5; 0: none was made
+
+What modules keep beside the keys is skipped, as are idle times and frequencies: nothing is kept about them.
+Functions are refused, because the next snapshot would not have them any more: respq has no FUNCTION.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from respq.datatypes.value import Value
+from respq.rdb.checksum import crc64
+from respq.rdb.cursor import BadFormatError, Cursor, Data
+from respq.rdb.decoding import EmptyValueError, read_value
+from respq.rdb.encoding import write_value
+from respq.rdb.payload import VALKEY_VERSION, VERSION
+from respq.rdb.strings import WriteString, write_length, write_plain
+
+SIGNATURES: Final = (b"REDIS", b"VALKEY")
+_HEADER = re.compile(rb"(REDIS|VALKEY)(\d{4}|(?<=VALKEY)\d{3})")
+_HEADER_BYTES: Final = 9
+_CHECKED_SINCE: Final = 5  # versions with a checksum
+_SUMMED_BYTES: Final = 1 << 20  # at a time
+
+SLOT_INFO: Final = 244
+FUNCTION: Final = 245
+FUNCTION_EARLY: Final = 246
+MODULE_AUX: Final = 247
+IDLE: Final = 248
+FREQUENCY: Final = 249
+AUX: Final = 250
+SIZES: Final = 251
+EXPIRY_MS: Final = 252
+EXPIRY_S: Final = 253
+DATABASE: Final = 254
+END: Final = 255
+_FIRST_CODE: Final = 243
+_MODULE_END, _MODULE_FLOAT, _MODULE_DOUBLE, _MODULE_STRING = 0, 3, 4, 5
+
+Stored = tuple[int, bytes, Value]  # database, key, value with its expiry
+
+
+class DumpReader:
+    """Reads the data set at the beginning of `data`. Iterate over it once. Raises BadFormatError.
+
+    `at` is where the reader has come to. `about` is what the server said of itself.
+    """
+
+    def __init__(self, data: Data, *, checked: bool = True) -> None:
+        header = _HEADER.fullmatch(data[:_HEADER_BYTES])
+        if header is None:
+            raise BadFormatError("is no RDB file")
+        self.valkey = header[1] == b"VALKEY"
+        self.version = int(header[2])
+        known = range(VALKEY_VERSION, VALKEY_VERSION + 1) if self.valkey else range(1, VERSION + 1)
+        if self.version not in known:
+            raise BadFormatError(f"has version {self.version} of the format, which is not known here")
+        self.about: dict[bytes, bytes] = {}
+        self.empty = 0  # collections without elements, which are left out
+        self._checked = checked
+        self._cursor = Cursor(data, _HEADER_BYTES)
+
+    @property
+    def at(self) -> int:
+        """Offset in the data."""
+        return self._cursor.at
+
+    def __iter__(self) -> Iterator[Stored]:
+        cursor = self._cursor
+        db = expires_ms = 0
+        while (code := cursor.byte()) != END:
+            if code < _FIRST_CODE:
+                key = cursor.string()
+                try:
+                    value = read_value(code, cursor, valkey=self.valkey)
+                except EmptyValueError:
+                    self.empty += 1
+                else:
+                    value.expires_ms = expires_ms
+                    yield db, key, value
+                expires_ms = 0
+            elif code == DATABASE:
+                db = cursor.length()
+            elif code == EXPIRY_MS:
+                expires_ms = max(1, cursor.i64())
+            elif code == EXPIRY_S:
+                expires_ms = max(1, cursor.i32() * 1000)
+            else:
+                self._read_other(code)
+        self._check()
+
+    def _read_other(self, code: int) -> None:
+        """What says nothing about a key's value."""
+        cursor = self._cursor
+        if code == AUX:
+            name = cursor.string()
+            self.about[name] = cursor.string()
+        elif code in (SIZES, IDLE, SLOT_INFO):
+            for _ in range({SIZES: 2, IDLE: 1, SLOT_INFO: 3}[code]):
+                cursor.length()
+        elif code == FREQUENCY:
+            cursor.byte()
+        elif code == MODULE_AUX:
+            self._skip_module()
+        elif code in (FUNCTION, FUNCTION_EARLY):
+            raise BadFormatError(
+                "has functions, which respq cannot keep: let its server do FUNCTION FLUSH first"
+            )
+        else:
+            raise BadFormatError(f"has a part of type {code}, which is not known here")
+
+    def _skip_module(self) -> None:
+        cursor = self._cursor
+        cursor.length()  # the module; what follows when, are values like all others
+        while (code := cursor.length()) != _MODULE_END:
+            if code == _MODULE_STRING:
+                cursor.skip_string()
+            elif code == _MODULE_DOUBLE:
+                cursor.double()
+            elif code == _MODULE_FLOAT:
+                cursor.float()
+            elif code < _MODULE_FLOAT:
+                cursor.length()
+            else:
+                raise BadFormatError(f"has a module's value of type {code}, which is not known here")
+
+    def _check(self) -> None:
+        """Read the checksum and compare it. 0.2 ms per MB, most of it copying."""
+        if self.version < _CHECKED_SINCE:
+            return
+        cursor = self._cursor
+        end = cursor.at
+        expected = int.from_bytes(cursor.take(8), "little")
+        if not expected or not self._checked:
+            return
+        found = 0
+        for at in range(0, end, _SUMMED_BYTES):
+            found = crc64(cursor.data[at : min(at + _SUMMED_BYTES, end)], found)
+        if found != expected:
+            raise BadFormatError("has another checksum than it says")
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """One database to be written. Nothing may change meanwhile."""
+
+    number: int
+    items: Iterable[tuple[bytes, Value]]
+    keys: int
+    expiring: int  # of them
+
+
+def write_dump(
+    databases: Iterable[Contents],
+    about: dict[bytes, bytes],
+    write_string: WriteString = write_plain,
+    *,
+    checked: bool = True,
+) -> Iterator[bytes]:
+    """The file in pieces, as version 12. Not `checked`: without a checksum."""
+    checksum = 0
+    for piece in _pieces(databases, about, write_string):
+        if checked:
+            checksum = crc64(piece, checksum)
+        yield piece
+    yield checksum.to_bytes(8, "little")
+
+
+def _pieces(
+    databases: Iterable[Contents], about: dict[bytes, bytes], write_string: WriteString
+) -> Iterator[bytes]:
+    yield b"REDIS%04d" % VERSION
+    for name, text in about.items():
+        yield b"%c%b%b" % (AUX, write_plain(name), write_plain(text))
+    for database in databases:
+        sizes = write_length(database.keys) + write_length(database.expiring)
+        yield b"%c%b%c%b" % (DATABASE, write_length(database.number), SIZES, sizes)
+        for key, value in database.items:
+            kind, pieces = write_value(value, write_string)
+            expiry = (
+                b"%c%b" % (EXPIRY_MS, value.expires_ms.to_bytes(8, "little")) if value.expires_ms else b""
+            )
+            yield b"%b%c%b" % (expiry, kind, write_string(key))
+            yield from pieces
+    yield b"%c" % END

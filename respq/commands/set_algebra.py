@@ -16,13 +16,15 @@ from respq.commands.arguments import Options, parse_int, parse_non_negative
 from respq.datatypes.sets import INTSET, LISTPACK, SetValue
 from respq.datatypes.strings import is_int
 from respq.errors import CommandError, syntax_error
-from respq.protocol.resp import ZERO, integer
+from respq.protocol.resp import integer
 
 ALL = (keys(1, -1, 1, "RO access"),)
 STORE = (key(1, "OW update"), keys(2, -1, 1, "RO access"))
 UNORDERED = ("nondeterministic_output_order",)
 OF_UNION = "O(n), n members in all"
 OF_INTERSECTION = "O(n m), n members of the smallest of m sets"
+
+_COUNTED_AT_ONCE = 1000  # members, between two looks at the limit
 
 Sources = Sequence[SetValue | None]
 
@@ -56,7 +58,26 @@ def _common(sources: Sources) -> list[bytes]:
     if not (ordered := _from_smallest(sources)):
         return []
     smallest, *others = ordered
-    return [member for member in smallest.members() if all(member in other for other in others)]
+    return _in_all(smallest.members(), others)
+
+
+def _in_all(members: list[bytes], sets: Sequence[SetValue]) -> list[bytes]:
+    for other in sets:
+        members = other.having(members)
+    return members
+
+
+def _count_common(sources: Sources, limit: int) -> int:
+    """How many members all sets have in common, counted up to the limit, if that is not 0."""
+    if not (ordered := _from_smallest(sources)):
+        return 0
+    smallest, *others = ordered
+    members, found = smallest.members(), 0
+    for start in range(0, len(members), _COUNTED_AT_ONCE):
+        found += len(_in_all(members[start : start + _COUNTED_AT_ONCE], others))
+        if 0 < limit <= found:
+            return limit
+    return found
 
 
 def _intersection(sources: Sources) -> SetValue:
@@ -74,7 +95,10 @@ def _difference(sources: Sources) -> SetValue:
         return SetValue()
     rest = [other for other in others if other is not None]
     if len(first) * (1 + len(rest)) // 2 <= len(first) + sum(map(len, rest)):
-        return _collected([m for m in first.members() if not any(m in other for other in rest)])
+        members = first.members()
+        for other in rest:
+            members = other.lacking(members)
+        return _collected(members)
     result = _collected(first.members())
     for other in rest:
         result.remove(other.members())
@@ -152,7 +176,4 @@ def sintercard(c: Client, argv: Argv) -> bytes:
             raise syntax_error()
         limit = parse_non_negative(options.value(), "LIMIT can't be negative")
     sources = _sources(c, argv[2 : 2 + count])
-    if None in sources:
-        return ZERO
-    found = len(_common(sources))
-    return integer(min(found, limit) if limit else found)
+    return integer(_count_common(sources, limit))

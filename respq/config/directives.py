@@ -297,6 +297,13 @@ class Live:
         4096, "bytes of a stream's node, 0 for any number; XTRIM with ~ takes whole nodes", unsigned=True
     )
     stream_node_max_entries = number(100, 0, INT64_MAX, "entries of a stream's node, 0 for any number")
+    stream_idmp_duration = number(
+        100,
+        1,
+        86_400,
+        "seconds that a new stream remembers the messages of producers that XADD names",
+    )
+    stream_idmp_maxsize = number(100, 1, 10_000, "messages of a producer that a new stream remembers")
     busy_reply_threshold = number(
         5000, 0, INT64_MAX, "milliseconds after which a running script has others told BUSY; 0 never",
         aliases=("lua-time-limit",),

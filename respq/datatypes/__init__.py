@@ -5,7 +5,7 @@
     hashes       large ones on `shards`
     sets         large ones on `shards`
     sorted_sets  on `ranking`; scanned by `slots`
-    streams      on `entry_log`, `entry_ids`, `stream_nodes` and `consumer_groups`
+    streams      on `entry_log`, `entry_ids`, `stream_nodes`, `consumer_groups` and `idempotency`
 
 All of them are `Value`s (`value`). They take and return plain Python, know no clock and do no I/O.
 """

@@ -15,6 +15,7 @@ from respq.datatypes.consumer_groups import REBUILT_AT_ONCE, UNKNOWN, Group
 from respq.datatypes.entry_blocks import Stretch, Table, id_text, words_of
 from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, number_of, show_id
 from respq.datatypes.entry_log import EntryLog
+from respq.datatypes.idempotency import Idempotency, Settings
 from respq.datatypes.pending_entries import Consumer
 from respq.datatypes.stream_nodes import StreamNodes
 from respq.datatypes.value import Limits, Value
@@ -28,11 +29,19 @@ _PENDING_BYTES: Final = 130  # an ID, and its places in two lists and a dict
 class StreamValue(Value):
     """A stream. Entries are bytes: the reply that shows them."""
 
-    __slots__ = ("_log", "_nodes", "entries_added", "groups", "last_id", "max_deleted_id")
+    __slots__ = (
+        "_log", "_nodes", "_settings", "entries_added", "groups", "idempotency", "last_id", "max_deleted_id",
+    )  # fmt: skip
     kind: ClassVar[bytes] = b"stream"
-    directives: ClassVar[tuple[str, ...]] = ("stream-node-max-bytes", "stream-node-max-entries")
+    directives: ClassVar[tuple[str, ...]] = (
+        "stream-node-max-bytes",
+        "stream-node-max-entries",
+        "stream-idmp-duration",
+        "stream-idmp-maxsize",
+    )
     node_max_bytes: ClassVar[int] = 4096
     node_max_entries: ClassVar[int] = 100
+    idempotency_defaults: ClassVar[Settings] = Settings(100, 100)
 
     def __init__(self) -> None:
         self.expires_ms = 0
@@ -43,12 +52,15 @@ class StreamValue(Value):
         self.max_deleted_id = 0  # the greatest ID that was deleted other than by trimming
         self.entries_added = 0  # ever
         self.groups: dict[bytes, Group] = {}
+        self._settings = self.idempotency_defaults  # as they were when the stream was created
+        self.idempotency: Idempotency | None = None  # until somebody asks for it
 
     @classmethod
     def limit(cls, limits: Limits) -> None:
         """See `Value`."""
         cls.node_max_bytes = limits.stream_node_max_bytes
         cls.node_max_entries = limits.stream_node_max_entries
+        cls.idempotency_defaults = Settings(limits.stream_idmp_duration, limits.stream_idmp_maxsize)
 
     def __len__(self) -> int:
         return self._log.count
@@ -103,6 +115,16 @@ class StreamValue(Value):
     def top_id(self) -> int:
         """The greatest ID, 0 if there is no entry."""
         return self._log.last_id() or 0
+
+    def idempotent_settings(self) -> Settings:
+        """How long producers are remembered, and how many messages of each."""
+        return self.idempotency.settings if self.idempotency else self._settings
+
+    def idempotent(self) -> Idempotency:
+        """What is remembered of producers, from now on."""
+        if self.idempotency is None:
+            self.idempotency = Idempotency(self._settings)
+        return self.idempotency
 
     # -- groups ------------------------------------------------------------------------------------
 
@@ -284,6 +306,8 @@ class StreamValue(Value):
         twin.last_id, twin.max_deleted_id = self.last_id, self.max_deleted_id
         twin.entries_added = self.entries_added
         twin.groups = {name: group.copy() for name, group in self.groups.items()}
+        twin._settings = self._settings
+        twin.idempotency = self.idempotency and self.idempotency.copy()
         return twin
 
     def rebuild(self, key: bytes) -> Iterator[list[bytes]]:
@@ -301,6 +325,8 @@ class StreamValue(Value):
         if gone:
             yield from self._rebuild_deletions(key, gone)
             yield self._rebuild_history(key, self.last_id, len(self))
+        if self.idempotency is not None:
+            yield from self.idempotency.rebuild(key, self.idempotency_defaults)
 
     def _pending_without_entry(self) -> list[int]:
         """The IDs that are pending in a group and were deleted, in order. O(entries + pending entries).

@@ -21,6 +21,8 @@ class Limits(Protocol):
     set_max_intset_entries: int
     set_max_listpack_entries: int
     set_max_listpack_value: int
+    stream_idmp_duration: int
+    stream_idmp_maxsize: int
     stream_node_max_bytes: int
     stream_node_max_entries: int
     zset_max_listpack_entries: int

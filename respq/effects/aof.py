@@ -33,6 +33,7 @@ from respq.effects.snapshot import Commands, ForkedSnapshot, TakeSnapshot
 from respq.effects.writer import EVERYSEC, LogWriter
 from respq.keyspace import Effects
 from respq.protocol import Argv
+from respq.protocol.annotations import Annotation, annotate
 from respq.protocol.runs import Run
 
 log = logging.getLogger(__name__)
@@ -132,12 +133,15 @@ class AppendOnlyFile:
 
     # -- writing -----------------------------------------------------------------------------------
 
-    def append_effect(self, db: int, argv: Argv | Run) -> None:
+    def append_effect(self, db: int, argv: Argv | Run | Annotation) -> None:
         """Log one command, or a run of them, to be executed in database `db`."""
         if db != self.selected_db:
             self.append(select(db))
             self.selected_db = db
-        self.append(encode_run(argv) if isinstance(argv, Run) else encode(argv))
+        if isinstance(argv, Annotation):
+            self.append(annotate(argv.argv))
+        else:
+            self.append(encode_run(argv) if isinstance(argv, Run) else encode(argv))
 
     def append_effects(self, effects: Effects) -> None:
         """Log what a batch did: `append_effect` for each of its effects that has a command."""

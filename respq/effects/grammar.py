@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 
 from respq.protocol import Argv
+from respq.protocol.annotations import read_lines
 from respq.protocol.plain import PlainParser
 
 _HASH = ord("#")
@@ -44,7 +45,8 @@ def parse(data: bytes) -> tuple[list[Argv], int, FormatError | None]:
     plain = PlainParser()
     while offset < len(data) and error is None:
         if data[offset] == _HASH:
-            used = data.find(b"\n", offset) + 1 - offset
+            found, used, error = _parse_annotation(data, offset)
+            commands += found
         else:
             found, used = _parse_quickly(plain, data, offset)
             if not found:
@@ -54,6 +56,18 @@ def parse(data: bytes) -> tuple[list[Argv], int, FormatError | None]:
             break
         offset += used
     return commands, offset, error
+
+
+def _parse_annotation(data: bytes, start: int) -> tuple[list[Argv], int, FormatError | None]:
+    """Return the command that an annotation stands for, if any, and the size of its lines."""
+    try:
+        encoded, end = read_lines(data, start)
+        found = parse_strictly(encoded, 0) if encoded else None
+        if encoded and (found is None or found[1] != len(encoded)):
+            raise ValueError(encoded)
+    except (ValueError, FormatError):
+        return [], 0, FormatError(start, "an annotation of respq that cannot be read")
+    return [found[0]] if found else [], end - start, None
 
 
 def _parse_by_the_norm(data: bytes, start: int) -> tuple[list[Argv], int, FormatError | None]:

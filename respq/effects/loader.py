@@ -32,6 +32,7 @@ from respq.datatypes.value import Value
 from respq.effects.files import AofError, DamagedError, Files, datasync
 from respq.effects.grammar import FormatError, declared_size, parse, parse_strictly
 from respq.protocol import Argv
+from respq.protocol.annotations import read_lines
 from respq.rdb.cursor import BadFormatError
 from respq.rdb.file import SIGNATURES, DumpReader
 
@@ -208,6 +209,8 @@ class _FileLoad:
         """
         if len(data) < _BELIEVE_BYTES:
             return _READ_BYTES
+        if data.startswith(b"#"):  # an annotation does not say how long it is
+            return len(data)
         missing = declared_size(data) - len(data)
         if offset + len(data) + missing > self.size:
             return 0
@@ -300,10 +303,12 @@ def _skip(data: bytes, count: int) -> tuple[int, int]:
     offset = 0
     while True:
         if data[offset : offset + 1] == b"#":
-            end = data.find(b"\n", offset) + 1
-            if not end:
+            command, end = read_lines(data, offset)
+            if end == offset:
                 return offset, count
-            offset = end
+            if command and count == 0:
+                return offset, -1
+            offset, count = end, count - bool(command)
         elif offset < len(data) and count == 0:
             return offset, -1
         elif (found := parse_strictly(data, offset)) is None:

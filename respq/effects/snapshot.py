@@ -31,6 +31,7 @@ from respq.clock import stopwatch_ns
 from respq.effects.encoding import encode, select
 from respq.effects.files import Files, write_all
 from respq.protocol import Argv
+from respq.protocol.annotations import ANNOTATED, annotate
 
 Commands = Callable[[], Iterable[tuple[int, Argv]]]  # yields (database, command) for the whole data set
 Check = Callable[[], None]
@@ -70,7 +71,7 @@ def write_base(files: Files, path: Path, commands: Commands, check: Check) -> No
         parts: list[bytes] = []
         size = unsynced = 0
         for db, argv in commands():
-            part = encode(argv)
+            part = annotate(argv) if argv[0] in ANNOTATED else encode(argv)
             if db != selected:
                 part = select(db) + part
                 selected = db

@@ -123,6 +123,7 @@ RUNS = [
     ["XADD s * a 1", "XADD t * a 1", "XADD s * a 1", "XADD s * a 1"],
     ["XADD s * a", "XADD s * a", "XADD s * a", "XADD s * a"],
     ["XADD s * a 1 b", "XADD s * a 1 c", "XADD s * a 1 b", "XADD s * a 1 b"],
+    ["XADD empty * a 1", "XADD empty * a 2", "XADD empty * a 3", "XADD empty * a 4"],
     ["XADD late * a 1", "XADD late * a 2", "XADD late * a 3", "XADD late * a 4"],
     ["XADD full * a 1", "XADD full * a 2", "XADD full * a 3", "XADD full * a 4"],
     ["XADD str * a 1", "XADD str * a 2", "XADD str * a 3", "XADD str * a 4"],
@@ -139,12 +140,13 @@ def test_a_run_does_what_its_commands_do(commands: list[str]) -> None:
         ann = kept.peer()
         ask(ann, "SET str x")
         ask(ann, f"XADD late 9999999999999-{2**64 - 3} f v")
+        ask(ann, "XADD empty MAXLEN 0 9999999999999-0 f v")
         ask(ann, f"XADD full {2**64 - 1}-{2**64 - 3} f v")
         kept.written()
         lines = [encode(*command.split()) for command in commands]
         reads = [b"".join(lines)] if together else lines
         replies = b"".join(ann.feed(read) for read in reads)
-        ranges = [ask(ann, f"XRANGE {key} - +") for key in ("s", "t", "late", "full")]
+        ranges = [ask(ann, f"XRANGE {key} - +") for key in ("s", "t", "late", "full", "empty")]
         seen.append((replies, ranges, kept.written(), ask(ann, "XINFO STREAM s")))
         assert kept.replays()
     assert seen[0] == seen[1]

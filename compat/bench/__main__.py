@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from compat.bench import churn, durability, footprint, latency, tasks, throughput
+from compat.bench import churn, durability, footprint, latency, stream_growth, tasks, throughput
 from compat.bench.machine import description
 from compat.bench.report import Measure, document, table
 from compat.bench.sides import Side, candidate, reference
@@ -71,6 +71,11 @@ def churn_tables(theirs: Side, ours: Side, scale: Scale) -> list[str]:
     return [table("FIFO churn", measures)]
 
 
+def stream_tables(theirs: Side, ours: Side, scale: Scale) -> list[str]:
+    measures = stream_growth.run(theirs, ours, scale.few_rounds, scale.few, scale.keys)
+    return [table("Streams by their length", measures)]
+
+
 def celery_tables(theirs: Side, ours: Side, scale: Scale) -> list[str]:
     with theirs.running() as their_server, ours.running() as our_server:
         return [table("Celery", tasks.run(their_server, our_server, scale.few_rounds, scale.tasks))]
@@ -88,6 +93,7 @@ PARTS: dict[str, Callable[[Side, Side, Scale], list[str]]] = {
     "latency": latency_tables,
     "footprint": footprint_tables,
     "churn": churn_tables,
+    "streams": stream_tables,
     "durability": durability_tables,
     "celery": celery_tables,
 }

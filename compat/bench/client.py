@@ -88,12 +88,12 @@ def lines_received(peer: socket.socket) -> int:
     return data.count(b"\n")
 
 
-def fill(server: Server, commands: Iterable[tuple[bytes, ...]], width: int = 200) -> None:
-    """Send commands answered with one line each, `width` to a write, through one connection."""
+def fill(server: Server, commands: Iterable[tuple[bytes, ...]], width: int = 200, lines: int = 1) -> None:
+    """Send commands answered with `lines` lines each, `width` to a write, through one connection."""
     supply = iter(commands)
     with connect(server) as peer:
         while group := list(islice(supply, width)):
-            exchange(peer, batch(group))
+            exchange(peer, batch(group, lines * len(group)))
 
 
 def exchange(peer: socket.socket, work: Batch) -> None:

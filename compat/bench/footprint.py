@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
-from compat.bench import sorted_sets
+from compat.bench import sorted_sets, streams
 from compat.bench.client import fill, payload
 from compat.bench.machine import cpu_seconds, resident_bytes
 from compat.bench.report import Goal, Measure
@@ -109,12 +109,22 @@ def members(side: Side, count: int) -> float:
         return resident_bytes(server.pid) / MIB
 
 
+def entries(side: Side, count: int, make: Callable[[int], Iterator[streams.Command]]) -> float:
+    """Resident MiB with one stream of `count` entries, once no log is being rewritten."""
+    with side.running() as server:
+        fill(server, make(count), lines=streams.LINES_OF_ID)
+        await_rewrite(server)
+        return resident_bytes(server.pid) / MIB
+
+
 def run(theirs: Side, ours: Side, rounds: int, seconds: float, count: int) -> list[Measure]:
     start = Measure("start to first PONG, CPU", "s", Goal(0.4, ratio=False))
     resident = Measure("idle, resident", "MiB", Goal(40, ratio=False))
     busy = Measure("idle, CPU", "%", Goal(1, ratio=False))
     listed = Measure(f"list of {count:,} × {MESSAGE_BYTES} B, resident", "MiB", Goal(1.15))
     ranked = Measure(f"sorted set of {count:,}, resident", "MiB", Goal(1.6))
+    logged = Measure(f"stream of {count:,} × 2 × {streams.VALUE_BYTES} B, resident", "MiB", Goal(1.2))
+    short = Measure(f"stream of {count:,} × 5 short fields, resident", "MiB", Goal(2.2))
     few = count // 10
     kept = [
         (Measure(f"{name}, resident", "MiB", goal), commands)
@@ -134,6 +144,8 @@ def run(theirs: Side, ours: Side, rounds: int, seconds: float, count: int) -> li
             getattr(busy, name).append(cpu)
             getattr(listed, name).append(messages(side, count))
             getattr(ranked, name).append(members(side, count))
+            getattr(logged, name).append(entries(side, count, streams.additions))
+            getattr(short, name).append(entries(side, count, streams.short_additions))
             for measure, commands in kept:
                 getattr(measure, name).append(stored(side, commands(), seconds))
-    return [start, resident, busy, listed, ranked, *(measure for measure, _ in kept)]
+    return [start, resident, busy, listed, ranked, logged, short, *(measure for measure, _ in kept)]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from compat.bench import kombu, publishing, sorted_sets
+from compat.bench import kombu, publishing, sorted_sets, streams
 from compat.bench.client import CONNECTIONS, Batch, batch, connect, drive, exchange, fill, payload
 from compat.bench.machine import cpu_seconds
 from compat.bench.report import Goal, Measure
@@ -223,6 +223,25 @@ def workloads() -> Iterator[Workload]:
     yield Workload(f"PUBLISH {hundred}, RESP3", partial(publishing.publish, resp=3), 0.9, share=5)
     yield Workload(f"PUBLISH {hundred}, a pattern", partial(publishing.publish, pattern=True), 0.9, share=5)
     yield Workload("LMOVE, own client, P=1", own(take_and_acknowledge), None, with_list(LIST), 0.25)
+    yield from of_streams()
+
+
+def of_streams() -> Iterator[Workload]:
+    """Numbers are of entries, whatever the number of commands."""
+    hundred = f"P={streams.PIPELINE}"
+    yield Workload(f"XADD, {hundred}", streams.add, 1.2)
+    yield Workload(f"XREADGROUP COUNT 1, {hundred}", streams.read_one, 1.3, streams.with_group)
+    yield Workload("XREADGROUP COUNT 100, entries", streams.read_many, 3, streams.with_group)
+    yield Workload(f"XACK of one ID, {hundred}", streams.acknowledge_one, 1, streams.with_pending)
+    yield Workload("XACK of 100 IDs, IDs", streams.acknowledge_many, 1.5, streams.with_pending)
+    yield Workload("XRANGE COUNT 1000, entries", streams.replay_range, 4, streams.with_log, 5)
+    yield Workload("XREAD COUNT 1000, entries", streams.replay_read, 4, streams.with_log, 5)
+    waiting = f"{streams.WAITING} consumers wait, XADD one at a time"
+    yield Workload(waiting, streams.blocked, 0.8, streams.with_empty_group, 0.05)
+    yield Workload(f"XDEL all over a stream, {hundred}", streams.delete, 0.7, streams.with_depth)
+    yield Workload(
+        f"XACKDEL all over a stream, {hundred}", streams.acknowledge_and_delete, 0.7, streams.with_depth
+    )
 
 
 def measure(server: Server, workload: Workload, commands: int) -> tuple[float, float]:

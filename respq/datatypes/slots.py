@@ -19,6 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from respq.rubble import Structures
+
 WAITING: Final = 1 << 62  # cursor of a scan that has not begun
 
 
@@ -67,6 +69,10 @@ class Slots:
         end = min(cursor or len(self.members), len(self.members))
         start = max(0, end - count)
         return start, self.members[start:end]
+
+    def parts(self) -> Structures:
+        """The structures, to be taken apart: see `Rubble`."""
+        return [self.members, self._places]
 
     def check(self, members: Iterable[bytes]) -> None:
         """Assert that these are the members, or some of them, each at the place that is known of it."""

@@ -22,6 +22,7 @@ from respq.datatypes.ranking import Place, Ranking
 from respq.datatypes.slots import Slots
 from respq.datatypes.value import Limits, Value
 from respq.protocol.doubles import format_doubles
+from respq.rubble import Structures
 
 LISTPACK: Final = b"listpack"
 SKIPLIST: Final = b"skiplist"
@@ -294,6 +295,10 @@ class SortedSetValue(Value):
         return [members[index][at - 1] for index, at in [place(rank + 1) for rank in ranks]]
 
     # -- the whole ---------------------------------------------------------------------------------
+
+    def parts(self) -> Structures:
+        """See `Value`. The order goes first, as its chunks only refer to the members in the dict."""
+        return [self.scores, *([] if self.slots is None else self.slots.parts()), self.ranking.members]
 
     def encoding(self) -> bytes:
         """What OBJECT ENCODING answers; decided when members were added."""

@@ -249,3 +249,14 @@ def test_a_wrong_type_is_refused_before_the_options_are_read(alice: Peer) -> Non
     assert alice.send("ZINTERCARD", 0, "z") == (
         b"-ERR at least 1 input key is needed for 'zintercard' command\r\n"
     )
+
+
+def test_a_large_sorted_set_is_freed_in_slices(engine: Workbench, alice: Peer) -> None:
+    for start in range(0, 20_000, 1000):
+        alice.send("ZADD", "key", *[word for n in range(start, start + 1000) for word in (n, f"m{n}")])
+    alice.send("ZSCAN", "key", 0, "COUNT", 1)
+    assert alice.send("DEL", "key") == b":1\r\n"
+    assert len(engine.server.rubble) >= 20_000
+    assert alice.send("EXISTS", "key") == b":0\r\n"
+    engine.clear_away(10_000_000)
+    assert not engine.server.rubble

@@ -12,9 +12,10 @@ import pytest
 from redis import Redis
 
 from compat.processes import START_SECONDS, Process, eventually
-from compat.streams.orders import ORDERS
+from compat.streams.orders import ORDERS, Order, place
 
-PRODUCERS = ("north", "south", "west")
+PRODUCERS = ("north", "south", "west")  # processes
+OFFICE = "office"  # the test itself, when a process is to be met at work
 
 
 class Company:
@@ -24,7 +25,8 @@ class Company:
         self.client = stack.enter_context(Redis.from_url(url, decode_responses=True))
         self._url, self._directory, self._stack = url, directory, stack
         self.processes: dict[str, Process] = {}
-        self.placed_each = 0  # orders, by each producer
+        self._placed_each = 0  # orders, by each producer
+        self._placed_here: list[str] = []  # IDs of the orders of the office
 
     def start(self, module: str, *words: str, name: str) -> Process:
         """`python -m compat.streams.MODULE URL WORDS...`, ended with the test."""
@@ -39,25 +41,35 @@ class Company:
 
     def place(self, count: int) -> None:
         """Have each producer place so many more orders, at the same time."""
-        first, self.placed_each = self.placed_each + 1, self.placed_each + count
+        first, self._placed_each = self._placed_each + 1, self._placed_each + count
         started = [
-            self.start("orders", producer, str(first), str(self.placed_each), name=f"{producer}-{first}")
+            self.start("orders", producer, str(first), str(self._placed_each), name=f"{producer}-{first}")
             for producer in PRODUCERS
         ]
         assert [process.await_end() for process in started] == [0] * len(started)
+
+    def place_here(self, count: int) -> None:
+        """Place so many more orders, and more quickly than a process could be started to do it."""
+        first = len(self._placed_here) + 1
+        self._placed_here += place(self.client, OFFICE, range(first, first + count))
+
+    def orders(self) -> list[Order]:
+        """All that were placed."""
+        numbers = dict.fromkeys(PRODUCERS, self._placed_each) | {OFFICE: len(self._placed_here)}
+        return [
+            Order.numbered(producer, number)
+            for producer, last in numbers.items()
+            for number in range(1, last + 1)
+        ]
 
     def printed(self, name: str) -> list[list[str]]:
         """The lines of a process, in words."""
         return [line.split() for line in self.processes[name].log().splitlines()]
 
-    def placed(self) -> dict[str, list[str]]:
-        """The IDs of the orders that each producer has placed, in its order."""
-        ids: dict[str, list[str]] = {producer: [] for producer in PRODUCERS}
-        for name in self.processes:
-            producer = name.rpartition("-")[0]
-            if producer in ids:
-                ids[producer] += [entry_id for _, entry_id in self.printed(name)]
-        return ids
+    def placed(self) -> list[str]:
+        """The IDs of all orders, as those who placed them were told."""
+        names = [name for name in self.processes if name.rpartition("-")[0] in PRODUCERS]
+        return [entry_id for name in names for _, entry_id in self.printed(name)] + self._placed_here
 
     def done(self, *groups: str) -> bool:
         """Whether groups have been given all entries and have acknowledged them."""
@@ -65,7 +77,7 @@ class Company:
         return all(group in found and found[group]["lag"] == found[group]["pending"] == 0 for group in groups)
 
     def await_done(self, *groups: str) -> None:
-        eventually(lambda: self.done(*groups), f"{', '.join(groups)} is through with all orders")
+        eventually(lambda: self.done(*groups), f"{', '.join(groups)} is through with all orders", 60)
 
     def pending(self, group: str, consumer: str) -> list[str]:
         found = self.client.xpending_range(ORDERS, group, "-", "+", 1000, consumername=consumer)
@@ -82,16 +94,18 @@ class Company:
         eventually(known, f"{name} has asked for entries", START_SECONDS)
 
     def suspend_at_work(self, process: Process, group: str, consumer: str) -> list[str]:
-        """Stop a process when it has taken entries and not acknowledged them; the IDs of these."""
+        """Stop a process when it has taken entries and not acknowledged them; the IDs of these.
+
+        One that is stopped while it waits in XREADGROUP is given the next entry as any other. One that does
+        not wait has something to do, and is stopped again and again until it has entries in its hands.
+        """
 
         def taken() -> list[str]:
             process.suspend()
-            self.pending(group, consumer)  # by the second request, what it had sent before is executed
+            self.place_here(30)
             if not (ids := self.pending(group, consumer)):
                 process.resume()
                 time.sleep(0.001)
-                if self.done(group):
-                    self.place(100)
             return ids
 
         return eventually(taken, f"{process.name} has entries in its hands")

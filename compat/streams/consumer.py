@@ -22,7 +22,7 @@ from redis.exceptions import ResponseError
 from compat.streams.orders import ORDERS, Order, connect
 
 COUNT = 20  # entries taken at once
-BLOCK_MS = 100  # to wait for new ones
+BLOCK_MS = 500  # to wait for new ones
 ABANDONED_MS = 500  # idle for as long, an entry is claimed from whoever has it
 
 # KEYS: the stream, the group's hash. ARGV: group, entry ID, field, amount.

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from redis import Redis
@@ -29,20 +30,25 @@ class Order(NamedTuple):
     def of(cls, fields: dict[str, str]) -> Order:
         return cls(fields["producer"], int(fields["number"]), fields["customer"], int(fields["cents"]))
 
+    @classmethod
+    def numbered(cls, producer: str, number: int) -> Order:
+        """What a producer orders under a number; a real one would ask its customers."""
+        return cls(producer, number, f"customer-{number % CUSTOMERS}", 100 + number)
+
 
 def connect(url: str) -> Redis:
     """A client that waits ten seconds for a server that is away, for as long as it takes to restart."""
     return Redis.from_url(url, decode_responses=True, retry=Retry(ConstantBackoff(0.05), 200))
 
 
-def place(client: Redis, producer: str, numbers: range) -> None:
-    """Append an order for each number, in this order."""
+def place(client: Redis, producer: str, numbers: Iterable[int]) -> Iterator[str]:
+    """Append an order for each number, in this order; the IDs that they get."""
     for number in numbers:
-        order = Order(producer, number, f"customer-{number % CUSTOMERS}", 100 + number)
-        print("placed", client.xadd(ORDERS, order.fields()), flush=True)
+        yield client.xadd(ORDERS, Order.numbered(producer, number).fields())
 
 
 if __name__ == "__main__":
     url, producer, first, last = sys.argv[1:]
     with connect(url) as client:
-        place(client, producer, range(int(first), int(last) + 1))
+        for entry_id in place(client, producer, range(int(first), int(last) + 1)):
+            print("placed", entry_id, flush=True)

@@ -105,6 +105,8 @@ def xpending(c: Client, argv: Argv) -> bytes:
             break
         idle_ms = max(0, now_ms - delivery.delivered_ms)
         if idle_ms >= interval.min_idle_ms:
+            if delivery.consumer is group.pending.nobody:
+                idle_ms = -1
             name = delivery.consumer.name
             rows.append(
                 b"*4\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n:%d\r\n:%d\r\n"
@@ -122,7 +124,10 @@ def _summary(c: Client, group: Group) -> bytes:
         for consumer in group.sorted_consumers()
         if consumer.pending_count
     ]
-    return array([integer(len(group.pending)), bulk(first), bulk(last), array(consumers)])
+    return array([
+        *(integer(len(group.pending)), bulk(first), bulk(last)),
+        array(consumers) if consumers else c.enc.null_array,
+    ])  # fmt: skip
 
 
 # -- claiming --------------------------------------------------------------------------------------
@@ -185,6 +190,8 @@ def xclaim(c: Client, argv: Argv) -> bytes:
     _, name, group_name, consumer_name = argv[:4]
     stream, group = _find_group(c.read_any(name), name, group_name)
     wanted = _parse_claim(argv, c.server.clock.now_ms, trusting=c.server.loading)
+    if c.server.loading and not wanted.delivered_ms:
+        return _release(group, wanted, consumer_name)
     moved = wanted.last_id > group.last_id
     if moved:
         group.last_id = wanted.last_id
@@ -215,6 +222,13 @@ def xclaim(c: Client, argv: Argv) -> bytes:
     if moved:
         c.effects.append((c.db, None, None, place(name, group_name, group)))
     return array(replies)
+
+
+def _release(group: Group, wanted: Claim, owner: bytes) -> bytes:
+    """What the log says of entries that were given back, see `consumer_groups.release`."""
+    for text in wanted.texts:
+        group.release(text, wanted.deliveries or 0, owner)
+    return EMPTY_ARRAY
 
 
 def _note_activity(c: Client, consumer: Consumer, delivered_ms: int) -> None:

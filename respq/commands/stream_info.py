@@ -128,6 +128,7 @@ def _group_tail(c: Client, group: Group, count: int) -> list[tuple[bytes, bytes]
     consumers = [_consumer(c, group, consumer, count) for consumer in group.sorted_consumers()]
     return [
         (b"pel-count", integer(len(group.pending))),
+        *([(b"nacked-count", integer(len(group.pending.released)))] if group.knows_release else []),
         (b"pending", array(pending)),
         (b"consumers", array(consumers)),
     ]

@@ -20,22 +20,38 @@ REBUILT_AT_ONCE: Final = 48  # entries in one command of a rewritten log
 
 def claim(key: bytes, group: bytes, texts: Sequence[bytes], delivery: Delivery) -> list[bytes]:
     """The command that makes entries pending, whether they are or not, as a delivery says."""
+    return _claim(key, group, texts, delivery.consumer.name, max(1, delivery.delivered_ms), delivery.count)
+
+
+def release(key: bytes, group: bytes, texts: Sequence[bytes], owner: bytes, count: int) -> list[bytes]:
+    """The command that lets nobody have entries, in a log.
+
+    Redis before 8.8 does not know that state. There they are pending for who had them last, and may be
+    claimed at once; the time 0, which stands for nothing else in a log, says the rest.
+    """
+    return _claim(key, group, texts, owner, 0, count)
+
+
+def _claim(
+    key: bytes, group: bytes, texts: Sequence[bytes], consumer: bytes, delivered_ms: int, count: int
+) -> list[bytes]:
     return [
-        *(b"XCLAIM", key, group, delivery.consumer.name, b"0", *texts),
-        *(b"TIME", b"%d" % delivery.delivered_ms, b"RETRYCOUNT", b"%d" % delivery.count, b"FORCE", b"JUSTID"),
+        *(b"XCLAIM", key, group, consumer, b"0", *texts),
+        *(b"TIME", b"%d" % delivered_ms, b"RETRYCOUNT", b"%d" % count, b"FORCE", b"JUSTID"),
     ]
 
 
 class Group:
     """A consumer group."""
 
-    __slots__ = ("consumers", "entries_read", "last_id", "pending")
+    __slots__ = ("consumers", "entries_read", "knows_release", "last_id", "pending")
 
     def __init__(self, last_id: int, entries_read: int = UNKNOWN) -> None:
         self.last_id = last_id  # the last ID that was delivered to anybody
         self.entries_read = entries_read  # how many entries that is, counted from the first ever; or UNKNOWN
         self.pending = PendingEntries()
         self.consumers: dict[bytes, Consumer] = {}
+        self.knows_release = False  # XNACK was used: XINFO tells of it
 
     def sorted_consumers(self) -> list[Consumer]:
         """By name, as they are shown. O(n log n)."""
@@ -58,6 +74,11 @@ class Group:
         taken = self.pending.take(texts)
         return len(taken) - taken.count(None)
 
+    def release(self, text: bytes, count: int, owner: bytes = b"") -> None:
+        """Let nobody have an entry; `owner` had it last, if it is not pending."""
+        self.knows_release = True
+        self.pending.release(text, count, owner)
+
     def delete_consumer(self, name: bytes) -> int | None:
         """Remove a consumer with what it has pending; return how much that was, None if there is none."""
         consumer = self.consumers.pop(name, None)
@@ -75,6 +96,7 @@ class Group:
             other = twin.consumers[name] = counterparts[consumer] = Consumer(name, consumer.seen_ms)
             other.active_ms = consumer.active_ms
         self.pending.copy_into(twin.pending, counterparts)
+        twin.knows_release = self.knows_release
         return twin
 
     def rebuild(self, key: bytes, name: bytes) -> Iterator[list[bytes]]:
@@ -86,9 +108,24 @@ class Group:
         for consumer in self.consumers:
             yield [b"XGROUP", b"CREATECONSUMER", key, name, consumer]
         for _, entries in groupby(self.pending.following(0), lambda item: item[1].said):
-            texts, deliveries = zip(*entries, strict=True)
-            for at in range(0, len(texts), REBUILT_AT_ONCE):
-                yield claim(key, name, texts[at : at + REBUILT_AT_ONCE], deliveries[0])
+            texts, (delivery, *_) = zip(*entries, strict=True)
+            if delivery.consumer is not self.pending.nobody:
+                for at in range(0, len(texts), REBUILT_AT_ONCE):
+                    yield claim(key, name, texts[at : at + REBUILT_AT_ONCE], delivery)
+        yield from self.rebuild_released(key, name, list(self.pending.released))
+
+    def rebuild_released(self, key: bytes, name: bytes, texts: Sequence[bytes]) -> Iterator[list[bytes]]:
+        """Commands that let nobody have these entries, as it is now, in this order."""
+
+        def said(text: bytes) -> tuple[bytes, int]:
+            delivery = self.pending.get(text)
+            assert delivery is not None
+            return self.pending.released[text], delivery.count
+
+        for (owner, count), alike in groupby(texts, said):
+            released = list(alike)
+            for at in range(0, len(released), REBUILT_AT_ONCE):
+                yield release(key, name, released[at : at + REBUILT_AT_ONCE], owner, count)
 
     def check(self) -> None:
         """Assert the invariants."""

@@ -46,6 +46,12 @@ class Consumer:
         self.pending_count = 0  # kept by `PendingEntries`
 
 
+class Nobody(Consumer):
+    """Has the entries that were given back (XNACK) and not delivered since."""
+
+    __slots__ = ()
+
+
 class Delivery:
     """When, to whom and for how many times entries were delivered. Shared by entries, so it never changes."""
 
@@ -88,7 +94,8 @@ class _Leaf:
         before = self.entries.get(text)
         self.entries[text] = delivery
         self.count(delivery.consumer, 1)
-        self.oldest_ms = min(self.oldest_ms, delivery.delivered_ms)
+        if delivery.consumer.__class__ is not Nobody:
+            self.oldest_ms = min(self.oldest_ms, delivery.delivered_ms)
         if before is not None:
             self.count(before.consumer, -1)
             return before
@@ -174,13 +181,15 @@ class _Leaf:
 class PendingEntries:
     """Pending entries by the text of their ID, which is spelled canonically."""
 
-    __slots__ = ("_count", "_greatest", "_leaves", "_starts")
+    __slots__ = ("_count", "_greatest", "_leaves", "_starts", "nobody", "released")
 
     def __init__(self) -> None:
         self._count = 0
         self._greatest = -1  # no ID that was entered is greater
         self._leaves: list[_Leaf] = []
         self._starts: list[int] = []  # of each leaf: its IDs are not less, those of the one before are
+        self.nobody = Nobody(b"", 0)
+        self.released: dict[bytes, bytes] = {}  # nobody's entries, in the order of XNACK; who had them last
 
     def __len__(self) -> int:
         return self._count
@@ -217,6 +226,8 @@ class PendingEntries:
     def assign(self, text: bytes, delivery: Delivery) -> None:
         """Enter one entry, or replace what is known of it. O(log n), and its share of a leaf."""
         entry_id = number_of(text)
+        if self.released:
+            self.released.pop(text, None)
         if not self._leaves:
             self._leaves.append(_Leaf())
             self._starts.append(entry_id)
@@ -231,6 +242,17 @@ class PendingEntries:
             other = leaf.split()
             self._leaves.insert(at + 1, other)
             self._starts.insert(at + 1, number_of(next(iter(other.entries))))
+
+    def release(self, text: bytes, count: int, owner: bytes = b"") -> None:
+        """Let nobody have an entry, pending or not, behind those that nobody has already.
+
+        `owner` had it last, if it is not pending.
+        """
+        before = self.get(text)
+        if before is not None:
+            owner = self.released.get(text, before.consumer.name)
+        self.assign(text, Delivery(self.nobody, 0, count))
+        self.released[text] = owner
 
     def _index_of(self, entry_id: int) -> int:
         """The leaf that has an ID, if any has."""
@@ -249,6 +271,7 @@ class PendingEntries:
         taken = list(map(first.entries.pop, words, repeat(None)))
         if None not in taken:
             self._count_taken(0, taken)  # type: ignore[arg-type]  # no None
+            self._forget_released(words)
             return True
         first.put_back(words, taken)
         return False
@@ -258,7 +281,13 @@ class PendingEntries:
 
         `texts` may repeat one, which is there the first time only.
         """
+        self._forget_released(texts)
         return [self._take(text) for text in texts]
+
+    def _forget_released(self, texts: Sequence[bytes]) -> None:
+        if self.released:
+            for text in texts:
+                self.released.pop(text, None)
 
     def _take(self, text: bytes) -> Delivery | None:
         if not self._leaves:
@@ -312,10 +341,14 @@ class PendingEntries:
             yield from self._leaves[at].of(consumer, start if start > self._starts[at] else 0)
 
     def overdue(self, before_ms: int) -> Iterator[tuple[bytes, Delivery]]:
-        """What was delivered no later than `before_ms`, longest ago first, ties by ID. Nothing may change.
+        """What nobody has, then what was delivered no later than `before_ms`, longest ago first, ties by ID.
 
-        O(leaves), and those that have some of it, as far as it is asked for.
+        Nothing may change meanwhile. O(leaves), and those that have some of it, as far as it is asked for.
         """
+        for text in self.released:
+            delivery = self.get(text)
+            assert delivery is not None
+            yield text, delivery
         places = zip([leaf.oldest_ms for leaf in self._leaves], self._starts, self._leaves, strict=True)
         order = sorted(places, key=lambda place: place[:2])
         found: list[tuple[int, int, bytes, Delivery]] = []
@@ -346,19 +379,23 @@ class PendingEntries:
     def copy_into(self, twin: PendingEntries, consumers: dict[Consumer, Consumer]) -> None:
         """Make an empty list a copy, in which others stand for the consumers. O(n)."""
         copies: dict[Delivery, Delivery] = {}
+        consumers = {**consumers, self.nobody: twin.nobody}
         for text, delivery in self.following(0):
             copy = copies.get(delivery)
             if copy is None:
                 copy = Delivery(consumers[delivery.consumer], delivery.delivered_ms, delivery.count)
                 copies[delivery] = copy
             twin.assign(text, copy)
+        twin.released = self.released.copy()
 
     def check(self, consumers: list[Consumer]) -> None:
         """Assert the invariants; nobody but `consumers` has anything."""
         assert len(self._leaves) == len(self._starts)
         bounds = [*self._starts, self._greatest + 1]
         assert bounds == sorted(bounds)
+        consumers = [*consumers, self.nobody]
         counts = dict.fromkeys(consumers, 0)
+        assert self.released.keys() == {text for text, _ in self.of(self.nobody, 0)}
         for leaf, low, high in zip(self._leaves, bounds[:-1], bounds[1:], strict=True):
             numbers = [number_of(text) for text, _ in leaf.items()]
             assert numbers == sorted(set(numbers))

@@ -28,6 +28,7 @@ NEWER = {
         *(5, {"write", "denyoom", "fast"}, 1, 1, 1),
         *({"@write", "@stream", "@fast"}, ["RW", "update"]),
     ),
+    "xnack": (-7, {"write", "fast"}, 1, 1, 1, {"@write", "@stream", "@fast"}, ["RW", "update"]),
 }
 
 

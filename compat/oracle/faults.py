@@ -415,7 +415,7 @@ def _(patch: Patch) -> None:
 
 @fault("XGROUP DESTROY wakes nobody", "groups", 1500, SPREAD)
 def _(patch: Patch) -> None:
-    patch.setattr(Server, "wake", lambda _server, _where: None)
+    patch.setattr(Waiting, "wake", lambda _waiting, _where: None)
 
 
 @fault("XAUTOCLAIM goes on behind the entry that comes next", "groups")

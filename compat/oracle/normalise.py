@@ -44,7 +44,7 @@ def equivalent(argv: Argv, expected: Node, found: Node) -> bool:
         return False
     try:
         return normaliser(argv, expected, found)
-    except (ValueError, TypeError, KeyError):  # a reply of another shape
+    except (ValueError, TypeError, LookupError):  # a reply of another shape
         return False
 
 

@@ -19,7 +19,7 @@ import pytest
 from compat.oracle.engine_target import EngineTarget
 from compat.oracle.grammar import FAMILIES
 from compat.oracle.grammar.family import Family
-from compat.oracle.rig import Trees, comparing, restore_bytes, run_family, summary, trees_of, write_report
+from compat.oracle.rig import Trees, comparing, restore_bytes, run_family, summary, write_report
 from compat.oracle.targets import ProcessTarget
 from compat.servers import Server
 
@@ -32,11 +32,6 @@ SUCCESS = 0.6
 UNREPEATED = 0.005  # of all sequences; more would mean that something is decided by chance
 
 every_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
-
-
-@pytest.fixture(scope="module")
-def trees(reference: Server) -> Trees:
-    return trees_of(reference)
 
 
 @pytest.fixture

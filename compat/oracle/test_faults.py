@@ -9,13 +9,8 @@ import pytest
 from compat.oracle.engine_target import EngineTarget
 from compat.oracle.faults import FAULTS
 from compat.oracle.grammar import FAMILIES
-from compat.oracle.rig import Trees, comparing, restore_bytes, trees_of
+from compat.oracle.rig import Trees, comparing, restore_bytes
 from compat.servers import Server
-
-
-@pytest.fixture(scope="module")
-def trees(reference: Server) -> Trees:
-    return trees_of(reference)
 
 
 def test_there_are_at_least_twenty_faults() -> None:

@@ -8,9 +8,8 @@ from compat.oracle.case import Case, in_line
 from compat.oracle.grammar import FAMILIES
 from compat.oracle.grammar.family import Family, Rule, Sentences
 from compat.oracle.grammar.tree import Argument
-from compat.oracle.rig import Trees, trees_of
+from compat.oracle.rig import Trees
 from compat.oracle.runner import shrink, ways
-from compat.servers import Server
 from respq.commands import SPECS
 
 # Not written at random, with the place where they are compared instead.
@@ -25,11 +24,6 @@ ELSEWHERE = {
 }
 
 every_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
-
-
-@pytest.fixture(scope="module")
-def trees(reference: Server) -> Trees:
-    return trees_of(reference)
 
 
 def names_in(arguments: tuple[Argument, ...]) -> set[str]:
@@ -106,3 +100,21 @@ def test_an_option_that_nobody_gives_is_missing_from_the_coverage(trees: Trees) 
     family = Family("one", {"LPOP": Rule(errors=("WRONGTYPE",))}, {}, [], [])
     missing = Coverage(family, trees).missing()
     assert missing == ["LPOP: count never succeeded", "LPOP: never met 'WRONGTYPE'"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "push"),
+    [
+        (b"*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n", True),
+        (b"*3\r\n$11\r\nunsubscribe\r\n$-1\r\n:0\r\n", True),
+        (b"*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$1\r\na\r\n", True),
+        (b"*4\r\n$8\r\npmessage\r\n$1\r\n*\r\n$4\r\nnews\r\n$1\r\na\r\n", True),
+        (b">2\r\n$10\r\ninvalidate\r\n*-1\r\n", True),
+        (b"*3\r\n$9\r\nsubscribe\r\n$3\r\nget\r\n$3\r\nset\r\n", False),  # COMMAND LIST
+        (b"*2\r\n$9\r\nsubscribe\r\n$3\r\nget\r\n", False),
+    ],
+)
+def test_what_looks_like_a_push_and_is_a_reply_is_none(reply: bytes, push: bool) -> None:
+    from compat.oracle.wire import is_push, parse_all
+
+    assert [is_push(node) for node in parse_all(reply)] == [push]

@@ -13,7 +13,7 @@ from compat.oracle.compare import stream_difference
 from compat.oracle.grammar import FAMILIES
 from compat.oracle.grammar.family import Family, Sentences
 from compat.oracle.normalise import equivalent, same_members
-from compat.oracle.rig import Trees, restore_bytes, trees_of
+from compat.oracle.rig import Trees, restore_bytes
 from compat.oracle.runner import dump_commands
 from compat.oracle.targets import END, END_REPLY, Peer
 from compat.oracle.wire import Argv, Node, render
@@ -29,11 +29,6 @@ OTHERS: dict[str, Callable[[Path], Server]] = {
     "redis 8.2.3": lambda place: start_redis(place, appendonly="yes"),
     "redis 7.0": lambda place: start_redis(place, debian_binary(), appendonly="yes"),
 }
-
-
-@pytest.fixture(scope="module")
-def trees(reference: Server) -> Trees:
-    return trees_of(reference)
 
 
 def exchange(server: Server, data: bytes, end: bytes) -> bytes:

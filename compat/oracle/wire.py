@@ -95,11 +95,17 @@ CONFIRMED = {prefix + word for prefix in (b"", b"p", b"s") for word in (b"subscr
 
 
 def is_push(node: Node) -> bool:
-    """Whether a node is no reply: a push, or what is one in RESP3."""
+    """Whether a node is no reply: a push, or what is one in RESP3.
+
+    COMMAND LIST comes in the order of a hash table, and may begin with the name of such a command.
+    """
     kind, words = node
-    if kind != b"*" or not words:
+    if kind != b"*" or not words or words[0][0] != b"$":
         return bool(kind == b">")
-    return words[0][0] == b"$" and words[0][1] in PUSHED | CONFIRMED
+    first = words[0][1]
+    if first in CONFIRMED:
+        return len(words) == 3 and words[2][0] == b":"
+    return first in PUSHED and len(words) == (4 if first == b"pmessage" else 3)
 
 
 def split_pushes(nodes: Iterable[Node]) -> tuple[list[Node], list[Node]]:

@@ -269,14 +269,20 @@ class SetValue(Value):
 
 def add_to_each(sets: Sequence[SetValue], members: Sequence[bytes]) -> list[bool]:
     """`SetValue.add` of one member to each of several sets; which of the members were new. O(members)."""
+    most, longest = SetValue.max_listpack_entries, SetValue.max_listpack_value
     added = []
     for value, member in zip(sets, members, strict=True):
         own = value._members
-        new = member not in own
-        added.append(new)
-        if new:
+        if member in own:
+            added.append(False)
+            continue
+        if own.__class__ is dict:
+            value._idle = False
+        else:
             own = value.changeable()
-            if value._form is not HASHTABLE:
-                value._admit(member)
-            own[member] = b""
+        form = value._form
+        if form is not HASHTABLE and (form is INTSET or len(own) >= most or len(member) > longest):
+            value._admit(member)
+        own[member] = b""
+        added.append(True)
     return added

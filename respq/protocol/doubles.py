@@ -118,31 +118,31 @@ def format_doubles(numbers: Iterable[float]) -> list[bytes]:
                 continue
             exponent = frexp(number)[1]
             binade = _BINADES.get(exponent) or _binade_for(exponent)
-            low, high, factor, whole, point, half, mask, most, fewer, fewest = binade
+            (
+                low, high, factor, whole, point, half, mask, ten, tens, ten_less, outside_low, outside_high,
+                inside_low, inside_high, ten_least, least_low, least_high,
+            ) = binade  # fmt: skip
             if number == low:  # a power of two is nearer to one of its borders
                 texts.append(format_double(number))
                 continue
         scaled = (int(number * factor) * whole + _HALF) >> 64
-        ten, tens, outside_low, outside_high, inside_low, inside_high = fewer
-        product = scaled * ten + half
+        product = scaled * ten_less + half
         rest = product & mask
         if not outside_low <= rest <= outside_high:
-            ten, tens = most
-            digits = b"%d" % ((scaled * ten + half) >> point)
-        elif inside_low <= rest <= inside_high:
-            ten, outside_low, outside_high = fewest
-            if outside_low <= (scaled * ten + half) & mask <= outside_high:
-                texts.append(format_double(number))
-                continue
-            digits = b"%d" % (product >> point)
+            digits, end = b"%d" % ((scaled * ten + half) >> point), tens
+        elif (
+            inside_low <= rest <= inside_high
+            and not least_low <= (scaled * ten_least + half) & mask <= least_high
+        ):
+            digits, end = b"%d" % (product >> point), tens + 1
         else:
             texts.append(format_double(number))
             continue
-        before = len(digits) + tens  # digits before the point
-        if 0 < before < len(digits) and (tens > -7 or before < 5):
+        before = len(digits) + end  # digits before the point
+        if 0 < before < len(digits) and (end > -7 or before < 5):
             texts.append(b"%b.%b" % (digits[:before], digits[before:]))
         else:
-            texts.append(_spelled(digits, tens))
+            texts.append(_spelled(digits, end))
     return texts
 
 
@@ -150,13 +150,14 @@ def format_doubles(numbers: Iterable[float]) -> list[bytes]:
 #   low, high  the powers
 #   factor     times a number: its fraction of 53 bits
 #   whole, point, mask  see `_Scale`; half is half the mask
-#   most       a power of ten that makes a whole number, always near enough, of the scaled one; and tens
-#   fewer      likewise with a decimal less, tens, and the rests between which it may be within the borders
-#              (else it is outside), and those between which it surely is
-#   fewest     with two decimals less, and the rests between which it may be within the borders
+#   ten, tens  a power of ten that makes of the scaled one a whole number, always near enough; its exponent
+#   ten_less   likewise, a decimal less, which may be near enough
+#   outside_low, outside_high  not with a rest below or above these
+#   inside_low, inside_high    surely with a rest between these
+#   ten_least  likewise, two decimals less
+#   least_low, least_high      not with a rest below or above these
 _Binade = tuple[
-    float, float, float, int, int, int, int,
-    tuple[int, int], tuple[int, int, int, int, int, int], tuple[int, int, int],
+    float, float, float, int, int, int, int, int, int, int, int, int, int, int, int, int, int
 ]  # fmt: skip
 _BINADES: dict[int, _Binade] = {}  # by binary exponent; filled as they are asked for
 
@@ -173,9 +174,8 @@ def _binade_for(exponent: int) -> _Binade:
     least = (border + _MARGIN) * ten_least
     binade = _BINADES[exponent] = (
         ldexp(0.5, exponent), ldexp(1.0, exponent), ldexp(_SCALE, -exponent), whole, point, half, mask,
-        (ten, -tens - enough),
-        (ten_less, 1 - tens - enough, half - outside, half + outside, half - inside, half + inside),
-        (ten_least, half - least, half + least),
+        ten, -tens - enough, ten_less, half - outside, half + outside, half - inside, half + inside,
+        ten_least, half - least, half + least,
     )  # fmt: skip
     return binade
 

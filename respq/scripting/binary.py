@@ -24,7 +24,10 @@ _BITS_64 = _TWO_64 - 1
 _DOUBLE, _LOW_WORD = struct.Struct("<d"), struct.Struct("<i4x")
 _MAGIC = 6755399441055744.0  # 2**52 + 2**51: added to a double, it leaves the rounded number in the low bits
 
+_NAN = (b"nan", b"-nan")
+
 Answer = Any  # a result, or the tuples described above
+Report = Callable[[Exception], None]  # what is told of a bug of ours
 
 
 class RefusedError(Exception):
@@ -47,10 +50,18 @@ def _number(arguments: tuple[Any, ...], at: int) -> int | float:
 def _numeral(text: bytes) -> float | None:
     """The number that a string spells for Lua."""
     word = text.strip(b" \t\n\v\f\r")
+    if b"_" in word:  # which Python would pass over
+        return None
     try:
         return float.fromhex(word.decode()) if b"x" in word.lower() else float(word)
     except (ValueError, OverflowError):
         return None
+
+
+def _integer(arguments: tuple[Any, ...], at: int) -> int:
+    """Argument `at` as C casts it to 64 bits. Raises RefusedError."""
+    number = _number(arguments, at)
+    return int(number) if -_TWO_63 <= number < _TWO_63 else -_TWO_63
 
 
 def _text(arguments: tuple[Any, ...], at: int) -> bytes:
@@ -59,7 +70,7 @@ def _text(arguments: tuple[Any, ...], at: int) -> bytes:
     if isinstance(value, bytes):
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return b"%.14g" % value
+        return _NAN[math.copysign(1, value) < 0] if math.isnan(value) else b"%.14g" % value
     raise RefusedError(at, STRING)
 
 
@@ -89,7 +100,7 @@ def _rotated(value: int, count: int) -> int:
 def _reduced(combine: Callable[[int, int], int]) -> Callable[..., int]:
     def reduced(*arguments: Any) -> int:
         result = _bits(arguments, 1)
-        for at in range(2, len(arguments) + 1):
+        for at in range(len(arguments), 1, -1):  # as Redis does: the last bad one is named
             result = combine(result, _bits(arguments, at))
         return _signed(result)
 
@@ -259,7 +270,7 @@ def _packed_text(text: bytes, option: str, size: int, at: int) -> bytes:
 
 def _struct_unpack(*arguments: Any) -> tuple[Any, ...]:
     layout, data = _Format(_text(arguments, 1)), _text(arguments, 2)
-    offset = int(_number(arguments, 3)) if len(arguments) > 2 and arguments[2] is not None else 1
+    offset = _integer(arguments, 3) if len(arguments) > 2 and arguments[2] is not None else 1
     if offset == 0:
         raise RefusedError(3, "offset must be 1 or greater")
     offset -= 1
@@ -318,14 +329,19 @@ def _unpacked_integer(data: bytes, signed: bool, big: bool) -> float:
 # -- what Lua is given -----------------------------------------------------------------------------
 
 
-def _answering(function: Callable[..., Any], on_refusal: tuple[Any, ...]) -> Callable[..., Answer]:
-    """The function as a callable that answers instead of raising."""
+def _answering(function: Callable[..., Any], refused: object, report: Report) -> Callable[..., Answer]:
+    """The function as a callable that answers instead of raising: first `refused`, then why."""
 
     def answer(*arguments: Any) -> Answer:
         try:
             return function(*arguments)
         except RefusedError as refusal:
-            return *on_refusal, *[part.encode() if isinstance(part, str) else part for part in refusal.args]
+            return refused, *[
+                each.encode("latin-1") if isinstance(each, str) else each for each in refusal.args
+            ]
+        except Exception as error:  # noqa: BLE001  # a bug: nothing may cross into Lua
+            report(error)
+            return refused, b"internal error"
 
     return answer
 
@@ -347,11 +363,13 @@ def unpack_float(data: bytes) -> float:
     return number
 
 
-CALLABLES: dict[str, Callable[..., Any]] = {
-    "pack_float": pack_float,
-    "unpack_float": unpack_float,
-    "struct_size": _answering(_struct_size, (None,)),
-    "struct_pack": _answering(_struct_pack, (None,)),
-    "struct_unpack": _answering(_struct_unpack, (False,)),
-    **{f"bit_{name}": _answering(function, (None,)) for name, function in _BIT.items()},
-}
+def callables(report: Report) -> dict[str, Callable[..., Any]]:
+    """What `lua/binary.lua` and `lua/cmsgpack.lua` call."""
+    return {
+        "pack_float": pack_float,
+        "unpack_float": unpack_float,
+        "struct_size": _answering(_struct_size, None, report),
+        "struct_pack": _answering(_struct_pack, None, report),
+        "struct_unpack": _answering(_struct_unpack, False, report),
+        **{f"bit_{name}": _answering(function, None, report) for name, function in _BIT.items()},
+    }

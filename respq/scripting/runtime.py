@@ -23,6 +23,7 @@ make the sandbox; a flush of the scripts makes another, from what was compiled t
 from __future__ import annotations
 
 import hashlib
+import traceback
 from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import Any, NamedTuple, Protocol
@@ -147,7 +148,7 @@ class Runtime:
             b"sha1": _sha1,
             b"double": double,
             b"keep_callers": keep_callers,
-            **{name.encode(): function for name, function in binary.CALLABLES.items()},
+            **{name.encode(): function for name, function in binary.callables(self._report).items()},
         })  # fmt: skip
         constants = lua.table_from(
             {
@@ -200,6 +201,10 @@ class Runtime:
         except Exception as error:  # noqa: BLE001  # as above
             self.give_up(error)
             return True
+
+    def _report(self, error: Exception) -> None:
+        """Log a bug of ours that concerns the script alone."""
+        self.host.log(3, "".join(traceback.format_exception(error)).encode())
 
     def give_up(self, error: Exception) -> tuple[int, bytes]:
         """End the script, then raise `error`; the answer to the script."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from respq.scripting import runtime
+from respq.scripting import binary, runtime
 from tests.conftest import Peer, Workbench
 
 WALK = """
@@ -239,4 +239,11 @@ def test_commands_go_on_while_there_is_little_room(alice: Peer) -> None:
 )
 def test_no_depth_brings_the_server_down(alice: Peer, script: str) -> None:
     run(alice, script)
+    assert run(alice, "return 1") == b":1\r\n"
+
+
+def test_a_bug_of_ours_is_an_error_of_the_script(alice: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(binary, "_struct_size", lambda *arguments: 1 // 0)
+    script = "local ok, reason = pcall(struct.size, 'b') return {tostring(ok), reason}"
+    assert run(alice, script) == b"*2\r\n$5\r\nfalse\r\n$14\r\ninternal error\r\n"
     assert run(alice, "return 1") == b":1\r\n"

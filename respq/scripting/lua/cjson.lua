@@ -6,6 +6,7 @@
 
 local world = ...
 local blame, expected, is_text, behind = world.blame, world.expected, world.is_text, world.behind
+local to_int = world.to_int
 
 local error, next, rawget, rawset, select, type = error, next, rawget, rawset, select, type
 local tonumber, tostring, setmetatable, getmetatable = tonumber, tostring, setmetatable, getmetatable
@@ -342,7 +343,7 @@ local function integer_option(level, n, low, high, ...)
     local v = select(n, ...)
     local number = is_text(v) and tonumber(v)
     if not number then expected(level + 1, n, 'number', ...) end
-    number = number < 0 and -floor(-number) or floor(number)
+    number = to_int(number)
     if number < low or number > high then -- whichever it is, the first gets the blame, as in Redis
         blame(level + 1, 1, format('expected integer between %d and %d', low, high))
     end

@@ -6,6 +6,7 @@
 
 local world = ...
 local host, blame, expected, is_text, behind = world.host, world.blame, world.expected, world.is_text, world.behind
+local to_int, to_integer = world.to_int, world.to_integer
 
 local error, next, pcall, select, type = error, next, pcall, select, type
 local tonumber, tostring, unpack = tonumber, tostring, unpack
@@ -201,9 +202,9 @@ end
 -- `limit` values from `offset` on, all if both are 0: their number, where the last one ended, and they themselves.
 local function unpack_some(data, limit, offset)
     if offset < 0 or limit < 0 then
-        error(format('Invalid request to unpack with offset of %d and limit of %d.', offset, #data), 3)
+        error(format('Invalid request to unpack with offset of %d and limit of %d.', to_int(offset), #data), 3)
     elseif offset > #data then
-        error(format('Start offset %d greater than input length %d.', offset, #data), 3)
+        error(format('Start offset %d greater than input length %d.', to_int(offset), #data), 3)
     end
     local values, count, at = {}, 0, offset + 1
     local all = limit == 0 and offset == 0
@@ -235,7 +236,7 @@ local function number_argument(n, ...)
     local v = select(n, ...)
     local number = is_text(v) and tonumber(v)
     if not number then expected(3, n, 'number', ...) end
-    return number < 0 and -floor(-number) or floor(number)
+    return to_integer(number)
 end
 
 local cmsgpack = {
@@ -258,16 +259,16 @@ function cmsgpack.unpack(...)
 end
 
 function cmsgpack.unpack_one(...)
-    local data = text_argument(...)
     local offset = select(2, ...) ~= nil and number_argument(2, ...) or 0
+    local data = text_argument(...)
     local count, stop, values = unpack_some(data, 1, offset)
     return stop > #data and -1 or stop - 1, unpack(values, 1, count)
 end
 
 function cmsgpack.unpack_limit(...)
-    local data = text_argument(...)
     local limit = number_argument(2, ...)
     local offset = select(3, ...) ~= nil and number_argument(3, ...) or 0
+    local data = text_argument(...)
     local count, stop, values = unpack_some(data, limit, offset)
     if limit == 0 and offset == 0 then return unpack(values, 1, count) end
     return stop > #data and -1 or stop - 1, unpack(values, 1, count)

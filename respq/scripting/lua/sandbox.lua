@@ -156,10 +156,14 @@ local function watched_resume(...)
     return returned(resume(...))
 end
 
+local function check_function(f) -- one of Lua's, to scripts: not one of ours, which are C in Redis
+    local info = type(f) == 'function' and getinfo(f, 'S')
+    if not info or info.what == 'C' or info.source == MADE_HERE then blame(3, 1, 'Lua function expected') end
+end
+
 local function watched_create(...)
-    local f = ...
-    if type(f) ~= 'function' or getinfo(f, 'S').what == 'C' then blame(2, 1, 'Lua function expected') end
-    return watch(create(f))
+    check_function((...))
+    return watch(create((...)))
 end
 
 local function passed(ok, ...)
@@ -169,9 +173,8 @@ local function passed(ok, ...)
 end
 
 local function watched_wrap(...)
-    local f = ...
-    if type(f) ~= 'function' or getinfo(f, 'S').what == 'C' then blame(2, 1, 'Lua function expected') end
-    local thread = watch(create(f))
+    check_function((...))
+    local thread = watch(create((...)))
     return function(...) return passed(watched_resume(thread, ...)) end
 end
 
@@ -297,8 +300,8 @@ end
 
 local function load_pieces(...)
     local reader, name = ...
-    if type(reader) ~= 'function' then expected(2, 1, 'function', ...) end
     if name ~= nil and not is_text(name) then expected(2, 2, 'string', ...) end
+    if type(reader) ~= 'function' then expected(2, 1, 'function', ...) end
     local begun = false
     local f, reason = load(function()
         local piece = reader()
@@ -326,10 +329,13 @@ end
 local x0, x1, x2 = 0x330E, 0xABCD, 0x1234 -- 48 bits, lowest first
 local MOST = 2147483647
 
-local function to_int(v) -- what C makes of a double as an int
-    v = v < 0 and -floor(-v) or floor(v)
-    if v ~= v or v >= 2 ^ 63 or v < -2 ^ 63 then return 0 end
-    v = v % 4294967296
+local function to_integer(v) -- what C makes of a double as an integer of 64 bits
+    if v ~= v or v >= 2 ^ 63 or v < -2 ^ 63 then return -2 ^ 63 end
+    return v < 0 and -floor(-v) or floor(v)
+end
+
+local function to_int(v) -- and as an int of 32
+    v = to_integer(v) % 4294967296
     return v >= 2147483648 and v - 4294967296 or v
 end
 
@@ -484,6 +490,7 @@ return {
     host = host, publish = publish, blame = blame, expected = expected, is_text = is_text, globals = globals,
     behind = behind, dump = dump, load_text = load_text, explained = explained,
     seal = seal, state = state, begin = begin, settle_collector = settle_collector,
+    to_int = to_int, to_integer = to_integer,
     killer = function() return killed and KILLED end,
     end_script = function()
         killed, state.begun, state.answered = false, true, 0

@@ -31,6 +31,7 @@ _BLOCK_BYTES: Final = 420  # of a block without its entries: objects, its places
 _CODED_BYTES: Final = 4  # the shortest piece that is worth a byte of its own
 _CODED_ENTRIES: Final = 16  # of a block that is worth it
 _CODING: Final = 1.5  # how many times more a block takes whose pieces are not replaced, at least
+_NOTHING: Final[frozenset[int]] = frozenset()  # one for all blocks, as a set takes 216 bytes
 _EVERY_BYTE: Final = bytes(range(256))
 _TYPECODES: Final = ((1 << 16, "H"), (1 << 32, "I"), (1 << 64, "Q"))
 
@@ -331,7 +332,7 @@ class Block:
         self.first_id, self.last_id = table.ids[0], table.ids[-1]  # they may be gone
         self.head = 0  # index of the first entry that is not gone
         self.live = len(table.ids)
-        self._dead: set[int] = set()  # indexes behind the head
+        self._dead: set[int] | frozenset[int] = _NOTHING  # indexes behind the head
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -395,7 +396,12 @@ class Block:
     def bury(self, index: int) -> None:
         """Mark one entry as gone."""
         self.live -= 1
-        self._dead.add(index)
+        if index == self.head:
+            self.head += 1
+        else:
+            if not self._dead:
+                self._dead = set()
+            self._dead |= {index}
         self._move_head()
 
     def drop_first(self, count: int) -> None:
@@ -407,7 +413,7 @@ class Block:
 
     def _move_head(self) -> None:
         while self.head in self._dead:
-            self._dead.discard(self.head)
+            self._dead -= {self.head}
             self.head += 1
 
     @property
@@ -428,7 +434,7 @@ class Block:
         twin = self._like()
         twin._data, twin.ends, twin._keys = b"".join(pieces), _ends(sizes), self._keys.take(spans)
         twin.first_id, twin.last_id = twin.id_at(0), twin.id_at(len(sizes) - 1)
-        twin.head, twin.live, twin._dead = 0, len(sizes), set()
+        twin.head, twin.live, twin._dead = 0, len(sizes), _NOTHING
         return twin
 
     # -- the whole ---------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from respq.datatypes.streams import StreamValue
 from respq.errors import CommandError, no_such_key, syntax_error
 from respq.protocol.annotations import Annotation
 from respq.protocol.columns import Column, encode_commands
-from respq.protocol.resp import OK, ZERO, array, bulk, bulk_strings, integer
+from respq.protocol.resp import OK, ONE, ZERO, array, bulk, bulk_strings, integer
 from respq.protocol.runs import Run
 
 READ = (key(1, "RO access"),)
@@ -425,8 +425,28 @@ def xrevrange(c: Client, argv: Argv) -> bytes:
 # -- deleting --------------------------------------------------------------------------------------
 
 
+def _xdel_run(c: Client, run: Run) -> bytes | None:
+    """Deletions of one entry each from one stream."""
+    if run.words != 3 or not run.last or not entry_ids.are_canonical(run.last):
+        return None
+    db, name = c.db, run.shared[1]
+    try:
+        stream = db.find(name, StreamValue)
+    except CommandError:
+        return None
+    if stream is None:
+        return ZERO * run.count
+    deleted = [stream.delete(entry_id) for entry_id in map(entry_ids.number_of, run.last)]
+    if False not in deleted:
+        c.effects.append((db, name, "xdel", run))
+        return ONE * run.count
+    if True in deleted:
+        c.effects.append((db, name, "xdel", run.those(deleted)))
+    return b"".join([ONE if one else ZERO for one in deleted])
+
+
 @command("XDEL", arity=-3, flags=WRITE | FAST, keys=DELETE, group="stream", since="5.0.0",
-         syntax="key id [id ...]", complexity="O(log n) for each ID")  # fmt: skip
+         syntax="key id [id ...]", complexity="O(log n) for each ID", bulk=_xdel_run)  # fmt: skip
 def xdel(c: Client, argv: Argv) -> bytes:
     """Delete entries; the answer is how many there were."""
     db, name = c.db, argv[1]

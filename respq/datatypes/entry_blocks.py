@@ -16,7 +16,6 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from operator import sub
 from typing import Final, NamedTuple
 
 from respq.datatypes.entry_ids import SEQ_BITS, SEQ_MAX, show_id
@@ -225,12 +224,23 @@ class Keys:
         beyond = seq >> self._shift  # greater than any sequence number here
         return bisect_left(self.numbers, (ms + 1) << self._shift if beyond else ms << self._shift | seq)
 
-    def take(self, spans: list[tuple[int, int]]) -> Keys:
-        """Those of some entries."""
+    def index(self, entry_id: int) -> int:
+        """The index of an ID, -1 if it is not there. O(log n)."""
+        distance = entry_id - self._base
+        if distance < 0:
+            return -1
+        shift, numbers = self._shift, self.numbers
+        seq = distance & SEQ_MAX
+        number = distance >> SEQ_BITS << shift | seq
+        at = bisect_left(numbers, number)
+        return at if not seq >> shift and at < len(numbers) and numbers[at] == number else -1
+
+    def take(self, kept: list[int]) -> Keys:
+        """Those of some entries, at least one."""
         twin = Keys.__new__(Keys)
         twin._base, twin._shift = self._base, self._shift
-        kept = [self.numbers[start:stop] for start, stop in spans]
-        twin.numbers = kept[0] if len(kept) == 1 else _packed([key for part in kept for key in part])
+        numbers = self.numbers
+        twin.numbers = _packed([numbers[index] for index in kept])
         return twin
 
     def memory_bytes(self) -> int:
@@ -393,16 +403,20 @@ class Block:
 
     # -- deleting ----------------------------------------------------------------------------------
 
-    def bury(self, index: int) -> None:
-        """Mark one entry as gone."""
+    def delete(self, entry_id: int) -> bool:
+        """Mark an entry as gone; tell whether it was there. O(log n)."""
+        index, head = self._keys.index(entry_id), self.head
+        if index < head or index in self._dead:
+            return False
         self.live -= 1
-        if index == self.head:
-            self.head += 1
-        else:
-            if not self._dead:
-                self._dead = set()
-            self._dead |= {index}
-        self._move_head()
+        if index == head:
+            self.head = head + 1
+            self._move_head()
+            return True
+        if not self._dead:
+            self._dead = set()
+        self._dead |= {index}
+        return True
 
     def drop_first(self, count: int) -> None:
         """Mark the first `count` entries that are not gone."""
@@ -423,16 +437,12 @@ class Block:
 
     def renewed(self) -> Block:
         """A block of what is not gone."""
-        spans = [(stretch.start, stretch.stop) for stretch in self.stretches(0, len(self.ends))]
-        pieces: list[bytes] = []
-        sizes: list[int] = []
-        for start, stop in spans:
-            begin = self._begin(start)
-            pieces.append(self._data[begin : self.ends[stop - 1]])
-            ends = self.ends[start:stop]
-            sizes += map(sub, ends, [begin, *ends[:-1]])
+        data, dead, borders = self._data, self._dead, [0, *self.ends]
+        kept = [index for index in range(self.head, len(self.ends)) if index not in dead]
+        pieces = [data[borders[index] : borders[index + 1]] for index in kept]
+        sizes = list(map(len, pieces))
         twin = self._like()
-        twin._data, twin.ends, twin._keys = b"".join(pieces), _ends(sizes), self._keys.take(spans)
+        twin._data, twin.ends, twin._keys = b"".join(pieces), _ends(sizes), self._keys.take(kept)
         twin.first_id, twin.last_id = twin.id_at(0), twin.id_at(len(sizes) - 1)
         twin.head, twin.live, twin._dead = 0, len(sizes), _NOTHING
         return twin

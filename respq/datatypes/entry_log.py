@@ -97,14 +97,12 @@ class EntryLog:
 
     def delete(self, entry_id: int) -> bool:
         """Remove an entry; tell whether it was there. O(log n), and its share of a block."""
-        at = self._block_at(entry_id)
-        if at < len(self._blocks):
-            block = self._blocks[at]
-            index = block.find(entry_id)
-            if block.id_at(index) != entry_id or block.is_dead(index):
+        at = bisect_right(self._starts, entry_id) - 1
+        if at >= 0 and (block := self._blocks[at]).last_id >= entry_id:
+            if not block.delete(entry_id):
                 return False
-            block.bury(index)
-            self._tidy(at)
+            if block.half_dead:
+                self._tidy(at)
         else:
             tail = self.tail
             index = tail.find(entry_id)

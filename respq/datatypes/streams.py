@@ -199,7 +199,8 @@ class StreamValue(Value):
 
     def _remove(self, entry_id: int) -> bool:
         log = self._log
-        if entry_id in log.tail and log.count > 1:
+        tail = log.tail
+        if tail.ids and entry_id >= tail.ids[0] and entry_id in tail and log.count > 1:
             self._know_nodes()
         if not log.delete(entry_id):
             return False

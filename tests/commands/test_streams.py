@@ -128,6 +128,12 @@ RUNS = [
     ["XADD full * a 1", "XADD full * a 2", "XADD full * a 3", "XADD full * a 4"],
     ["XADD str * a 1", "XADD str * a 2", "XADD str * a 3", "XADD str * a 4"],
     ["XADD s MAXLEN 2 * f v", "XADD s MAXLEN 2 * f w", "XADD s MAXLEN 2 * f x", "XADD s MAXLEN 2 * f y"],
+    ["XDEL d 1-1", "XDEL d 1-3", "XDEL d 1-1", "XDEL d 1-2", "XDEL d 2-0"],
+    ["XDEL d 1-1", "XDEL d 1-3", "XDEL d 1-4", "XDEL d 1-2", "XDEL d 1-5"],
+    ["XDEL d 1-1", "XDEL d 1", "XDEL d 1-4", "XDEL d 01-2", "XDEL d x"],
+    ["XDEL d 2-1", "XDEL d 2-2", "XDEL d 2-3", "XDEL d 2-4"],
+    ["XDEL gone 2-1", "XDEL gone 2-2", "XDEL gone 2-3", "XDEL gone 2-4"],
+    ["XDEL str 2-1", "XDEL str 2-2", "XDEL str 2-3", "XDEL str 2-4"],
     ["XADD s 1-1 f v", "XADD s 1-2 f w", "XADD s 1-2 f x", "XADD s 1-4 f y"],
 ]
 
@@ -140,14 +146,16 @@ def test_a_run_does_what_its_commands_do(commands: list[str]) -> None:
         ann = kept.peer()
         ask(ann, "SET str x")
         ask(ann, f"XADD late 9999999999999-{2**64 - 3} f v")
+        for n in range(1, 6):
+            ask(ann, f"XADD d 1-{n} f v")
         ask(ann, "XADD empty MAXLEN 0 9999999999999-0 f v")
         ask(ann, f"XADD full {2**64 - 1}-{2**64 - 3} f v")
         kept.written()
         lines = [encode(*command.split()) for command in commands]
         reads = [b"".join(lines)] if together else lines
         replies = b"".join(ann.feed(read) for read in reads)
-        ranges = [ask(ann, f"XRANGE {key} - +") for key in ("s", "t", "late", "full", "empty")]
-        seen.append((replies, ranges, kept.written(), ask(ann, "XINFO STREAM s")))
+        ranges = [ask(ann, f"XRANGE {key} - +") for key in ("s", "t", "late", "full", "empty", "d")]
+        seen.append((replies, ranges, kept.written(), ask(ann, "XINFO STREAM s"), ask(ann, "XINFO STREAM d")))
         assert kept.replays()
     assert seen[0] == seen[1]
 

@@ -261,18 +261,18 @@ class Engine:
             self.server.waiting.ready[moment] = None
             self._drain()
 
-    def refuse_writes(self, reason: str) -> None:
-        """Answer MISCONF to commands that write, and to PING, until `accept_writes`."""
+    def refuse_writes(self, reason: str, name: str = "misconf") -> None:
+        """Answer MISCONF to commands that write, and to PING, until `accept_writes` of that name."""
 
         def gate(client: Client, argv: Argv, spec: Spec) -> None:
             if Flag.WRITE in flags_of(client, spec, argv) or spec.name == "PING":
                 raise Rejected(reason, "MISCONF")
 
-        self.tables.set_gate("misconf", gate)
+        self.tables.set_gate(name, gate)
 
-    def accept_writes(self) -> None:
-        """The log can be written again."""
-        self.tables.set_gate("misconf", None)
+    def accept_writes(self, name: str = "misconf") -> None:
+        """What was wrong is not any more."""
+        self.tables.set_gate(name, None)
 
     # -- time --------------------------------------------------------------------------------------
 
@@ -306,7 +306,7 @@ class Engine:
         Not while a child writes a snapshot: it shares the memory.
         """
         server, start_ns = self.server, stopwatch_ns()
-        if server.loading or (server.aof is not None and server.aof.rewriting):
+        if server.loading or server.saves.began_ms or (server.aof is not None and server.aof.rewriting):
             return False
         return self._packer.step(self.clock.now_ms, lambda: stopwatch_ns() - start_ns >= budget_us * 1000)
 

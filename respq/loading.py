@@ -24,8 +24,9 @@ from respq.tables import NOT_COUNTED
 class Loading:
     """A context in which the log can be executed. Afterwards clients are served."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, merge: bool = False) -> None:
         self._engine = engine
+        self._merge = merge  # a key that is there gives way to one from a dump
         self._loader = loader = Client(engine.server, 0, Unconnected())
         loader.authenticated = True
         loader.executing = True  # nothing blocks
@@ -75,7 +76,9 @@ class Loading:
         if db >= len(databases):
             raise BadFormatError(f"has keys in database {db}, and there are {len(databases)} databases")
         database = databases[db]
-        if key in database.values:
+        if self._merge:
+            database.discard(key)
+        elif key in database.values:
             raise BadFormatError(f"has a key twice: {key!r}")
         database.add(key, value)
         if isinstance(value, HashValue):

@@ -39,7 +39,7 @@ class Persistence:
         self.config = engine.server.config
         self.files = files or Files()  # the disk
         self.take_snapshot: TakeSnapshot = ForkedSnapshot  # how a rewrite writes the data
-        self.dumps = Dumps(engine, self.files)
+        self.dumps = Dumps(engine, self.files, self._is_rewriting)
         self.wake: Callable[[], None] = lambda: None  # ends the loop's wait, from any thread
         self.caught_up = True  # the last flush wrote everything
         self._synced = 0
@@ -96,8 +96,21 @@ class Persistence:
             self.engine.log("notice", f"Loading: {tenths}0 % of {total} bytes")
         server.loading_bytes, server.loading_total = done, total
 
+    def is_ready_to_stop(self) -> bool:
+        """Write the last snapshot, if there are save points; tell whether the server may stop."""
+        if not self.config.save or self.server.loading:
+            return True
+        self.dumps.close()
+        try:
+            self.dumps.save()
+        except CommandError:
+            self.engine.log("warning", "The snapshot was not written, so the server goes on")
+            return False
+        return True
+
     def close(self) -> None:
-        """Write and sync everything."""
+        """Write and sync everything; what a child writes is given up."""
+        self.dumps.close()
         aof, self.server.aof = self.server.aof, None
         if aof is not None:
             aof.close(self.engine.clock.now_ms)
@@ -146,12 +159,20 @@ class Persistence:
         return self.caught_up
 
     def cron(self, now_ms: int) -> None:
-        """Look after a rewrite and start one that is asked for or due."""
+        """Look after snapshots and rewrites, and start what is asked for or due."""
+        if self.server.aof is not None:
+            self._look_after_log(self.server.aof, now_ms)
+        self.dumps.cron(now_ms)
+
+    def _is_rewriting(self) -> bool:
         aof = self.server.aof
-        if aof is None:
-            return
+        return aof is not None and (aof.rewriting or aof.rewrite_asked_for)
+
+    def _look_after_log(self, aof: AppendOnlyFile, now_ms: int) -> None:
         if aof.rewriting:
             self._look_after_rewrite(aof, now_ms)
+        if self.dumps.in_progress:
+            return  # one child at a time
         config = self.config
         due = aof.wants_rewrite(now_ms, config.auto_aof_rewrite_percentage, config.auto_aof_rewrite_min_size)
         if (due or 0 < self._rewrite_at_ms <= now_ms) and aof.prepare_rewrite(now_ms):

@@ -392,6 +392,10 @@ class Server:
         self.set_gate: Callable[[str, Gate | None], None] = _unset  # put up, or take away, what may refuse
         self.drain: Callable[[], None] = _unset  # act on the effects so far
         self.rewrite_log: Callable[[], None] = _unset  # BGREWRITEAOF
+        self.save: Callable[[], None] = _unset  # SAVE
+        self.save_in_background: Callable[[bool, bool], bool] = _unset  # see `Dumps`
+        self.cancel_save: Callable[[], None] = _unset  # give up what is being written
+        self.reload_dump: Callable[[bool, bool, bool], None] = _unset  # see `Dumps`
         self.shut_down: Callable[[str], None] = _unset  # leave the event loop; the log gets the reason
 
     @property

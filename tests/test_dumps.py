@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from respq.effects.files import AofError
+from respq.datatypes.strings import StringValue
+from respq.effects.files import AofError, Files
+from respq.effects.snapshot import Pieces, write_pieces
 from respq.rdb.file import Contents, write_dump
-from tests.conftest import START_MS
+from tests.conftest import START_MS, Peer
 from tests.effects.disk import Disk, Killed
 from tests.rdb.samples import values
 from tests.test_persistence import Kept
@@ -32,6 +36,7 @@ def disk_with(data: bytes, path: Path = DUMP) -> Disk:
 
 
 KEYS = len(list(values()))
+OLD = b"".join(write_dump([Contents(0, [(b"old", StringValue(b"value"))], 1, 0)], {}))
 
 
 # -- loading ---------------------------------------------------------------------------------------
@@ -117,3 +122,253 @@ def test_killed_while_the_log_begins_nothing_is_lost(step: int) -> None:
     kept = Kept(disk.after_kill())
     assert len(kept.server.databases[0]) == KEYS
     assert kept.replays()
+
+
+# -- writing ---------------------------------------------------------------------------------------
+
+
+class LaterDump:
+    """A snapshot taken at once and written by the second `poll`, in this process."""
+
+    def __init__(self, files: Files, path: Path, pieces: Pieces) -> None:
+        self._files, self._path, self._pieces = files, path, list(pieces())
+        self._polls = 0
+        self.report = ""
+        self.private_bytes = 4096
+        self.fork_us = 250
+
+    def poll(self) -> bool | None:
+        self._polls += 1
+        if self._polls == 1:
+            return None
+        try:
+            write_pieces(self._files, self._path, lambda: self._pieces, lambda: None)
+        except OSError as error:
+            self.report = str(error)
+            return False
+        return True
+
+    def cancel(self) -> None:
+        self._polls = -1
+
+
+class Saved(Kept):
+    """A server without a log; what it writes in the background is written by the next but one `tend`."""
+
+    def __init__(self, disk: Disk | None = None, now_ms: int = START_MS, **directives: str) -> None:
+        super().__init__(disk, now_ms, **{**OFF, **directives})
+        self.persistence.dumps.take_dump = LaterDump
+        self.alice = self.peer()
+
+    def tend(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.persistence.cron(self.clock.now_ms)
+
+    def info(self, name: str) -> str:
+        lines = self.alice.send("INFO", "persistence").decode().split("\r\n")
+        return dict(line.split(":", 1) for line in lines if ":" in line)[name]
+
+    def restarted(self) -> Saved:
+        return Saved(self.disk.after_kill(), self.clock.now_ms)
+
+
+@pytest.fixture
+def saved() -> Saved:
+    server = Saved(disk_with(OLD))
+    server.alice.send("SET", "k", "v", "EX", "100")
+    return server
+
+
+def test_save_writes_what_there_is(saved: Saved) -> None:
+    saved.pass_time(5000)
+    assert saved.alice.send("SAVE") == b"+OK\r\n"
+    assert saved.restarted().data() == saved.data()
+    assert saved.alice.send("LASTSAVE") == b":%d\r\n" % ((START_MS + 5000) // 1000)
+    assert (saved.info("rdb_saves"), saved.info("rdb_changes_since_last_save")) == ("1", "0")
+
+
+def test_bgsave_writes_what_there_was(saved: Saved) -> None:
+    before = saved.data()
+    assert saved.alice.send("BGSAVE") == b"+Background saving started\r\n"
+    assert saved.info("rdb_bgsave_in_progress") == "1"
+    saved.alice.send("SET", "later", "v")
+    saved.alice.send("SET", "later", "w")
+    for words in (("BGSAVE",), ("BGSAVE", "schedule"), ("SAVE",)):
+        assert saved.alice.send(*words) == b"-ERR Background save already in progress\r\n"
+    saved.pass_time(3000)
+    saved.tend(2)
+    assert saved.restarted().data() == before
+    names = ("bgsave_in_progress", "last_bgsave_status", "last_bgsave_time_sec", "changes_since_last_save")
+    assert [saved.info(f"rdb_{name}") for name in names] == ["0", "ok", "3", "2"]
+    assert saved.info("rdb_last_cow_size") == "4096"
+
+
+def test_bgsave_takes_one_option(alice: Peer) -> None:
+    for words in (("x",), ("schedule", "x")):
+        assert alice.send("BGSAVE", *words) == b"-ERR syntax error\r\n"
+
+
+def test_within_a_transaction_it_begins_afterwards(saved: Saved) -> None:
+    saved.alice.send("MULTI")
+    assert saved.alice.send("SAVE") == b"-ERR Command not allowed inside a transaction\r\n"
+    saved.alice.send("DISCARD")
+    saved.alice.send("MULTI")
+    saved.alice.send("BGSAVE")
+    assert saved.alice.send("EXEC") == b"*1\r\n+Background saving scheduled\r\n"
+    saved.tend(3)
+    assert saved.restarted().data() == saved.data()
+
+
+def test_a_rewrite_comes_first_and_a_snapshot_after_it() -> None:
+    kept = Saved(appendonly="yes")
+    assert kept.alice.send("BGREWRITEAOF") == b"+Background append only file rewriting started\r\n"
+    assert kept.alice.send("BGSAVE").startswith(b"-ERR Another child process is active (AOF?)")
+    assert kept.alice.send("BGSAVE", "SCHEDULE") == b"+Background saving scheduled\r\n"
+    kept.tend(6)
+    assert DUMP in kept.disk.names_now
+    kept.alice.send("BGSAVE")
+    assert kept.alice.send("BGREWRITEAOF") == b"+Background append only file rewriting scheduled\r\n"
+    assert kept.info("aof_rewrites") == "1"
+    kept.tend(6)
+    assert kept.info("aof_rewrites") == "2"
+
+
+def test_save_points_have_it_written(saved: Saved) -> None:
+    saved.alice.send("CONFIG", "SET", "save", "60 2")
+    saved.pass_time(61_000)
+    saved.tend()
+    assert saved.info("rdb_saves") == "0"
+    saved.alice.send("SET", "second", "change")
+    saved.tend(4)
+    assert (saved.info("rdb_saves"), saved.info("rdb_changes_since_last_save")) == ("1", "0")
+
+
+def steps_of_a_save() -> int:
+    server = Saved()
+    server.alice.send("SET", "k", "v")
+    before = len(server.disk.operations)
+    server.alice.send("SAVE")
+    return len(server.disk.operations) - before
+
+
+STEPS = steps_of_a_save()
+
+
+@pytest.mark.parametrize("background", [False, True])
+@pytest.mark.parametrize("step", range(STEPS))
+def test_killed_or_without_power_at_any_step_one_of_both_is_there(step: int, background: bool) -> None:
+    for seed in range(10):
+        server = Saved(disk_with(OLD))
+        server.alice.send("SET", "k", "v")
+        server.disk.kill(len(server.disk.operations) + step)
+        with pytest.raises(Killed):
+            _save(server, background)
+        for disk in (server.disk.after_kill(), server.disk.after_power_cut(Random(seed))):
+            assert len(Saved(disk).server.databases[0]) in (1, 2)
+
+
+def _save(server: Saved, background: bool) -> bytes:
+    reply = server.alice.send("BGSAVE" if background else "SAVE")
+    server.tend(2)
+    return reply
+
+
+@pytest.mark.parametrize("background", [False, True])
+@pytest.mark.parametrize("step", range(STEPS - 1))
+def test_an_error_at_any_step_leaves_the_old_one(step: int, background: bool) -> None:
+    server = Saved(disk_with(OLD), save="900 1")
+    server.alice.send("SET", "k", "v")
+    server.disk.fail(len(server.disk.operations) + step, errno.ENOSPC)
+    reply = _save(server, background)
+    server.disk.works()
+    assert reply == (b"+Background saving started\r\n" if background else b"-ERR\r\n")
+    assert server.disk.get(DUMP) == OLD
+    assert list(server.disk.names_now) == [DUMP]
+    assert server.info("rdb_last_bgsave_status") == ("err" if background else "ok")
+    assert server.info("rdb_changes_since_last_save") == "1"
+    refused = server.alice.send("SET", "k", "w").startswith(b"-MISCONF Redis is configured to save RDB")
+    assert refused is background
+    if background:
+        assert server.alice.send("PING").startswith(b"-MISCONF")
+        assert server.alice.send("GET", "k") == b"$1\r\nv\r\n"
+        server.pass_time(6000)
+        assert _save(server, background) == b"+Background saving started\r\n"
+    assert server.alice.send("SET", "k", "w") == b"+OK\r\n"
+
+
+def test_writes_go_on_after_a_failure_if_that_is_wanted(saved: Saved) -> None:
+    saved.alice.send("CONFIG", "SET", "save", "900 1")
+    saved.disk.fail(len(saved.disk.operations), errno.EIO)
+    _save(saved, True)
+    assert saved.alice.send("SET", "k", "w").startswith(b"-MISCONF")
+    saved.alice.send("CONFIG", "SET", "stop-writes-on-bgsave-error", "no")
+    assert saved.alice.send("SET", "k", "w") == b"+OK\r\n"
+    saved.alice.send("CONFIG", "SET", "stop-writes-on-bgsave-error", "yes")
+    assert saved.alice.send("SET", "k", "w").startswith(b"-MISCONF")
+    saved.alice.send("CONFIG", "SET", "save", "")
+    assert saved.alice.send("SET", "k", "w") == b"+OK\r\n"
+
+
+# -- the end ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("points", "words", "writes"),
+    [("", (), False), ("900 1", (), True), ("900 1", ("NOSAVE",), False), ("", ("SAVE",), True)],
+)
+def test_shutdown_saves_if_there_are_save_points(points: str, words: tuple[str, ...], writes: bool) -> None:
+    server = Saved(save=points)
+    reasons: list[str] = []
+    server.server.shut_down = reasons.append
+    server.alice.send("SET", "k", "v")
+    server.alice.send("SHUTDOWN", *words)
+    assert len(reasons) == 1
+    assert (DUMP in server.disk.names_now) is writes
+
+
+def test_a_server_that_cannot_save_does_not_stop_unless_forced() -> None:
+    server = Saved(save="900 1")
+    reasons: list[str] = []
+    server.server.shut_down = reasons.append
+    server.disk.fail(0, errno.ENOSPC, forever=True)
+    assert server.alice.send("SHUTDOWN") == b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n"
+    assert not server.persistence.is_ready_to_stop()
+    assert reasons == []
+    server.alice.send("SHUTDOWN", "FORCE")
+    assert len(reasons) == 1
+
+
+def test_what_is_being_written_is_given_up_at_the_end(saved: Saved) -> None:
+    saved.alice.send("BGSAVE")
+    saved.persistence.close()
+    assert saved.info("rdb_bgsave_in_progress") == "0"
+    saved.tend(3)
+    assert saved.disk.get(DUMP) == OLD
+
+
+# -- DEBUG RELOAD ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reloading() -> Saved:
+    server = Saved(disk_with(OLD), **{"enable-debug-command": "yes"})
+    server.alice.send("SET", "k", "v", "EX", "100")
+    return server
+
+
+def test_reload_saves_and_loads(reloading: Saved) -> None:
+    before = reloading.data()
+    assert reloading.alice.send("DEBUG", "RELOAD") == b"+OK\r\n"
+    assert reloading.data() == before
+    assert reloading.disk.get(DUMP) != OLD
+
+
+def test_reload_may_do_without_saving_or_forgetting(reloading: Saved) -> None:
+    assert reloading.alice.send("DEBUG", "RELOAD", "NOSAVE", "NOFLUSH", "MERGE") == b"+OK\r\n"
+    assert reloading.alice.send("GET", "k") == b"$1\r\nv\r\n"
+    assert reloading.alice.send("DEBUG", "RELOAD", "NOSAVE") == b"+OK\r\n"
+    assert reloading.alice.send("GET", "k") == b"$-1\r\n"
+    failed = b"-ERR Error trying to load the RDB dump, check server logs.\r\n"
+    assert reloading.alice.send("DEBUG", "RELOAD", "NOSAVE", "NOFLUSH") == failed
+    options = b"-ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.\r\n"
+    assert reloading.alice.send("DEBUG", "RELOAD", "x") == options

@@ -15,6 +15,8 @@ from respq.commands import SPECS
 # Not written at random, with the place where they are compared instead.
 ELSEWHERE = {
     "BGREWRITEAOF": "forks: test_persistence.py",
+    "BGSAVE": "forks: compat/rdb",
+    "SAVE": "writes a file: compat/rdb",
     "COMMAND": "all of it: test_command_info.py",
     "MONITOR": "its output has times in it: test_scenarios.py",
     "SCRIPT|DEBUG": "redis-server asks for it outside of a pipeline, and respq has no debugger",

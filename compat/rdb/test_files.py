@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from compat.servers import Server, debian_binary, reference_binary, start_redis,
 BINARIES = {"8.2.3": reference_binary, "7.0": debian_binary}
 IN_PROGRESS = ("aof_rewrite_in_progress", "aof_rewrite_scheduled", "rdb_bgsave_in_progress")
 OFF = {"appendonly": "no"}
+Start = Callable[..., Server]
 
 
 def start_8(directory: Path, **directives: str) -> Server:
@@ -73,3 +77,64 @@ def test_a_log_begins_with_the_snapshot_of_redis_and_redis_reads_it(tmp_path: Pa
     (tmp_path / "dump.rdb").unlink()
     assert seen(start_respq(tmp_path)) == before
     assert seen(start_8(tmp_path, appendonly="yes")) == before
+
+
+@pytest.mark.parametrize("command", ["SAVE", "BGSAVE"])
+@pytest.mark.parametrize("compressed", ["yes", "no"])
+def test_redis_loads_a_snapshot_of_respq(command: str, compressed: str, tmp_path: Path) -> None:
+    filled(start_respq(tmp_path, rdbcompression=compressed, **OFF), "8.2.3", command)
+    found = seen(start_8(tmp_path))
+    assert found == seen(start_respq(tmp_path, **OFF))
+    assert len(found) > 60
+    tool = tmp_path / "redis-check-rdb"  # redis-server under this name is that tool
+    shutil.copy(reference_binary(), tool)
+    done = subprocess.run([tool, tmp_path / "dump.rdb"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "RDB looks OK" in done.stdout
+
+
+def test_save_points_and_the_end_write_snapshots(tmp_path: Path) -> None:
+    server = start_respq(tmp_path, save="1 1", **OFF)
+    with redis.Redis(port=server.port) as client:
+        client.set("k", "v")
+        while not client.info("persistence")["rdb_saves"]:
+            time.sleep(0.05)
+        client.set("last", "words")
+    assert server.stop() == 0
+    assert {key for _, key in seen(start_8(tmp_path))} == {b"k", b"last"}
+
+
+GONE = "ECHO gone"  # the directory that the servers are in, from here on
+STATEMENTS = [
+    *("SAVE", "BGSAVE x", "BGSAVE SCHEDULE x", "DEBUG RELOAD", "DEBUG RELOAD NOSAVE", "DEBUG RELOAD x"),
+    *("CONFIG SET save '900 1'", "CONFIG SET dbfilename none/x", GONE, "SAVE", "DEBUG RELOAD", "SHUTDOWN"),
+    *("PING", "SET k v", "BGSAVE", "SET k v", "PING", "GET k", "SHUTDOWN", "CONFIG SET save ''", "SET k v"),
+    *("SHUTDOWN SAVE", "BGSAVE", "SAVE", "MULTI", "SAVE", "EXEC", "DBSIZE"),
+]
+
+
+def test_what_fails_is_refused_in_the_same_words(tmp_path: Path) -> None:
+    theirs = conversation(start_8, tmp_path / "theirs")
+    ours = conversation(start_respq, tmp_path / "ours")
+    assert ours == theirs
+
+
+def conversation(start: Start, directory: Path) -> list[tuple[str, bytes]]:
+    directory.mkdir()
+    server = start(directory, enable_protected_configs="yes", **OFF)
+    replies = []
+    try:
+        with server.connect() as connection, connection.makefile("rb") as lines:
+            for statement in STATEMENTS:
+                connection.sendall(statement.encode() + b"\r\n")
+                line = lines.readline()
+                if line.startswith(b"$") and line != b"$-1\r\n":
+                    line = lines.readline()
+                replies.append((statement, line))
+                if statement == GONE:
+                    shutil.rmtree(directory)
+                if line.startswith(b"+Background"):
+                    time.sleep(0.5)  # INFO is refused meanwhile
+    finally:
+        server.stop()
+    return replies

@@ -23,7 +23,7 @@ _NUMBER = re.compile(rb"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 def debug(c: Client, argv: Argv) -> bytes:
     """Help tests with what no other command can do."""
     act, words = _ACTS.get(argv[1].upper(), (None, 0))
-    if act is None or len(argv) != words:
+    if act is None or not (len(argv) == words or len(argv) >= -words > 0):
         shown = argv[1][:128]
         raise CommandError(
             b"unknown subcommand or wrong number of arguments for '%b'. Try DEBUG HELP." % shown
@@ -43,6 +43,14 @@ def _sleep(c: Client, argv: Argv) -> bytes:
 
 def _set_active_expire(c: Client, argv: Argv) -> bytes:
     c.server.active_expiry = int(_number(argv[2])) != 0
+    return OK
+
+
+def _reload(c: Client, argv: Argv) -> bytes:
+    options = {word.upper() for word in argv[2:]}
+    if not options <= {b"MERGE", b"NOFLUSH", b"NOSAVE"}:
+        raise CommandError("DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.")
+    c.server.reload_dump(b"NOSAVE" not in options, b"NOFLUSH" not in options, b"MERGE" in options)
     return OK
 
 
@@ -66,6 +74,8 @@ def _help(c: Client, argv: Argv) -> bytes:
     return help_reply("DEBUG", """
         OBJECT <key>
             Show how the value of <key> is represented.
+        RELOAD [MERGE] [NOFLUSH] [NOSAVE]
+            Write a snapshot, forget everything and load it; or do without some of that.
         SET-ACTIVE-EXPIRE <0|1>
             Leave (0) or delete (1, the default) expired keys that nobody asks for.
         SLEEP <seconds>
@@ -73,7 +83,8 @@ def _help(c: Client, argv: Argv) -> bytes:
         """)  # fmt: skip
 
 
-_ACTS = {  # and how many words the command has then
+_ACTS = {  # and how many words the command has then; negative: at least
+    b"RELOAD": (_reload, -2),
     b"SLEEP": (_sleep, 3),
     b"SET-ACTIVE-EXPIRE": (_set_active_expire, 3),
     b"OBJECT": (_object, 3),

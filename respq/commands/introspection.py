@@ -25,9 +25,9 @@ ANYTIME = LOADING | STALE
 KEY_NAMES = {"destination", "dst", "key", "newkey", "source", "src"}
 INTEGER_NAMES = {
     "client-id", "count", "cursor", "db", "decrement", "destination-db", "end", "entries-added",
-    "entriesread", "increment", "index", "index1", "index2", "len", "limit", "maxage", "milliseconds",
-    "ms", "num-matches", "numfields", "numids", "numkeys", "numlocal", "numreplicas", "offset",
-    "protover", "rank", "seconds", "start", "stop", "timeout", "version", "weight",
+    "entriesread", "frequency", "increment", "index", "index1", "index2", "len", "limit", "maxage",
+    "milliseconds", "ms", "num-matches", "numfields", "numids", "numkeys", "numlocal", "numreplicas",
+    "offset", "protover", "rank", "seconds", "start", "stop", "timeout", "ttl", "version", "weight",
 }  # fmt: skip
 SCORES_BETWEEN = {"ZCOUNT", "ZRANGEBYSCORE", "ZREMRANGEBYSCORE", "ZREVRANGEBYSCORE"}  # min and max
 IDS_BETWEEN = {"XAUTOCLAIM", "XPENDING", "XRANGE", "XREVRANGE"}  # start and end

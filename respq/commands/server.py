@@ -32,7 +32,7 @@ from respq.commands.connection import REDIS_VERSION
 from respq.commands.help import help_reply
 from respq.errors import CommandError, syntax_error
 from respq.keyspace import Database
-from respq.protocol.resp import EMPTY_ARRAY, OK, ZERO, array, bulk, bulks, integer
+from respq.protocol.resp import EMPTY_ARRAY, OK, ZERO, array, bulk, bulks, integer, simple
 from respq.state import Closing, Server
 
 EVERY_SHARD = ("request_policy:all_shards", "response_policy:all_succeeded")
@@ -144,7 +144,7 @@ def role(c: Client, argv: Argv) -> bytes:
          since="1.0.0", syntax="[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
          complexity="O(N) for N bytes that the log has yet to write")  # fmt: skip
 def shutdown(c: Client, argv: Argv) -> bytes:
-    """Write the log out and end the server."""
+    """Write the log out, and a snapshot if there are save points, and end the server."""
     options = [word.upper() for word in argv[1:]]
     chosen = set(options)
     if not chosen <= {b"SAVE", b"NOSAVE", b"NOW", b"FORCE", b"ABORT"}:
@@ -157,8 +157,39 @@ def shutdown(c: Client, argv: Argv) -> bytes:
         if b"NOSAVE" not in chosen:
             raise overtime.refusal()
         c.server.busy.abandoned = True
+    if b"SAVE" in chosen or (c.server.config.save and b"NOSAVE" not in chosen):
+        _save_at_end(c, b"FORCE" in chosen)
     c.server.shut_down(f"SHUTDOWN from {c.label()}")
     raise Closing
+
+
+def _save_at_end(c: Client, forced: bool) -> None:
+    """Write the last snapshot. Raises CommandError if that fails, unless it is `forced`."""
+    c.server.cancel_save()
+    try:
+        c.server.save()
+    except CommandError:
+        if not forced:
+            raise CommandError("Errors trying to SHUTDOWN. Check logs.") from None
+
+
+@command("SAVE", arity=1, flags=ADMIN | NOSCRIPT | NO_ASYNC_LOADING | NO_MULTI, group="server", since="1.0.0",
+         complexity="O(N) with N being the size of all data")  # fmt: skip
+def save(c: Client, argv: Argv) -> bytes:
+    """Write a snapshot while everybody waits."""
+    c.server.save()
+    return OK
+
+
+@command("BGSAVE", arity=-1, flags=ADMIN | NOSCRIPT | NO_ASYNC_LOADING, group="server", since="1.0.0",
+         syntax="[SCHEDULE]")  # fmt: skip
+def bgsave(c: Client, argv: Argv) -> bytes:
+    """Write a snapshot while everybody is served."""
+    schedule = len(argv) > 1
+    if schedule and (len(argv) > 2 or argv[1].upper() != b"SCHEDULE"):
+        raise syntax_error()
+    later = c.server.save_in_background(schedule, not c.executing)
+    return simple(b"Background saving scheduled" if later else b"Background saving started")
 
 
 @command("BGREWRITEAOF", arity=1, flags=ADMIN | NOSCRIPT | NO_ASYNC_LOADING, group="server", since="1.0.0")
@@ -172,6 +203,8 @@ def bgrewriteaof(c: Client, argv: Argv) -> bytes:
     if log.rewriting:
         raise CommandError("Background append only file rewriting already in progress")
     c.server.rewrite_log()
+    if c.server.saves.began_ms:
+        return simple(b"Background append only file rewriting scheduled")
     return b"+Background append only file rewriting started\r\n"
 
 

@@ -57,13 +57,9 @@ class Config(Live, Inert, Fixed):
                 config._take(setting)
         for setting in read_arguments(arguments):
             config._take(setting)
-        if not config.appendonly and config._expects_snapshots():
-            config.warnings.append("appendonly no: nothing is kept on disk, for respq takes no snapshots")
+        if not config.appendonly and "save" not in config.given:
+            config.warnings.append("appendonly no and no save points: nothing is kept on disk by itself")
         return config
-
-    def _expects_snapshots(self) -> bool:
-        """Whether redis-server, told the same, would keep the data in snapshots."""
-        return "save" not in self.given or any(warning.startswith("save ") for warning in self.warnings)
 
     def _take(self, setting: Setting) -> None:
         name = setting.name.lower()
@@ -81,14 +77,13 @@ class Config(Live, Inert, Fixed):
     def _take_words(self, directive: Directive[object], words: list[str]) -> None:
         if len(words) != 1 and not directive.kind.several:
             raise ConfigError("wrong number of arguments")
+        if directive.kind.adds_up and directive.name in self.given and words != [""]:
+            words = [*directive.kind.show(self._read(directive)).split(), *words]
         self.given.add(directive.name)
         value = directive.kind.read(words, self._read(directive))
         if _is_refused(directive, value):
-            if not directive.excused:
-                raise ConfigError(directive.about)
-            self.warnings.append(f"{directive.name} {' '.join(words)}: ignored, for {directive.about}")
-        else:
-            self._write(directive, value)
+            raise ConfigError(directive.about)
+        self._write(directive, value)
 
     # -- CONFIG ------------------------------------------------------------------------------------
 

@@ -7,16 +7,15 @@ the directive is to respq:
 * `Inert`: it tunes or describes a mechanism that respq does not have (or does not have yet), so that
   any value is as true as another. It is checked, kept, shown and rewritten, and nothing reads it.
 * `Fixed`: another value than the default would promise something that respq does not do. It is
-  refused, and the text says why. Where `excused`, a start goes on with a warning instead, because
-  files that people have hold such a line and nothing is lost by it.
+  refused, and the text says why.
 
 When respq learns what a directive is about, its line moves to `Live` and nothing else changes here.
 A hyphen of the name is an underscore of the attribute. `aliases` are older names, which CONFIG GET
 and CONFIG SET know and CONFIG REWRITE replaces.
 
 Defaults are those of redis-server but for three: what is written is kept (`appendonly yes`), in a
-directory of its own, and `bind` lets in clients of this machine alone. `save ""` and
-`aof-use-rdb-preamble no` say that there are no snapshots yet.
+directory of its own, and `bind` lets in clients of this machine alone. Because the log keeps the data,
+`save ""` asks for no snapshots beside it; and its base is written as commands (`aof-use-rdb-preamble no`).
 """
 
 from __future__ import annotations
@@ -45,6 +44,7 @@ from respq.config.kinds import (
     Password,
     Permissions,
     Primary,
+    SavePoints,
     Text,
     Words,
 )
@@ -58,7 +58,6 @@ class Options(TypedDict, total=False):
     aliases: tuple[str, ...]
     immutable: bool  # CONFIG SET refuses it
     protected: bool  # CONFIG SET refuses it unless enable-protected-configs says otherwise
-    excused: bool  # Fixed, but another value at start is no error
     secret: bool  # not to be shown by MONITOR and the slow log
 
 
@@ -69,7 +68,6 @@ class Directive(Generic[T]):
         "about",
         "attribute",
         "default",
-        "excused",
         "kind",
         "mutable",
         "name",
@@ -85,7 +83,6 @@ class Directive(Generic[T]):
         self.about = about
         self.mutable = not options.get("immutable", False)
         self.protected = options.get("protected", False)
-        self.excused = options.get("excused", False)
         self.secret = options.get("secret", False)
         self.names: tuple[str, ...] = options.get("aliases", ())
         self.name = self.attribute = ""
@@ -246,6 +243,13 @@ class Live:
     )
     auto_aof_rewrite_min_size = memory(64 << 20, "size below which the log is not rewritten by itself")
     aof_load_truncated = flag(True, "load a log whose last command was cut off, up to there")
+    save = value(
+        SavePoints(_save_points), "",
+        "write a snapshot after so many seconds with so many changes, and at the end",
+    )  # fmt: skip
+    stop_writes_on_bgsave_error = flag(
+        True, "refuse writes after a snapshot failed, until one succeeds, if there are save points"
+    )
     dbfilename = value(
         _file_name("dbfilename"),
         "dump.rdb",
@@ -357,7 +361,6 @@ class Inert:
     rdb_del_sync_files = flag(False)
     rdb_save_incremental_fsync = flag(True)
     sanitize_dump_payload = choice("no", "no yes clients")
-    stop_writes_on_bgsave_error = flag(True)
 
     # Accepting clients, logging, dying
     always_show_logo = flag(False, immutable=True)
@@ -454,10 +457,6 @@ class Inert:
 class Fixed:
     """Directives that only their default describes respq."""
 
-    save = value(
-        Words(_save_points), "",
-        "respq takes no snapshots; the append-only file keeps the data", excused=True,
-    )  # fmt: skip
     aof_timestamp_enabled = flag(False, "respq writes no timestamps into the log")
     maxmemory = memory(0, "respq does not limit its memory", unsigned=True)
     maxmemory_clients = value(MemoryOrPercent(), 0, "respq does not limit the memory of all clients together")

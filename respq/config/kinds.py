@@ -55,6 +55,7 @@ class Kind(Generic[T]):
     """The interface. `lines` gives what stands behind the name in a file, a value a line."""
 
     several = False  # takes any number of words
+    adds_up = False  # the lines of a file do, but for an empty one
     hint = "TEXT"  # what the help calls a value
 
     def read(self, words: Sequence[str], current: T) -> T:
@@ -343,6 +344,20 @@ class Words(Kind[str]):
     def lines(self, value: str, default: str) -> list[tuple[str, bool]]:
         """An empty value is a value too."""
         return [(value or '""', value != default)]
+
+
+class SavePoints(Words):
+    """Pairs of numbers, one pair a line of a file."""
+
+    adds_up = True
+    hint = "SECONDS CHANGES ..."
+
+    def lines(self, value: str, default: str) -> list[tuple[str, bool]]:
+        """One line a pair."""
+        numbers = value.split()
+        if not numbers:
+            return super().lines(value, default)
+        return [(" ".join(numbers[at : at + 2]), value != default) for at in range(0, len(numbers), 2)]
 
 
 class Primary(Kind[str]):

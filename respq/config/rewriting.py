@@ -3,8 +3,7 @@
 Comments, order and lines that are nobody's business here (`include` above all) stay. The first lines of
 a directive are replaced by its present value, further ones go, a directive that no line mentions
 is added behind a mark if it differs from its default. Lines under an old name get the present one,
-obsolete ones become comments, and several empty lines one. That is what redis-server 8.2.3 does,
-with one difference: the lines of an `excused` directive, whose value was not taken over, stay.
+obsolete ones become comments, and several empty lines one. That is what redis-server 8.2.3 does.
 """
 
 from __future__ import annotations
@@ -28,8 +27,6 @@ def rewritten(old: bytes, present: Present) -> bytes:
     lines, places = _read(old)
     added: Lines = []
     for directive in DIRECTIVES.values():
-        if directive.excused:
-            continue
         free = iter(places.pop(directive.name, []))
         for value, needed in present(directive):
             line = f"{directive.name} {value}"

@@ -1,4 +1,4 @@
-"""The data set as commands, written to a file by a child process while the server goes on.
+"""The data set, written to a file by a child process while the server goes on.
 
 A fork gives the child the memory as it was at that moment, for the price of the pages that either side
 changes afterwards. In CPython that is many: reading an object changes its reference count. Packed chunks
@@ -34,6 +34,7 @@ from respq.protocol import Argv
 from respq.protocol.annotations import ANNOTATED, annotate
 
 Commands = Callable[[], Iterable[tuple[int, Argv]]]  # yields (database, command) for the whole data set
+Pieces = Callable[[], Iterable[bytes]]
 Check = Callable[[], None]
 
 _CHUNK_BYTES = 256 * 1024
@@ -65,16 +66,25 @@ def dataset_commands(
 
 def write_base(files: Files, path: Path, commands: Commands, check: Check) -> None:
     """Write the data set to a new file and sync it; `check` is called now and then and may raise."""
+    write_pieces(files, path, lambda: _encoded(commands()), check)
+
+
+def _encoded(commands: Iterable[tuple[int, Argv]]) -> Iterator[bytes]:
+    selected = None
+    for db, argv in commands:
+        if db != selected:
+            yield select(db)
+            selected = db
+        yield annotate(argv) if argv[0] in ANNOTATED else encode(argv)
+
+
+def write_pieces(files: Files, path: Path, pieces: Pieces, check: Check) -> None:
+    """Write pieces to a new file and sync it; `check` is called now and then and may raise."""
     fd = files.create(path)
     try:
-        selected = None
         parts: list[bytes] = []
         size = unsynced = 0
-        for db, argv in commands():
-            part = annotate(argv) if argv[0] in ANNOTATED else encode(argv)
-            if db != selected:
-                part = select(db) + part
-                selected = db
+        for part in pieces():
             parts.append(part)
             size += len(part)
             if size >= _CHUNK_BYTES:
@@ -119,12 +129,13 @@ class Snapshot(Protocol):
 
 
 TakeSnapshot = Callable[[Files, Path, Commands], Snapshot]
+TakeDump = Callable[[Files, Path, Pieces], Snapshot]
 
 
-class ForkedSnapshot:
-    """A snapshot written by a child process."""
+class _Forked:
+    """A snapshot written by a child process, which does `work`."""
 
-    def __init__(self, files: Files, path: Path, commands: Commands) -> None:
+    def __init__(self, work: Callable[[Check], None]) -> None:
         self.report = ""
         self.private_bytes = 0
         self._result: bool | None = None
@@ -138,7 +149,7 @@ class ForkedSnapshot:
             os.close(pipe)
             raise
         if self._pid == 0:
-            _be_child(pipe, die_with_parent, lambda check: write_base(files, path, commands, check))
+            _be_child(pipe, die_with_parent, work)
         self.fork_us = (stopwatch_ns() - start_ns) // 1000
         os.close(pipe)
 
@@ -168,6 +179,20 @@ class ForkedSnapshot:
             self.private_bytes = int(said)
         else:
             self.report = said or f"the process that wrote it ended with status {status}"
+
+
+class ForkedSnapshot(_Forked):
+    """The data set as commands, written by a child process."""
+
+    def __init__(self, files: Files, path: Path, commands: Commands) -> None:
+        super().__init__(lambda check: write_base(files, path, commands, check))
+
+
+class ForkedDump(_Forked):
+    """Pieces of a file, written by a child process."""
+
+    def __init__(self, files: Files, path: Path, pieces: Pieces) -> None:
+        super().__init__(lambda check: write_pieces(files, path, pieces, check))
 
 
 def _fork() -> int:

@@ -154,7 +154,7 @@ class Loop:
             if number == signal.SIGHUP:
                 self.log.reopen()
                 self.log.notice("Log file reopened")
-            elif number in {signal.SIGTERM, signal.SIGINT}:
+            elif number in {signal.SIGTERM, signal.SIGINT} and self.persistence.is_ready_to_stop():
                 self.stop(f"received {signal.Signals(number).name}")
 
     # -- one tick ----------------------------------------------------------------------------------

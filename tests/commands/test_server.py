@@ -112,6 +112,8 @@ def test_swapdb_brings_waiters_what_they_wait_for(alice: Peer, bob: Peer) -> Non
 @pytest.mark.parametrize("options", [[], ["NOSAVE"], ["save", "now", "FORCE"]])
 def test_shutdown_ends_the_loop_without_a_reply(options: list[str], engine: Workbench, alice: Peer) -> None:
     calls: list[str] = []
+    saved: list[None] = []
+    engine.server.save = engine.server.cancel_save = lambda: saved.append(None)
     engine.server.shut_down = calls.append
     assert alice.send("CLIENT", "SETNAME", "boss") == b"+OK\r\n"
     assert alice.send("SHUTDOWN", *options) == b""

@@ -97,17 +97,13 @@ def test_debians_redis_conf_loads() -> None:
     config = Config.load(str(Path(__file__).with_name("debian-12.conf")))
     assert (config.dir, config.daemonize, config.appendonly) == ("/var/lib/redis", True, False)
     assert config.logfile == "/var/log/redis/redis-server.log"
-    assert config.warnings == ["appendonly no: nothing is kept on disk, for respq takes no snapshots"]
+    assert config.warnings == ["appendonly no and no save points: nothing is kept on disk by itself"]
 
 
 @pytest.mark.usefixtures("here")
-def test_save_lines_are_excused_with_a_warning() -> None:
-    config = load("save 900 1\nsave 300 10\nappendonly yes\n")
-    assert config.get("save") == {"save": ""}
-    assert config.warnings == [
-        f"save {points}: ignored, for respq takes no snapshots; the append-only file keeps the data"
-        for points in ("900 1", "300 10")
-    ]
+def test_save_lines_add_up_until_an_empty_one() -> None:
+    assert load("save 900 1\nsave 300 10 60 100\n").get("save") == {"save": "900 1 300 10 60 100"}
+    assert load('save 900 1\nsave ""\nsave 5 1\n').get("save") == {"save": "5 1"}
 
 
 @pytest.mark.usefixtures("here")

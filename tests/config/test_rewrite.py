@@ -68,8 +68,11 @@ def test_limits_have_a_line_for_each_class_and_use_the_lines_there_are(file: Pat
     )
 
 
-def test_lines_that_were_excused_stay_for_redis(file: Path) -> None:
-    assert rewrite(file, "save 900 1\nsave 300 10\n", {}) == "save 900 1\nsave 300 10\n"
+def test_save_points_have_a_line_each(file: Path) -> None:
+    text = "save 900 1\nsave 300 10\n"
+    assert rewrite(file, text, {}) == text
+    assert rewrite(file, text, {"save": "60 1"}) == "save 60 1\n"
+    assert rewrite(file, text, {"save": ""}) == 'save ""\n'
 
 
 def test_obsolete_lines_become_comments(file: Path) -> None:

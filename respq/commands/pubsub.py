@@ -120,20 +120,28 @@ def _confirmed(c: Client, pushes: bytes) -> bytes:
 # -- publishing ------------------------------------------------------------------------------------
 
 
+def _who_gets_the_reply(c: Client) -> Client:
+    """The client that executes a command, or the script with it: what it publishes to itself comes behind."""
+    scripts = c.server.scripts
+    return scripts.whose if scripts is not None and c is scripts.client else c
+
+
 @command("PUBLISH", arity=3, flags=PUBLISHING, group="pubsub", since="2.0.0", syntax="channel message",
          complexity="O(N+M) for N subscribers of the channel and M patterns of all clients")  # fmt: skip
 def publish(c: Client, argv: Argv) -> bytes:
     """Send a message to a channel; the answer is how many clients get it."""
-    c.server.notifications.announce(by=c)  # inside a transaction there may be earlier events
-    return integer(c.server.pubsub.publish(argv[1], argv[2], c))
+    by = _who_gets_the_reply(c)
+    c.server.notifications.announce(by)  # inside a transaction there may be earlier events
+    return integer(c.server.pubsub.publish(argv[1], argv[2], by))
 
 
 @command("SPUBLISH", arity=3, flags=PUBLISHING, keys=(key(1, "not_key"),), group="pubsub", since="7.0.0",
          syntax="shardchannel message", complexity="O(N) for N subscribers of the channel")  # fmt: skip
 def spublish(c: Client, argv: Argv) -> bytes:
     """Send a message to a shard channel; the answer is how many clients get it."""
-    c.server.notifications.announce(by=c)
-    return integer(c.server.pubsub.publish_to_shard(argv[1], argv[2], c))
+    by = _who_gets_the_reply(c)
+    c.server.notifications.announce(by)
+    return integer(c.server.pubsub.publish_to_shard(argv[1], argv[2], by))
 
 
 # -- asking ----------------------------------------------------------------------------------------

@@ -102,6 +102,20 @@ def test_ones_own_message_comes_behind_the_reply(alice: Peer) -> None:
     assert alice.feed(b"PUBLISH c x\r\nPING\r\n") == b":1\r\n" + message("c", "x", resp=3) + b"+PONG\r\n"
 
 
+@pytest.mark.parametrize("script", ["", "local t = {} "])  # with Lua, and without
+def test_ones_own_message_from_a_script_comes_behind_its_reply(alice: Peer, script: str) -> None:
+    resp3(alice).send("SUBSCRIBE", "c")
+    reply = alice.send(
+        "EVAL", script + "redis.call('publish', 'c', 'x') return redis.call('publish', 'c', 'y')", 0
+    )
+    assert reply == b":1\r\n" + message("c", "x", resp=3) + message("c", "y", resp=3)
+    alice.send("MULTI")
+    alice.send("EVAL", script + "return redis.call('publish', 'c', 'x')", 0)
+    alice.send("PUBLISH", "c", "y")
+    reply = alice.send("EXEC")
+    assert reply == b"*2\r\n:1\r\n:1\r\n" + message("c", "x", resp=3) + message("c", "y", resp=3)
+
+
 @pytest.mark.parametrize("resp", [2, 3])
 def test_ones_own_message_from_a_transaction_comes_behind_the_reply_to_exec(alice: Peer, resp: int) -> None:
     alice.feed(b"HELLO %d\r\n" % resp)

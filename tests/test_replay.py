@@ -129,6 +129,10 @@ OF_STREAMS: list[Words] = [
         ("XCLAIM", k, "g", "bob", 5, FIRST_ID, "9-9", SECOND_ID), ("XAUTOCLAIM", k, "g", "ann", 10, "-"),
         ("XCLAIM", k, "h", "cat", 0, FIRST_ID, SECOND_ID, "FORCE", "JUSTID", "RETRYCOUNT", 7),
         ("XCLAIM", k, "h", "cat", 0, SECOND_ID, "TIME", 5, "LASTID", SECOND_ID),
+        ("XNACK", k, "g", "FAIL", "IDS", 2, SECOND_ID, FIRST_ID), ("XNACK", k, "h", "FATAL", "IDS", 1, "9-9"),
+        ("XNACK", k, "h", "SILENT", "IDS", 1, FIRST_ID, "FORCE", "RETRYCOUNT", 3),
+        ("XREADGROUP", *OF_BOB, "COUNT", 2, "CLAIM", 10, "STREAMS", k, ">"),
+        ("XREADGROUP", *OF_BOB, "BLOCK", 0, "CLAIM", 30, "STREAMS", k, ">"),
     ]
 ]  # fmt: skip
 GROUPS = (

@@ -126,9 +126,10 @@ def _group_tail(c: Client, group: Group, count: int) -> list[tuple[bytes, bytes]
         for text, delivery in islice(group.pending.following(0), count or None)
     ]
     consumers = [_consumer(c, group, consumer, count) for consumer in group.sorted_consumers()]
+    released = len(group.pending.released)  # told of where there is any: Redis before 8.8 has no such field
     return [
         (b"pel-count", integer(len(group.pending))),
-        *([(b"nacked-count", integer(len(group.pending.released)))] if group.knows_release else []),
+        *([(b"nacked-count", integer(released))] if released else []),
         (b"pending", array(pending)),
         (b"consumers", array(consumers)),
     ]

@@ -44,14 +44,13 @@ def _claim(
 class Group:
     """A consumer group."""
 
-    __slots__ = ("consumers", "entries_read", "knows_release", "last_id", "pending")
+    __slots__ = ("consumers", "entries_read", "last_id", "pending")
 
     def __init__(self, last_id: int, entries_read: int = UNKNOWN) -> None:
         self.last_id = last_id  # the last ID that was delivered to anybody
         self.entries_read = entries_read  # how many entries that is, counted from the first ever; or UNKNOWN
         self.pending = PendingEntries()
         self.consumers: dict[bytes, Consumer] = {}
-        self.knows_release = False  # XNACK was used: XINFO tells of it
 
     def sorted_consumers(self) -> list[Consumer]:
         """By name, as they are shown. O(n log n)."""
@@ -76,7 +75,6 @@ class Group:
 
     def release(self, text: bytes, count: int, owner: bytes = b"") -> None:
         """Let nobody have an entry; `owner` had it last, if it is not pending."""
-        self.knows_release = True
         self.pending.release(text, count, owner)
 
     def delete_consumer(self, name: bytes) -> int | None:
@@ -96,7 +94,6 @@ class Group:
             other = twin.consumers[name] = counterparts[consumer] = Consumer(name, consumer.seen_ms)
             other.active_ms = consumer.active_ms
         self.pending.copy_into(twin.pending, counterparts)
-        twin.knows_release = self.knows_release
         return twin
 
     def rebuild(self, key: bytes, name: bytes) -> Iterator[list[bytes]]:

@@ -151,7 +151,7 @@ def test_without_consumers_there_is_no_list_of_them(filled: Peer) -> None:
     assert ids(ask(filled, "XPENDING s g IDLE 100000000 - + 10")) == ["1-1", "2-1", "3-1"]
 
 
-def test_xinfo_tells_of_it_once_it_was_used(filled: Peer) -> None:
+def test_xinfo_tells_of_it_where_there_is_any(filled: Peer) -> None:
     assert b"nacked-count" not in ask(filled, "XINFO STREAM s FULL")
     ask(filled, "XNACK s g FAIL IDS 1 1-1")
     full = ask(filled, "XINFO STREAM s FULL")

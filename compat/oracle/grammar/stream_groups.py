@@ -259,4 +259,5 @@ STREAM_GROUPS = Family(
     },
     apart={"XGROUP|DESTROY": frozenset({"XDELEX", "XACKDEL", "XTRIM"})},  # see differences.md
     dump=[[b"XINFO", b"STREAM", b"{key}", b"FULL", b"COUNT", b"0"]],
+    since_7_0=True,
 )  # fmt: skip

@@ -19,6 +19,7 @@ ELSEWHERE = {
     "SAVE": "writes a file: compat/rdb",
     "COMMAND": "all of it: test_command_info.py",
     "MONITOR": "its output has times in it: test_scenarios.py",
+    "RESTORE-ASKING": "is RESTORE, as nodes of a cluster call it: tests/commands/test_dumping.py",
     "SCRIPT|DEBUG": "redis-server asks for it outside of a pipeline, and respq has no debugger",
     "SHUTDOWN": "ends the server: tests/process",
     "XCFGSET": "came after the reference: tests/commands, and compat/clients",

@@ -47,6 +47,10 @@ class Connection:
         self.sock = sock
         self.peer = peer  # remembered: a socket that was reset does not tell any more
         self._address = self._local_address = ""  # as shown, once somebody has asked
+        if (
+            sock.family == socket.AF_UNIX
+        ):  # a closed one does not tell its path any more, the slow log may ask
+            self._address = self._local_address = _shown_path(sock.getsockname())
         self.fd = sock.fileno()
         self.recv = sock.recv
         self.send = sock.send
@@ -69,20 +73,13 @@ class Connection:
 
     def address(self) -> str:
         """The peer as CLIENT LIST shows it."""
-        self._address = self._address or self._shown(self.peer)
+        self._address = self._address or _shown(self.peer)
         return self._address
 
     def local_address(self) -> str:
         """Our end as CLIENT LIST shows it."""
-        self._local_address = self._local_address or self._shown(self.sock.getsockname())
+        self._local_address = self._local_address or _shown(self.sock.getsockname())
         return self._local_address
-
-    def _shown(self, address: Address) -> str:
-        if self.sock.family == socket.AF_UNIX:
-            path = self.sock.getsockname()
-            return f"{path if isinstance(path, str) else path.decode(errors='replace')}:0"
-        host, port = address[0], address[1]
-        return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
 
     def is_local(self) -> bool:
         """Whether the peer is on this machine."""
@@ -138,3 +135,12 @@ class Connection:
             parts.append(unsent.popleft())
             size += len(parts[-1])
         unsent.appendleft(b"".join(parts))
+
+
+def _shown(address: Address) -> str:
+    host, port = address[0], address[1]
+    return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
+
+
+def _shown_path(path: str | bytes) -> str:
+    return f"{path if isinstance(path, str) else path.decode(errors='replace')}:0"

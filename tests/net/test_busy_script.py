@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,6 +42,22 @@ def test_a_client_that_hangs_up_meanwhile_is_gone_afterwards(net: Net) -> None:
     bob.expect(b"+OK\r\n")
     assert bob.ask("PING") == b"+PONG"
     net.until(lambda: len(net.loop.connections) == 1)
+
+
+def test_a_client_of_the_unix_socket_that_hangs_up_meanwhile_is_in_the_slow_log(
+    serve: Callable[..., Net], tmp_path: Path
+) -> None:
+    path = str(tmp_path / "socket")
+    net = serve(busy_reply_threshold="1", unixsocket=path, slowlog_log_slower_than="0")
+    alice = socket.socket(socket.AF_UNIX)
+    alice.connect(path)
+    alice.send(ENDLESS)
+    alice.close()
+    bob = net.connect()
+    bob.sock.send(encode("SCRIPT", "KILL"))
+    bob.expect(b"+OK\r\n")
+    assert bob.ask("PING") == b"+PONG"
+    assert f"{path}:0" in [entry.address for entry in net.server.slow_log]
 
 
 def test_clients_may_come_and_go_meanwhile(net: Net) -> None:

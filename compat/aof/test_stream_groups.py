@@ -146,3 +146,24 @@ def test_respq_makes_of_a_log_of_redis_what_redis_does(rewritten: bool, tmp_path
         finally:
             server.stop()
     assert contents[0] == contents[1]
+
+
+def test_redis_lets_what_was_given_back_be_claimed_at_once(tmp_path: Path) -> None:
+    server = STARTS["respq"](tmp_path)
+    try:
+        with client(server) as peer:
+            for number in range(1, 5):
+                peer.execute_command("XADD", "a", f"{number}-1", "f", "v")
+            peer.execute_command("XGROUP", "CREATE", "a", "g", "0")
+            peer.execute_command("XREADGROUP", "GROUP", "g", "ann", "STREAMS", "a", ">")
+            peer.execute_command("XNACK", "a", "g", "FAIL", "IDS", 2, "3-1", "1-1", "RETRYCOUNT", 5)
+    finally:
+        server.stop()
+    server = STARTS["redis"](tmp_path)
+    try:
+        with client(server) as peer:
+            rows = peer.execute_command("XPENDING", "a", "g", "IDLE", 10**9, "-", "+", 10)
+            assert [(row[0], row[1], row[3]) for row in rows] == [(b"1-1", b"ann", 5), (b"3-1", b"ann", 5)]
+            assert len(peer.execute_command("XPENDING", "a", "g", "-", "+", 10)) == 4
+    finally:
+        server.stop()

@@ -24,6 +24,7 @@ ELSEWHERE = {
     "SHUTDOWN": "ends the server: tests/process",
     "XCFGSET": "came after the reference: tests/commands, and compat/clients",
     "XIDMPRECORD": "likewise",
+    "XNACK": "likewise",
 }
 
 every_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)

@@ -63,6 +63,7 @@ class Workbench(Engine):
         self.clock.advance(ms)
         self.on_time()
         self.expire_keys(budget_us=1_000_000)
+        self.pack(budget_us=1_000_000)
         self.resume_clients()
 
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 Address = tuple[str, int] | tuple[str, int, int, int] | str
 
 MAX_WRITE_BYTES = 1 << 20  # of a backlog, offered to the kernel per tick: the others have their turn then
+READ_BYTES = 1 << 14  # per ready client and tick: bounds how long one client keeps the others waiting
+LONG_READ_BYTES = 1 << 16  # the same for a client whose commands are long: their number takes the time
+FEW_COMMANDS = 128  # in READ_BYTES
 JOIN_BYTES = 1 << 14  # replies shorter than this are joined before they are offered
 
 
@@ -31,6 +34,7 @@ class Connection:
         "fd",
         "held",
         "peer",
+        "read_bytes",
         "recv",
         "send",
         "sock",
@@ -54,6 +58,7 @@ class Connection:
         self.fd = sock.fileno()
         self.recv = sock.recv
         self.send = sock.send
+        self.read_bytes = READ_BYTES  # at once
         self.unsent: deque[bytes] = deque()  # encoded output that the kernel would not take yet
         self.taken = 0  # bytes of the first of them that the kernel has: a long reply is not cut up
         self.unsent_bytes = 0
@@ -61,6 +66,11 @@ class Connection:
         self.writable_wanted = False  # registered for WRITE
         self.held = False  # the log could not be written: nothing leaves until it is
         self.soft_since_ms = 0  # since when the soft output limit has been exceeded; 0: it is not
+
+    def note_read(self, data: bytes) -> None:
+        """At least READ_BYTES have been read at once: decide how many it may be the next time."""
+        few = data.count(b"\r\n*", 0, READ_BYTES) < FEW_COMMANDS
+        self.read_bytes = LONG_READ_BYTES if few else READ_BYTES
 
     def hung_up(self) -> bool:
         """Whether the peer has closed and left nothing to read."""

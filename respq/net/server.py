@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from respq.clock import stopwatch_ns
 from respq.effects.files import AofError
 from respq.engine import Engine
-from respq.net.connection import Address, Connection, is_local
+from respq.net.connection import READ_BYTES, Address, Connection, is_local
 from respq.net.listeners import ListenError, close_listeners, open_listeners
 from respq.net.poller import READ, WRITE, new_poller
 from respq.net.sending import Sender
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from respq.config import Config
     from respq.log import Log
 
-READ_BYTES = (
-    1 << 14
-)  # per ready client and tick: bounds how long one client's pipeline keeps the others waiting
 SLICE_US = 250  # of deleting, and of packing; then clients are served, for 1 ms at least
 REFUSALS_NOTED_MS = 1000  # between lines about clients turned away
 
@@ -178,11 +175,13 @@ class Loop:
                 continue
             if mask & ~WRITE:
                 try:
-                    data = connection.recv(READ_BYTES)
+                    data = connection.recv(connection.read_bytes)
                 except BlockingIOError:
                     continue
                 except OSError:
                     data = b""
+                if len(data) >= READ_BYTES:
+                    connection.note_read(data)
                 if data:
                     receive(connection.client, data)
                 else:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from respq.clock import ManualClock
+from respq.net.connection import LONG_READ_BYTES, READ_BYTES
 from tests.net.wire import CLOSED, Net, Wire, encode
 
 Serve = Callable[..., Net]
@@ -320,3 +321,12 @@ def test_the_timers_go_on_when_the_time_is_put_back(serve: Serve) -> None:
     net.pass_time(1_000)
     assert len(net.server.stats.samples) == samples + 1
     assert net.loop._timeout() <= 0.1
+
+
+def test_a_client_with_long_commands_is_read_more_of_at_once(net: Net) -> None:
+    net.connect().ask("PING")
+    (connection,) = net.loop.connections.values()
+    for size, read_bytes in ((10, READ_BYTES), (1000, LONG_READ_BYTES), (10, READ_BYTES)):
+        data = encode("ECHO", b"x" * size) * (READ_BYTES // size)
+        connection.note_read(data[:READ_BYTES])
+        assert connection.read_bytes == read_bytes

@@ -62,6 +62,7 @@ class Dumps:
         self.server.save_in_background = self.save_in_background
         self.server.reload_dump = self.reload
         self.server.cancel_save = self.close
+        self.server.note_flushed = self.note_flushed
         self.config.on_change("save", self._refuse_or_accept_writes)
         self.config.on_change("stop-writes-on-bgsave-error", self._refuse_or_accept_writes)
 
@@ -127,6 +128,23 @@ class Dumps:
             raise CommandError(IN_PROGRESS)
         self.server.drain()  # what was done before is part of it
         self.saves.attempts += 1
+        self._write()
+
+    def note_flushed(self) -> None:
+        """FLUSHALL: what a child writes is of no use, and with save points nothing is to come back.
+
+        If that fails, the old snapshot stays until the next one; the log says so.
+        """
+        self.close()
+        if not self.config.save:
+            return
+        try:
+            self._write()
+        except FailedError:
+            pass
+
+    def _write(self) -> None:
+        """Write a snapshot in this process. Raises FailedError."""
         temporary = self._temporary(self.path)
         try:
             write_pieces(self.files, temporary, self._pieces, lambda: None)

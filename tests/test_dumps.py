@@ -296,6 +296,29 @@ def test_an_error_at_any_step_leaves_the_old_one(step: int, background: bool) ->
     assert server.alice.send("SET", "k", "w") == b"+OK\r\n"
 
 
+def test_flushall_leaves_nothing_to_come_back(saved: Saved) -> None:
+    saved.alice.send("CONFIG", "SET", "save", "900 1")
+    assert saved.alice.send("FLUSHALL") == b"+OK\r\n"
+    assert saved.restarted().data() == {}
+    assert (saved.info("rdb_saves"), saved.info("rdb_changes_since_last_save")) == ("0", "0")
+
+
+def test_flushall_stops_what_is_being_written(saved: Saved) -> None:
+    saved.alice.send("BGSAVE")
+    saved.alice.send("FLUSHALL")
+    assert saved.info("rdb_bgsave_in_progress") == "0"
+    saved.tend(3)
+    assert saved.disk.get(DUMP) == OLD
+
+
+def test_flushall_does_its_part_also_if_the_disk_is_full(saved: Saved) -> None:
+    saved.alice.send("CONFIG", "SET", "save", "900 1")
+    saved.disk.fail(0, errno.ENOSPC, forever=True)
+    assert saved.alice.send("FLUSHALL") == b"+OK\r\n"
+    assert saved.disk.get(DUMP) == OLD
+    assert int(saved.info("rdb_changes_since_last_save")) > 0
+
+
 def test_writes_go_on_after_a_failure_if_that_is_wanted(saved: Saved) -> None:
     saved.alice.send("CONFIG", "SET", "save", "900 1")
     saved.disk.fail(len(saved.disk.operations), errno.EIO)

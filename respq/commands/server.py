@@ -67,7 +67,12 @@ def flushdb(c: Client, argv: Argv) -> bytes:
 def flushall(c: Client, argv: Argv) -> bytes:
     """Delete every key of every database."""
     _check_flush_mode(argv)
-    _empty(c, c.server.databases, argv)
+    server = c.server
+    _empty(c, server.databases, argv)
+    if (server.config.save or server.saves.began_ms) and not server.loading:
+        if not c.executing:
+            server.drain()
+        server.note_flushed()
     return OK
 
 

@@ -72,6 +72,10 @@ def _walk(data: bytes, end: int) -> list[bytes]:
             if data[at] != size:
                 raise BadFormatError("an element of a listpack has two lengths")
             at += 1
+        elif size < 16383:  # `_backward`, written out
+            if data[at] != size >> 7 or data[at + 1] != size & 127 | 128:
+                raise BadFormatError("an element of a listpack has two lengths")
+            at += 2
         else:
             behind = _backward(size)
             if at + len(behind) > end or data[at : at + len(behind)] != behind:

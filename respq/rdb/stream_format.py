@@ -15,7 +15,6 @@ Nodes are cut anew when a stream is written: what Redis keeps of deleted entries
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import Final
 
 from respq.datatypes.consumer_groups import Group
@@ -29,6 +28,7 @@ from respq.rdb.strings import WriteString, write_length
 
 _DELETED: Final = 1  # flags of an entry
 _SAME_FIELDS: Final = 2
+_FEWEST_ELEMENTS: Final = 3
 _ID_BYTES: Final = 16
 _PENDING_BYTES: Final = _ID_BYTES + 8 + 1
 _CONSUMER_BYTES: Final = 1 + 8 + 1
@@ -61,58 +61,44 @@ def _read_node(cursor: Cursor) -> Iterator[Entry]:
     first = cursor.string()
     if len(first) != _ID_BYTES:
         raise BadFormatError("a node of a stream has no ID")
-    words = iter(listpack.unpack(cursor.string()))
-    live, deleted, width = _number(words), _number(words), _number(words)
-    fields = _words(words, width)
-    if _number(words) or live < 0 or deleted < 0:
-        raise BadFormatError("a node of a stream begins wrongly")
-    found = [0, 0]
-    for flags in words:
-        gone, entry = _read_entry(words, int.from_bytes(first, "big"), flags, fields)
-        found[gone] += 1
-        if not gone:
-            yield entry
+    first_id = int.from_bytes(first, "big")
+    words = listpack.unpack(cursor.string())
+    try:
+        live, deleted, width = map(int, words[:3])
+        fields = words[3 : 3 + max(0, width)]
+        if live < 0 or deleted < 0 or len(fields) != width or words[3 + width] != b"0":
+            raise BadFormatError("a node of a stream begins wrongly")
+        found = [0, 0]
+        at = 4 + width
+        while at < len(words):
+            gone, entry, at = _read_entry(words, at, first_id, fields)
+            found[gone] += 1
+            if not gone:
+                yield entry
+    except (IndexError, ValueError):
+        raise BadFormatError("a node of a stream ends within an entry, or has text for a number") from None
     if found != [live, deleted]:
         raise BadFormatError("a node of a stream has not as many entries as it says")
 
 
-def _read_entry(
-    words: Iterator[bytes], first_id: int, flags_word: bytes, fields: list[bytes]
-) -> tuple[bool, Entry]:
-    """Whether an entry is deleted, and it."""
-    flags = _integer(flags_word)
-    ms, seq = (first_id >> SEQ_BITS) + _number(words), (first_id & SEQ_MAX) + _number(words)
+def _read_entry(words: list[bytes], at: int, first_id: int, fields: list[bytes]) -> tuple[bool, Entry, int]:
+    """Whether the entry at `at` is deleted, it, and where the next is. Raises IndexError or ValueError."""
+    flags = int(words[at])
+    ms, seq = (first_id >> SEQ_BITS) + int(words[at + 1]), (first_id & SEQ_MAX) + int(words[at + 2])
     if not (0 <= ms <= SEQ_MAX and 0 <= seq <= SEQ_MAX):
         raise BadFormatError("an entry of a stream has no ID")
     if flags & _SAME_FIELDS:
-        values = _words(words, len(fields))
-        content = [word for pair in zip(fields, values, strict=True) for word in pair]
+        end = at + 3 + len(fields)
+        content = [word for pair in zip(fields, words[at + 3 : end], strict=True) for word in pair]
         elements = len(fields) + 3
     else:
-        count = _number(words)
-        content = _words(words, 2 * count)
+        count = int(words[at + 3])
+        end = at + 4 + 2 * count
+        content = words[at + 4 : end]
         elements = 2 * count + 4
-    if _number(words) != elements:
+    if len(content) % 2 or int(words[end]) != elements or elements < _FEWEST_ELEMENTS:
         raise BadFormatError("an entry of a stream has another length than it says")
-    return bool(flags & _DELETED), (ms << SEQ_BITS | seq, content)
-
-
-def _integer(word: bytes) -> int:
-    try:
-        return int(word)
-    except ValueError:
-        raise BadFormatError("a node of a stream has text for a number") from None
-
-
-def _number(words: Iterator[bytes]) -> int:
-    return _integer(next(words, b""))
-
-
-def _words(words: Iterator[bytes], count: int) -> list[bytes]:
-    found = list(islice(words, count)) if 0 <= count <= _MOST_NODE_BYTES else []
-    if len(found) != count:
-        raise BadFormatError("a node of a stream ends within an entry")
-    return found
+    return bool(flags & _DELETED), (ms << SEQ_BITS | seq, content), end + 1
 
 
 def _read_history(cursor: Cursor, version: int, stream: StreamValue) -> None:

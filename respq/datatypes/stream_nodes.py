@@ -32,6 +32,7 @@ from respq.datatypes.chunks import (
 from respq.datatypes.entry_blocks import Table, Tail, Words
 from respq.datatypes.entry_ids import SEQ_BITS, SEQ_MAX
 from respq.datatypes.entry_log import EntryLog
+from respq.rubble import Structures
 
 _SAME_FIELDS: Final = 2  # a flag of an entry
 _ID_BYTES: Final = 16  # the key of a node in the radix tree
@@ -291,7 +292,12 @@ class StreamNodes:
             return 2
         deepest = partings.count(_ID_BYTES - 1)  # whose keys have no bytes left behind their branch
         without = deepest + len(_DEEPEST(partings)) if deepest else 0
-        return 2 * self.count - without + sum(_branches(partings, depth) for depth in sorted(set(partings)))
+        depths = [depth for depth in range(_ID_BYTES) if depth in partings]
+        return 2 * self.count - without + sum([_branches(partings, depth) for depth in depths])
+
+    def parts(self) -> Structures:
+        """What is large of nodes that nobody uses any more."""
+        return [part for shelf in self._shelves for part in (shelf.nodes, shelf.starts)]
 
     def copy(self) -> StreamNodes:
         """An independent copy. O(n)."""
@@ -336,7 +342,10 @@ def _branches(partings: bytes, depth: int) -> int:
     """Nodes of the tree for the branches at a depth: one for each, and one for what stands before it."""
     deeper = bytes(range(depth + 1, _ID_BYTES))
     seen = partings.translate(_MARKS[depth], deeper)
-    return 2 * len(_BRANCHES(seen)) - len(_RIGHT_BELOW(seen)) - (depth == 0)
+    left, right = seen.count(b"ab"), seen.count(b"ba")  # branches right below what is on that side
+    branches = left + seen.count(b"-b") + seen.startswith(b"b")
+    right_below = left + right - len(_BELOW_BOTH(seen))
+    return 2 * branches - right_below - (depth == 0)
 
 
 def _marks(depth: int) -> bytes:
@@ -346,8 +355,7 @@ def _marks(depth: int) -> bytes:
 
 _MARKS = [_marks(depth) for depth in range(_ID_BYTES)]
 _DEEPEST = re.compile(rb"%c+" % (_ID_BYTES - 1)).findall
-_BRANCHES = re.compile(rb"b+").findall
-_RIGHT_BELOW = re.compile(rb"(?<=a)b+|b+(?=a)").findall
+_BELOW_BOTH = re.compile(rb"ab+(?=a)").findall
 
 
 def _sizes(table: Table) -> tuple[list[int], list[int]]:

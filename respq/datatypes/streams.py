@@ -296,7 +296,7 @@ class StreamValue(Value):
 
     def parts(self) -> Structures:
         """See `Value`."""
-        return self._log.parts()
+        return self._log.parts() + self._nodes.parts()
 
     # -- the whole ---------------------------------------------------------------------------------
 

@@ -29,5 +29,5 @@ def test_a_beat_sends_what_is_due(
         times = [at for at, *_ in journal.await_entries(mark, 4)]
     finally:
         beat.stop()
-    assert EVERY * 2 < times[3] - times[0] < EVERY * 3 + 2
+    assert times[3] - times[0] > EVERY * 2  # no more often; a busy machine may be late
     eventually(lambda: app.backend.client.llen(PREFORK) == 0, "the queue is empty")

@@ -24,7 +24,7 @@ from respq.errors import CommandError
 from respq.protocol.resp import ONE, ZERO, array, bulk, integer
 from respq.protocol.runs import Run
 
-_RUN_ENTRIES = 10_000  # that are delivered as one: some milliseconds
+_RUN_MOST = 8  # entries of a read; of more, stretches are cheaper than entries one by one
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -37,7 +37,7 @@ def _xreadgroup_run(c: Client, run: Run) -> bytes | None:
     try:
         reading = parse_reading(c, [*run.shared, b">"], grouped=True)
         special = reading.claim_ms is not None or reading.max_entries or reading.max_bytes
-        if special or reading.block_ms is not None or reading.most > _RUN_ENTRIES // run.count:
+        if special or reading.block_ms is not None or reading.most > _RUN_MOST:
             return None
         if len(reading.names) > 1:
             return None
@@ -50,8 +50,7 @@ def _xreadgroup_run(c: Client, run: Run) -> bytes | None:
         return None
     c.server.stats.keyspace_hits += 2 * run.count
     consumer = see_consumer(c, name, reading.group, group, reading.consumer)
-    whole = reading._replace(most=reading.most * run.count)
-    stretches = _deliver(c, whole, name, stream, group, consumer)
+    stretches = _deliver(c, reading, name, stream, group, consumer, reading.most * run.count)
     entries = [entry for stretch in stretches for entry in stretch.entries()]
     parts = [entries[at : at + reading.most] for at in range(0, len(entries), reading.most)]
     head = streams_reply(c, [(bulk(name), b"")])
@@ -143,11 +142,11 @@ def see_consumer(c: Client, name: bytes, group_name: bytes, group: Group, consum
 
 
 def _deliver(
-    c: Client, reading: Reading, name: bytes, stream: StreamValue, group: Group, consumer: Consumer
+    c: Client, reading: Reading, name: bytes, stream: StreamValue, group: Group, consumer: Consumer, most: int
 ) -> list[Stretch]:
-    """Give new entries to a consumer, if there are any."""
+    """Give at most so many new entries to a consumer, if there are any."""
     now_ms = c.server.clock.now_ms
-    texts, stretches = stream.deliver(group, consumer, reading.most, now_ms, pending=not reading.acknowledged)
+    texts, stretches = stream.deliver(group, consumer, most, now_ms, pending=not reading.acknowledged)
     if not texts:
         return []
     if not reading.acknowledged:
@@ -168,10 +167,14 @@ def _new(
         most -= len(rows)
     if most <= 0 or budget.exhausted:
         return array(rows) if rows else b""
-    count = sum(
-        [stretch.stop - stretch.start for stretch in next_entries(budget, stream, group.last_id, most)]
-    )
-    stretches = _deliver(c, reading._replace(most=count), name, stream, group, consumer) if count else []
+    if budget.counts_bytes:
+        peeked = next_entries(budget, stream, group.last_id, most)
+        most = sum([stretch.stop - stretch.start for stretch in peeked])
+    else:
+        most = budget.most(most)
+    stretches = _deliver(c, reading, name, stream, group, consumer, most) if most else []
+    if not budget.counts_bytes:
+        budget.take_many(sum([stretch.stop - stretch.start for stretch in stretches]))
     if reading.claim_ms is None:
         return stretches_reply(stretches) if stretches else b""
     rows += [redelivered(entry, 0, 0) for stretch in stretches for entry in stretch.entries()]

@@ -139,6 +139,16 @@ def test_redis_reads_every_sample(theirs: redis.Redis) -> None:
                 assert meaning(payload.restore(dump(theirs, COPY))) == meaning(value), name
 
 
+def test_redis_reads_entries_that_were_given_back(theirs: redis.Redis, ours: redis.Redis) -> None:
+    ours.xadd("s", {"a": 1}, id="1-1")
+    ours.xgroup_create("s", "g", 0)
+    ours.xreadgroup("g", "ann", {"s": ">"})
+    ours.execute_command("XNACK", "s", "g", "FAIL", "IDS", 1, "1-1")
+    theirs.restore("s", 0, dump(ours, "s"))
+    [entry] = theirs.xpending_range("s", "g", "-", "+", 10)
+    assert (entry["message_id"], entry["consumer"]) == (b"1-1", b"ann")
+
+
 def test_damaged_payloads_are_refused_by_both(theirs: redis.Redis) -> None:
     """What redis-server refuses is refused here; differences.md says what else is."""
     rng = Random(7)

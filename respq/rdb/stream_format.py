@@ -9,12 +9,16 @@ them out; IDs are differences to the first one's:
 Three versions: 2 (Redis 7.0) remembers the first ID, the greatest deleted one, how many entries there have
 been, and how many a group has read; 3 (7.2) when a consumer last got something.
 
+An entry that was given back (XNACK of Redis 8.8) has no place in it: it is written as pending for whoever had
+it last, since the year 1970, so that it is the first to be claimed.
+
 Nodes are cut anew when a stream is written: what Redis keeps of deleted entries is left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Final
 
 from respq.datatypes.consumer_groups import Group
@@ -230,11 +234,23 @@ def _write_group(group: Group, write_string: WriteString) -> Iterator[bytes]:
     yield write_length(len(group.pending))
     for text, delivery in group.pending.following(0):
         yield _raw_id(text) + _write_time(delivery.delivered_ms) + write_length(delivery.count)
-    yield write_length(len(group.consumers))
-    for consumer in group.sorted_consumers():
+    released = _released(group)
+    owners = [Consumer(name, 0) for name in released.keys() - group.consumers.keys()]
+    consumers = sorted([*group.consumers.values(), *owners], key=attrgetter("name"))
+    yield write_length(len(consumers))
+    for consumer in consumers:
         yield write_string(consumer.name) + _write_time(consumer.seen_ms) + _write_time(consumer.active_ms)
-        yield write_length(consumer.pending_count)
-        yield b"".join(_raw_id(text) for text, _ in group.pending.of(consumer, 0))
+        texts = [text for text, _ in group.pending.of(consumer, 0)] + released.get(consumer.name, [])
+        yield write_length(len(texts))
+        yield b"".join(map(_raw_id, texts))
+
+
+def _released(group: Group) -> dict[bytes, list[bytes]]:
+    """What nobody has (XNACK), by who had it last: the format knows no entry that nobody has."""
+    found: dict[bytes, list[bytes]] = {}
+    for text, owner in group.pending.released.items():
+        found.setdefault(owner, []).append(text)
+    return found
 
 
 def _raw_id(text: bytes) -> bytes:

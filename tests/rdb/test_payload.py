@@ -59,6 +59,26 @@ def test_lengths_of_all_sizes(number: int) -> None:
     assert meaning(payload.restore(payload.dump(value, write_plain))) == meaning(value)
 
 
+def test_entries_that_were_given_back_are_pending_for_who_had_them_last() -> None:
+    value = stream()
+    pending = value.groups[b"g"].pending
+    pending.release(b"1-1", 5)
+    pending.release(b"3-3", 0, owner=b"c2")
+    pending.release(b"200-4", 1, owner=b"gone")
+    twin = payload.restore(payload.dump(value, write_plain))
+    assert isinstance(twin, StreamValue)
+    twin.check()
+    group = twin.groups[b"g"]
+    found = {text: group.pending.get(text) for text in (b"1-1", b"3-3", b"200-4")}
+    assert [
+        (delivery.consumer.name, delivery.delivered_ms, delivery.count)
+        for delivery in found.values()
+        if delivery is not None
+    ] == [(b"c1", 0, 5), (b"c1", 0, 0), (b"gone", 0, 1)]
+    assert len(group.pending) == len(pending)
+    assert list(group.consumers) == [b"c1", b"c2", b"gone", b"idle"]
+
+
 # -- what servers of before wrote ------------------------------------------------------------------
 
 PAIRS = [b"a", b"1", b"b", b"2.5"]

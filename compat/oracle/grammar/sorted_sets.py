@@ -25,7 +25,7 @@ MANY: list[bytes] = [word for n in range(200) for word in (b"0", b"m%d" % n)]
 
 KEYS = [b"z1"] * 4 + [b"z2"] * 3 + [b"z3"] * 2 + [b"big"] + [b"set", b"s1", b"gone"]
 INPUTS = [b"3", b"z1", b"big", b"set"]
-LEX_KEYS = [b"lex"] * 6 + [b"z1"] * 4 + [b"s1", b"gone"]
+LEX_KEYS = [b"lex"] * 6 + [b"z1"] * 4 + [b"s1", b"none"]  # nobody copies a large one to `none`
 TARGETS = [b"z2"] * 3 + [b"z3"] * 2 + [b"big", b"s2", b"gone"]  # nobody waits for s2, see differences.md
 MEMBERS = [b"a", b"b", b"c", b"d", b"e", b"aa", b"1", b"m1", b"m7", b"m299", b"", b"\x00\xff", b"nope"]
 SCORES = [

@@ -215,7 +215,7 @@ def _struct_size(*arguments: Any) -> int:
             raise RefusedError(
                 1, "option 's' has no fixed size" if option == "s" else "option 'c0' has no fixed size"
             )
-        if not option.isalnum():
+        if not (option.isascii() and option.isalnum()):
             layout.control(option)
         total += size
     return total

@@ -124,6 +124,8 @@ OF_STREAMS: list[Words] = [
     for words in [
         ("XADD", k, "*", "f", "v"), ("XADD", k, "*", "f", "v", "g", "w"), ("XADD", k, "9-9", "f", "v"),
         ("XADD", k, "MAXLEN", 3, "*", "f", "v"), ("XADD", k, "DELREF", "MAXLEN", "=", 2, "*", "f", "v"),
+        ("XADD", k, "IDMP", "p", "i", "*", "f", "v"), ("XADD", k, "IDMP", "p", "j", "MAXLEN", 2, "*", "f", 1),
+        ("XADD", k, "IDMPAUTO", "q", "*", "f", "v"), ("XCFGSET", k, "IDMP-MAXSIZE", 2),
         ("XTRIM", k, "MAXLEN", 2), ("XTRIM", k, "MAXLEN", 1, "ACKED"), ("XTRIM", k, "MINID", "5", "DELREF"),
         ("XDEL", k, FIRST_ID), ("XDELEX", k, "DELREF", "IDS", 1, FIRST_ID), ("XDELEX", k, "IDS", 1, FIRST_ID),
         ("XGROUP", "CREATE", k, "g", 0), ("XGROUP", "CREATE", k, "h", "$", "MKSTREAM", "ENTRIESREAD", 1),

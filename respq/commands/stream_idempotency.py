@@ -32,7 +32,9 @@ def _find(c: Client, name: bytes) -> StreamValue:
 def xcfgset(c: Client, argv: Argv) -> bytes:
     """Set how long and for how many messages a stream remembers each producer; a change forgets all."""
     stream = _find(c, argv[1])
+    is_new = stream.idempotency is None
     duration_s, maxsize = settings = stream.idempotent_settings()
+    counters = {b"IIDS-ADDED": 0, b"IIDS-DUPLICATES": 0} if c.server.loading else {}
     if len(argv) == 2:
         raise syntax_error()
     for option in (options := Options(argv, 2)):
@@ -40,14 +42,19 @@ def xcfgset(c: Client, argv: Argv) -> bytes:
             duration_s = parse_int(options.value())
         elif option == b"IDMP-MAXSIZE":
             maxsize = parse_int(options.value())
+        elif option in counters:  # of a rewritten log
+            counters[option] = parse_int(options.value())
         else:
             raise syntax_error()
     if not 1 <= duration_s <= LONGEST_S:
         raise CommandError(f"IDMP-DURATION must be between 1 and {LONGEST_S} seconds")
     if not 1 <= maxsize <= MOST_MESSAGES:
         raise CommandError(f"IDMP-MAXSIZE must be between 1 and {MOST_MESSAGES} entries")
-    stream.idempotent().configure(wanted := Settings(duration_s, maxsize))
-    if wanted != settings:
+    idempotency, wanted = stream.idempotent(), Settings(duration_s, maxsize)
+    idempotency.configure(wanted)
+    idempotency.added += counters.get(b"IIDS-ADDED", 0)
+    idempotency.duplicates += counters.get(b"IIDS-DUPLICATES", 0)
+    if wanted != settings or is_new:
         c.effects.append((c.db, None, None, Annotation(argv)))
     return OK
 
@@ -67,10 +74,16 @@ def xidmprecord(c: Client, argv: Argv) -> bytes:
         raise CommandError("The specified stream ID was deleted or doesn't exist")
     idempotency = stream.idempotent()
     known = idempotency.find(producer, message, now_ms)
-    if known is not None and known != entry_id:
-        raise CommandError("The specified IDMP producer-id/idempotent-id pair maps to a different stream ID")
+    if c.server.loading:  # it stands for an XADD, which may have come when an older message had ended
+        if known == entry_id:
+            idempotency.duplicates += 1
+        else:
+            idempotency.remember(producer, message, entry_id, now_ms)
+            idempotency.added += 1
+        return OK
     if known is None:
         idempotency.remember(producer, message, entry_id, now_ms)
-        idempotency.added += c.server.loading  # it stands for the XADD that it follows
         c.effects.append((c.db, None, None, Annotation(argv)))
+    elif known != entry_id:
+        raise CommandError("The specified IDMP producer-id/idempotent-id pair maps to a different stream ID")
     return OK

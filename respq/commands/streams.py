@@ -283,9 +283,9 @@ def _add_with_options(c: Client, argv: Argv) -> bytes:
         return c.enc.null
     message = identity.message_of(words) if identity else b""
     if stream is not None and identity and wanted is None:
-        known = _known(c, stream, identity.producer, message)
+        known = stream.idempotent().find(identity.producer, message, c.server.clock.now_ms)
         if known is not None:
-            return bulk(show_id(known))
+            return _answer_again(c, name, stream, identity.producer, message, show_id(known))
     if stream is None:
         stream = StreamValue()
         entry_id = _choose_id(stream, wanted, c.server.clock.now_ms)
@@ -308,13 +308,14 @@ def _add_with_options(c: Client, argv: Argv) -> bytes:
     return bulk(text)
 
 
-def _known(c: Client, stream: StreamValue, producer: bytes, message: bytes) -> int | None:
-    """The ID of the entry that a message has become. Asking is a change, but touches nobody else."""
-    known = stream.idempotent().find(producer, message, c.server.clock.now_ms)
-    if known is not None:
-        stream.idempotent().duplicates += 1
-        c.server.changes_since_save += 1
-    return known
+def _answer_again(
+    c: Client, name: bytes, stream: StreamValue, producer: bytes, message: bytes, text: bytes
+) -> bytes:
+    """The message is known: count it, which is a change, but touches nobody else."""
+    stream.idempotent().duplicates += 1
+    record = [b"XIDMPRECORD", name, producer, message, text]
+    c.effects.append((c.db, None, None, Annotation(record)))
+    return bulk(text)
 
 
 def _parse_wanted(argv: Argv, at: int) -> tuple[int, int | None] | None:

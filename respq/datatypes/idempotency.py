@@ -106,11 +106,15 @@ class Idempotency:
         twin.added, twin.duplicates = self.added, self.duplicates
         return twin
 
-    def rebuild(self, key: bytes, defaults: Settings) -> Iterator[list[bytes]]:
-        """Commands that recreate the settings and the records, of each producer the oldest first."""
-        if self.settings != defaults:
-            duration, maxsize = (b"%d" % number for number in self.settings)
-            yield [b"XCFGSET", key, b"IDMP-DURATION", duration, b"IDMP-MAXSIZE", maxsize]
+    def rebuild(self, key: bytes) -> Iterator[list[bytes]]:
+        """Commands that recreate settings and counters, and the records, of each producer the oldest first.
+
+        Loading a record counts as an addition.
+        """
+        duration, maxsize = (b"%d" % number for number in self.settings)
+        settings = [b"XCFGSET", key, b"IDMP-DURATION", duration, b"IDMP-MAXSIZE", maxsize]
+        added, duplicates = self.added - sum(map(len, self.producers.values())), self.duplicates
+        yield [*settings, b"IIDS-ADDED", b"%d" % added, b"IIDS-DUPLICATES", b"%d" % duplicates]
         for producer, records in self.producers.items():
             for message, record in records.items():
                 yield [b"XIDMPRECORD", key, producer, message, show_id(record.entry_id)]

@@ -327,7 +327,7 @@ class StreamValue(Value):
             yield from self._rebuild_deletions(key, gone)
             yield self._rebuild_history(key, self.last_id, len(self))
         if self.idempotency is not None:
-            yield from self.idempotency.rebuild(key, self.idempotency_defaults)
+            yield from self.idempotency.rebuild(key)
 
     def _pending_without_entry(self) -> list[int]:
         """The IDs that are pending in a group and were deleted, in order. O(entries + pending entries).

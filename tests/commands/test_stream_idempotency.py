@@ -286,7 +286,9 @@ def test_the_log_has_old_words_and_annotations(kept: Kept) -> None:  # 11, 12; 3
     added = [b"XADD", b"s", FIRST.encode(), b"f", b"v"]
     record = [b"XIDMPRECORD", b"s", b"p", b"i", FIRST.encode()]
     assert kept.written() == encode(*added) + annotate(record)
-    for line in ("XADD s IDMP p i * f v", "XCFGSET s IDMP-DURATION 100", f"XIDMPRECORD s p i {FIRST}"):
+    ask(ann, "XADD s IDMP p i * f v")
+    assert kept.written() == annotate(record)  # a duplicate, so that it is counted
+    for line in ("XCFGSET s IDMP-DURATION 100", f"XIDMPRECORD s p i {FIRST}"):
         ask(ann, line)
         assert kept.written() == b""
     ask(ann, "XCFGSET s IDMP-MAXSIZE 7")
@@ -343,7 +345,10 @@ def test_the_rewrite_has_settings_and_records(kept: Kept) -> None:  # 11
     ):
         ask(ann, line)
     assert [argv for argv in remembered(kept) if argv[0] in {b"XCFGSET", b"XIDMPRECORD"}] == [
-        [b"XCFGSET", b"s", b"IDMP-DURATION", b"100", b"IDMP-MAXSIZE", b"7"],
+        [
+            *(b"XCFGSET", b"s", b"IDMP-DURATION", b"100", b"IDMP-MAXSIZE", b"7"),
+            *(b"IIDS-ADDED", b"0", b"IIDS-DUPLICATES", b"0"),
+        ],
         [b"XIDMPRECORD", b"s", b"p", b"i", SECOND.encode()],
         [b"XIDMPRECORD", b"s", b"p", b"j", f"{START_MS}-2".encode()],
     ]
@@ -357,6 +362,18 @@ def test_the_rewrite_has_settings_and_records(kept: Kept) -> None:  # 11
     assert b"#respq" in kept.disk.get(DIRECTORY / "appendonly.aof.2.base.aof")
     again = kept.restarted()
     assert remembered(again) == remembered(kept)
+
+
+def test_a_message_that_ended_and_came_again_has_its_last_entry_after_a_restart(kept: Kept) -> None:
+    ann = kept.peer()
+    for _ in range(2):
+        ask(ann, "XADD s IDMP p i * f v")
+        kept.clock.advance(100_001)
+    kept.clock.advance(-100_001)
+    kept.written()
+    again = kept.restarted()
+    assert ask(again.peer(), "XADD s IDMP p i * f v") == bulk(f"{START_MS + 100_001}-0")
+    assert fields(again.peer())["iids-added"] == 2
 
 
 def test_what_a_newer_redis_wrote_is_read(kept: Kept) -> None:  # 2, 11, 12; section 11

@@ -257,7 +257,7 @@ class Live:
         protected=True,
     )
     rdbchecksum = flag(True, "snapshots have checksums, which are looked at", immutable=True)
-    rdbcompression = flag(True, "compress strings in dumps; 2 to 10 MB a second, so big data sets do without")
+    rdbcompression = flag(True, "compress strings in dumps; 2 to 5 MB a second, so big data sets do without")
     no_appendfsync_on_rewrite = flag(False, "do not force the log to the disk while it is rewritten")
 
     # The server

@@ -24,11 +24,14 @@ def start_8(directory: Path, **directives: str) -> Server:
     return start_redis(directory, **directives)
 
 
-def seen(server: Server) -> dict[tuple[int, bytes], object]:
-    """What a server holds; it is stopped."""
+def seen(server: Server, *finish: str) -> dict[tuple[int, bytes], object]:
+    """What a server holds; then it does something, and is stopped."""
     try:
         with redis.Redis(port=server.port) as client:
-            return contents(client)
+            found = contents(client)
+            if finish:
+                client.execute_command(*finish)
+            return found
     finally:
         server.stop()
 
@@ -61,11 +64,7 @@ def test_respq_starts_on_the_directory_of_a_redis_with_its_defaults(version: str
     filled(start_redis(tmp_path, BINARIES[version](), appendonly="yes"), version, "BGREWRITEAOF")
     assert list((tmp_path / "appendonlydir").glob("*.base.rdb"))
     before = seen(start_8(tmp_path, appendonly="yes"))
-    server = start_respq(tmp_path)
-    with redis.Redis(port=server.port) as client:
-        assert contents(client) == before
-        client.rpush("more", "a", "b")
-    server.stop()
+    assert seen(start_respq(tmp_path), "RPUSH", "more", "a", "b") == before
     after = seen(start_8(tmp_path, appendonly="yes"))
     assert after.keys() - before.keys() == {(0, b"more")}
 
@@ -95,12 +94,15 @@ def test_redis_loads_a_snapshot_of_respq(command: str, compressed: str, tmp_path
 
 def test_save_points_and_the_end_write_snapshots(tmp_path: Path) -> None:
     server = start_respq(tmp_path, save="1 1", **OFF)
-    with redis.Redis(port=server.port) as client:
-        client.set("k", "v")
-        while not client.info("persistence")["rdb_saves"]:
-            time.sleep(0.05)
-        client.set("last", "words")
-    assert server.stop() == 0
+    try:
+        with redis.Redis(port=server.port) as client:
+            client.set("k", "v")
+            while not client.info("persistence")["rdb_saves"]:
+                time.sleep(0.05)
+            client.set("last", "words")
+    finally:
+        status = server.stop()
+    assert status == 0
     assert {key for _, key in seen(start_8(tmp_path))} == {b"k", b"last"}
 
 

@@ -349,7 +349,7 @@ def test_while_the_log_is_loaded_clients_are_told_so(start: Start, tmp_path: Pat
         assert loaded == sorted(loaded)
         until(lambda: not server.client.info("persistence")["loading"], "the end of loading")
         assert sum(server.client.llen(f"list{number}") for number in range(100)) == elements
-        assert f"Loaded 100 keys from {elements} commands" in server.printed
+        assert f"Loaded 100 keys from {elements} entries of the append-only file" in server.printed
         assert "Loading: 50 % of " in server.printed
     finally:
         server.stop(signal.SIGKILL)

@@ -184,7 +184,8 @@ def _trim(stream: StreamValue, trimming: Trimming) -> int:
         return stream.drop_acknowledged(len(stream), trimming.threshold)
     count = stream.excess(trimming.threshold) if by_length else stream.below(trimming.threshold)
     if trimming.whole_nodes:
-        count = stream.in_whole_nodes(count, trimming.limit)
+        minid = MAX + 1 if by_length else trimming.threshold
+        count = stream.in_whole_nodes(count, trimming.limit, minid)
     if trimming.policy == DELREF and stream.groups:
         stream.forget(stream.ids(count))
     stream.drop_first(count)

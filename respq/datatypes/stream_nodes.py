@@ -44,10 +44,10 @@ _ID_SIZE: Final = 4  # of an ID, as two differences that are short
 class Node:
     """Entries that Redis keeps together."""
 
-    __slots__ = ("deleted", "fields", "first_id", "live", "size")
+    __slots__ = ("deleted", "fields", "first_id", "last_id", "live", "size")
 
     def __init__(self, first_id: int, fields: Words) -> None:
-        self.first_id = first_id
+        self.first_id = self.last_id = first_id  # whether or not they have been deleted
         self.fields = fields
         self.live = 0  # entries that are not deleted
         self.deleted = 0
@@ -67,6 +67,7 @@ class Node:
         else:
             self.size += integer_bytes(len(fields)) + sum(entries_bytes(fields))
             self.size += integer_bytes(2 * len(fields) + 4)
+        self.last_id = entry_id
         self._count(1, 0)
 
     def is_full(self, raw: int, max_bytes: int, max_entries: int) -> bool:
@@ -85,9 +86,10 @@ class Node:
             for number in ids
         ]
 
-    def add_like(self, count: int, size: int) -> None:
-        """Account for `count` entries of `size` bytes in all."""
+    def add_like(self, count: int, size: int, last_id: int) -> None:
+        """Account for `count` entries of `size` bytes in all, up to an ID."""
         self.size += size
+        self.last_id = last_id
         self._count(count, 0)
 
     def remove(self, count: int) -> None:
@@ -107,7 +109,7 @@ class Node:
     def copy(self) -> Node:
         """An independent copy."""
         twin = Node.__new__(Node)
-        twin.first_id, twin.fields = self.first_id, self.fields
+        twin.first_id, twin.last_id, twin.fields = self.first_id, self.last_id, self.fields
         twin.live, twin.deleted, twin.size = self.live, self.deleted, self.size
         return twin
 
@@ -212,7 +214,7 @@ class StreamNodes:
                 full = (n for n in range(1, stop - at) if filled[at + n] + extra[n] >= room)
                 stop = at + next(full, stop - at)
                 more = extra[stop - at]
-            node.add_like(stop - at, before[stop] - before[at] + more)
+            node.add_like(stop - at, before[stop] - before[at] + more, ids[stop - 1])
             at = stop
 
     def _open(self, first_id: int, fields: Words) -> Node:
@@ -274,9 +276,9 @@ class StreamNodes:
 
     # -- looking -----------------------------------------------------------------------------------
 
-    def live_counts(self) -> Iterator[int]:
-        """For each node, how many entries of it are left."""
-        return (node.live for shelf in self._shelves for node in shelf.nodes)
+    def extents(self) -> Iterator[tuple[int, int]]:
+        """For each node, how many entries of it are left, and its last ID, be that deleted."""
+        return ((node.live, node.last_id) for shelf in self._shelves for node in shelf.nodes)
 
     def tree_nodes(self) -> int:
         """How many nodes the radix tree has that holds them by their first IDs. O(n) of a fast kind.

@@ -240,16 +240,17 @@ class StreamValue(Value):
             sum(stretch.stop - stretch.start for stretch in self._log.stretches(0, minid - 1)) if minid else 0
         )
 
-    def in_whole_nodes(self, count: int, limit: int) -> int:
+    def in_whole_nodes(self, count: int, limit: int, minid: int = MAX + 1) -> int:
         """How many of the first `count` entries stand in nodes that are all among them.
 
-        At most `limit`, 0 for any number. That is what `~` removes.
+        At most `limit`, 0 for any number. That is what `~` removes; a node that has ever had an entry from
+        `minid` on stays, even if that has been deleted, as in redis-server 8.2.3.
         """
         if count >= self._log.sealed:
             self._know_nodes()
         removed = 0
-        for live in self._nodes.live_counts():
-            if removed + live > count or (limit and removed + live > limit):
+        for live, last_id in self._nodes.extents():
+            if last_id >= minid or removed + live > count or (limit and removed + live > limit):
                 break
             removed += live
         return removed

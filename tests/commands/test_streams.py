@@ -267,3 +267,13 @@ def test_xsetid_is_no_change_to_those_who_watch(filled: Peer, bob: Peer) -> None
     ask(bob, "WATCH s")
     ask(filled, "XSETID s 9-9")
     assert bob.feed(encode("MULTI") + encode("EXEC")) == b"+OK\r\n*0\r\n"
+
+
+def test_a_node_whose_last_entry_is_deleted_is_as_long_as_before_to_minid(alice: Peer) -> None:
+    """As redis-server 8.2.3 answers: what decides is the last ID that the node has ever had."""
+    for key in ("a", "b"):
+        alice.send("XADD", key, "2-0", "f", "v")
+        alice.send("XADD", key, "5-0", "f", "v")
+        alice.send("XDEL", key, "5-0")
+    assert alice.send("XTRIM", "a", "MINID", "~", "5") == b":0\r\n"
+    assert alice.send("XTRIM", "b", "MINID", "~", "6") == b":1\r\n"

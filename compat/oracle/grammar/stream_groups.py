@@ -235,7 +235,7 @@ STREAM_GROUPS = Family(
             4,
             {"id": [b"5-*", b"9-*", b"9-*"], "threshold": [b"0", b"2", b"4"]},
             option=0.1,
-            left_out=("id-selector.auto-id", "strategy.minid"),
+            left_out=("id-selector.auto-id",),
         ),
         "XDEL": Rule(1),
         "XTRIM": Rule(
@@ -243,7 +243,6 @@ STREAM_GROUPS = Family(
             {"threshold": [b"0", b"1", b"3", b"5"]},
             extra=[[b"XTRIM", name, b"MINID", b"99", b"ACKED"] for name in (b"x1", b"x2")],
             extra_chance=0.4,
-            left_out=("strategy.minid",),
         ),
         "XSETID": Rule(0.2, {
             "last-id": [b"9-9", b"99"], "entries-added": [b"20", b"3"], "max-deleted-id": [b"2-2", b"0-1"],

@@ -138,7 +138,7 @@ def _patient(argv: Argv) -> Argv:
         return [FOR_EVER if arg == BRIEF else arg for arg in argv]
     if argv[0].upper() in (b"WAIT", b"WAITAOF") and argv[-1] == BRIEF_MS:
         return [*argv[:-1], FOR_EVER]
-    if argv[0].upper() in (b"XREAD", b"XREADGROUP") and BLOCK_BRIEFLY in list(itertools.pairwise(argv)):
-        at = list(itertools.pairwise(argv)).index(BLOCK_BRIEFLY) + 1
-        return [*argv[:at], FOR_EVER, *argv[at + 1 :]]
+    if argv[0].upper() in (b"XREAD", b"XREADGROUP"):  # the last BLOCK holds
+        pairs = itertools.pairwise([b"", *argv])
+        return [FOR_EVER if pair == BLOCK_BRIEFLY else pair[1] for pair in pairs]
     return argv

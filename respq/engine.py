@@ -29,8 +29,9 @@ from respq.execution import Execution
 from respq.flags import Flag
 from respq.packer import Packer
 from respq.protocol import Argv
-from respq.state import NOTIFYING, Client, Rejected, Server, Spec, Transport
+from respq.state import NOTIFYING, Client, Rejected, Server, Spec
 from respq.tables import Tables, flags_of
+from respq.transport import Transport, Unconnected
 
 if TYPE_CHECKING:
     from respq.config import Config
@@ -45,35 +46,6 @@ KINDS = (
 )  # of values, to which the configuration is applied
 RUBBLE_SLICE = 500  # items freed between two looks at the time
 EXPIRE_SLICE = 32  # keys deleted between two looks at the time
-SECURITY_NAMES = (b"post", b"host:")  # words of HTTP: somebody makes a browser talk to us
-
-
-class Unconnected:
-    """The transport of a client that has no network under it."""
-
-    def address(self) -> str:
-        """As CLIENT LIST shows it."""
-        return "127.0.0.1:0"
-
-    def local_address(self) -> str:
-        """As CLIENT LIST shows it."""
-        return "127.0.0.1:6379"
-
-    def is_local(self) -> bool:
-        """It is in this process."""
-        return True
-
-    def is_unix_socket(self) -> bool:
-        """It is none."""
-        return False
-
-    def descriptor(self) -> int:
-        """There is none."""
-        return -1
-
-    def output_bytes(self) -> int:
-        """Nothing is ever unread."""
-        return 0
 
 
 class Engine:

@@ -12,13 +12,14 @@ from typing import Self
 from respq.datatypes.hashes import HashValue
 from respq.datatypes.value import Value
 from respq.effects.loader import CommandFailedError
-from respq.engine import Engine, Unconnected
+from respq.engine import Engine
 from respq.errors import CommandError
 from respq.flags import Flag
 from respq.protocol import Argv
 from respq.rdb.cursor import BadFormatError
 from respq.state import ANY_WORDS, Client, Closing, Rejected, Spec
 from respq.tables import NOT_COUNTED
+from respq.transport import Unconnected
 
 
 class Loading:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from respq import process
 from respq.datatypes.value import Value
@@ -24,6 +24,7 @@ from respq.protocol.runs import Run
 from respq.pubsub import PubSub
 from respq.rubble import Rubble
 from respq.statistics import Saves, SlowEntry, Statistics
+from respq.transport import Transport
 from respq.waiting import UNPAUSED, Parked, Parking, Waiting, WaitKey
 
 if TYPE_CHECKING:
@@ -151,28 +152,6 @@ class Abandoned(Closing):
 
 
 DEFERRED, NOTIFYING = "deferred", "notifying"  # to drain effects after every command, as WAITING is
-
-
-class Transport(Protocol):
-    """What the core asks of the connection under a client."""
-
-    def address(self) -> str:
-        """The peer as CLIENT LIST shows it."""
-
-    def local_address(self) -> str:
-        """Our end as CLIENT LIST shows it."""
-
-    def is_local(self) -> bool:
-        """Whether the peer is on this machine."""
-
-    def is_unix_socket(self) -> bool:
-        """Whether it came through a Unix socket."""
-
-    def descriptor(self) -> int:
-        """The file descriptor, or -1."""
-
-    def output_bytes(self) -> int:
-        """Bytes of replies that the peer has not read yet."""
 
 
 class Client:

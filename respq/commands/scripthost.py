@@ -31,6 +31,7 @@ from respq.scripting.runtime import Answer, Compiled, CompileError, Failure, Run
 from respq.scripting.shebang import Flags, read_shebang
 from respq.scripting.straight import Plan, translate
 from respq.state import LONG_REPLY, Abandoned, Closing, Server
+from respq.transport import Unconnected
 
 Outcome = TypeVar("Outcome", bound=bytes | Answer | Failure | None)  # what a script has come to
 
@@ -78,40 +79,12 @@ class Script:
         return True
 
 
-class NoTransport:
-    """The connection of the client that executes the commands of scripts: MONITOR calls it `lua`."""
-
-    def address(self) -> str:
-        """None, in the slow log."""
-        return ""
-
-    def local_address(self) -> str:
-        """None."""
-        return ""
-
-    def is_local(self) -> bool:
-        """What scripts may, anybody may who may use scripts."""
-        return False
-
-    def is_unix_socket(self) -> bool:
-        """It is none."""
-        return False
-
-    def descriptor(self) -> int:
-        """There is none."""
-        return -1
-
-    def output_bytes(self) -> int:
-        """Nothing is sent."""
-        return 0
-
-
 class ScriptHost:
     """The server, for scripts; and the scripts, for the server."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.client = Client(server, 0, NoTransport())
+        self.client = Client(server, 0, Unconnected("", ""))  # MONITOR calls it `lua`
         self.client.authenticated = True
         self.client.executing = True  # nothing blocks
         self.effects = server.effects

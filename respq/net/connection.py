@@ -25,7 +25,7 @@ def is_local(peer: Address) -> bool:
 
 
 class Connection:
-    """A transport (`state.Transport`) over a non-blocking stream socket."""
+    """A transport (`transport.Transport`) over a non-blocking stream socket."""
 
     __slots__ = (
         "_address",

@@ -5,13 +5,11 @@ The list broker acknowledges a message by taking it; only the stream broker can 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
-from taskiq import AsyncTaskiqTask
 
 from compat.journal import Journal
 from compat.processes import eventually
@@ -36,12 +34,12 @@ def client(own: Restartable) -> Iterator[Client]:
         yield opened
 
 
-def await_done(client: Client, tasks: list[AsyncTaskiqTask[Any]]) -> None:
+def await_done(client: Client, done: Callable[[], bool]) -> None:
     """Wait for tasks; a worker looks for abandoned messages whenever it has been given a new one."""
 
     def done_after_another() -> bool:
         client.result(client.send("add", 1, 1))
-        return all(client.run(task.is_ready()) for task in tasks)
+        return done()
 
     eventually(done_after_another, "all tasks are done", 60)
 
@@ -55,7 +53,7 @@ def test_the_task_of_a_killed_worker_goes_to_another(
         killed.kill()
     gate.touch()
     with worker(own.url, journal, "heir", STREAM, **IMPATIENT), own.client() as server:
-        await_done(client, [task])
+        await_done(client, lambda: client.run(task.is_ready()))
         assert client.result(task).return_value == mark
         eventually(lambda: acknowledged(server), "the message is acknowledged")
     assert journal.words(mark) == [["began"], ["began"], ["finished"]]
@@ -67,7 +65,8 @@ def test_300_tasks_outlive_two_restarts_of_the_server(
 ) -> None:
     """Once in order, and once as a loss of power would do it.
 
-    A message whose way to the worker was cut off is one that the worker has and does not know of.
+    A message whose way to the worker was cut off is one that the worker has and does not know of. A result
+    that cannot be stored, as the server has just died, is one that taskiq does without.
     """
     with worker(own.url, journal, "steady", STREAM, **IMPATIENT), own.client() as server:
         sent = []
@@ -76,7 +75,8 @@ def test_300_tasks_outlive_two_restarts_of_the_server(
             if end:
                 end(own.server)
                 own.again()
-        await_done(client, sent)
-        assert [client.result(task).return_value for task in sent] == [mark] * TASKS
+        await_done(client, lambda: {n for (n,) in journal.words(mark)} == set(range(TASKS)))
         eventually(lambda: acknowledged(server), "all messages are acknowledged")
-    assert {n for (n,) in journal.words(mark)} == set(range(TASKS))
+        stored = [client.result(task).return_value for task in sent if client.run(task.is_ready())]
+    assert len(stored) > TASKS // 2
+    assert set(stored) == {mark}

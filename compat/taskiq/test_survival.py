@@ -66,7 +66,7 @@ def test_300_tasks_outlive_two_restarts_of_the_server(
     """Once in order, and once as a loss of power would do it.
 
     A message whose way to the worker was cut off is one that the worker has and does not know of. A result
-    that cannot be stored, as the server has just died, is one that taskiq does without.
+    was once missing on redis-server, probably of a task that was done while it was down; the journal has all.
     """
     with worker(own.url, journal, "steady", STREAM, **IMPATIENT), own.client() as server:
         sent = []

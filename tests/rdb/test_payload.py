@@ -44,7 +44,7 @@ def test_the_checksum_is_that_of_redis() -> None:
 @pytest.mark.parametrize("write_string", [write_plain, write_compressed])
 @pytest.mark.parametrize(("name", "value"), SAMPLES)
 def test_a_value_comes_back_as_it_was(name: str, value: Value, write_string: object) -> None:
-    data = payload.dump(value, write_string)  # type: ignore[arg-type]
+    data = payload.dump(value, write_string)  # type: ignore[arg-type]  # any value
     payload.check(data)
     twin = payload.restore(data)
     twin.check()

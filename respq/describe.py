@@ -134,4 +134,14 @@ def key_words(spec: Spec, keys: Keys, argv: Argv) -> list[str]:
     words.remove("variable_flags")
     if spec.name == "SET" and b"GET" not in [word.upper() for word in argv[3:]]:
         return ["OW", "update"]
+    if spec.name == "BITFIELD" and _only_reads(argv):
+        return ["RO", "access"]
     return words
+
+
+def _only_reads(argv: Argv) -> bool:
+    """Whether a BITFIELD is made of nothing but GET and OVERFLOW."""
+    at = 2
+    while at < len(argv) and (length := {b"GET": 3, b"OVERFLOW": 2}.get(argv[at].upper())):
+        at += length
+    return at == len(argv)

@@ -88,6 +88,8 @@ def _add_group(found: list[Argument], alternatives: list[list[Argument]], *, opt
 def _repeat(found: list[Argument], again: list[Argument]) -> None:
     """`again` is the end of `found`, which may occur more than once."""
     if again[0].is_token:
+        if len(again) > 2:
+            found[1 - len(again) :] = [Argument(parts=found[1 - len(again) :])]
         found[-1].multiple = found[-1].multiple_token = True
     elif len(again) == 1:
         found[-1].multiple = True

@@ -23,6 +23,8 @@ def test_every_declaration_comes_out_as_it_was_written(name: str) -> None:
         "key [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]] <* | id> field value [field value ...]",
         "<ip:port | <[ID id] | [TYPE <A | B>]> [<[ID id] | [TYPE <A | B>]> ...]>",
         "[GROUP group consumer] STREAMS key [key ...] id [id ...]",
+        "key [GET encoding offset [GET encoding offset ...]]",
+        "key [<GET a b | [IF <A | B>] <SET a | INCRBY b>> [<GET a b | [IF <A | B>] <SET a | INCRBY b>> ...]]",
     ],
 )
 def test_so_do_the_hard_ones(syntax: str) -> None:

@@ -2,6 +2,7 @@
 
 from respq.command import SPECS
 from respq.commands import (
+    bitmaps,
     blocking_lists,
     blocking_sorted_sets,
     clients,
@@ -40,6 +41,7 @@ from respq.commands import (
 
 __all__ = [
     "SPECS",
+    "bitmaps",
     "blocking_lists",
     "blocking_sorted_sets",
     "clients",

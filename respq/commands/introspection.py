@@ -22,9 +22,9 @@ from respq.syntax import SYMBOLS, Argument, parse
 
 ANYTIME = LOADING | STALE
 # What an argument of a certain name is; any other is a string.
-KEY_NAMES = {"destination", "dst", "key", "newkey", "source", "src"}
+KEY_NAMES = {"destination", "destkey", "dst", "key", "newkey", "source", "src"}
 INTEGER_NAMES = {
-    "client-id", "count", "cursor", "db", "decrement", "destination-db", "end", "entries-added",
+    "bit", "client-id", "count", "cursor", "db", "decrement", "destination-db", "end", "entries-added",
     "entriesread", "frequency", "increment", "index", "index1", "index2", "len", "limit", "maxage",
     "milliseconds", "ms", "num-matches", "numfields", "numids", "numkeys", "numlocal", "numreplicas",
     "offset", "protover", "rank", "seconds", "start", "stop", "timeout", "ttl", "version", "weight",
@@ -299,6 +299,6 @@ def _type(spec: Spec, argument: Argument) -> str:
         return "string"
     if spec.name in IDS_BETWEEN and name in {"start", "end"}:
         return "string"
-    if name == "min-idle-time" and argument.token:
+    if (name == "min-idle-time" and argument.token) or (name == "value" and spec.group == "bitmap"):
         return "integer"
     return "integer" if name in INTEGER_NAMES else "string"

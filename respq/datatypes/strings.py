@@ -6,7 +6,7 @@ no field and no test for it:
 
     bytes       as SET left it: int, embstr or raw, by content and length
     Digits      bytes that INCRBYFLOAT wrote: never int
-    bytearray   edited in place by APPEND or SETRANGE: raw, and appending is amortised O(1)
+    bytearray   edited in place by APPEND, SETRANGE or SETBIT: raw, and appending is amortised O(1)
 
 Rejected: keeping counters as int (INCR 0.1 µs faster, every other command has to ask), a rope of
 appended parts (GETRANGE and STRLEN would have to walk it).
@@ -36,7 +36,7 @@ class Digits(bytes):
 
 
 class StringValue(Value):
-    """A string. `data` may be replaced from outside; it is changed in place here alone."""
+    """A string. `data` may be replaced from outside; it is changed in place only through `editable`."""
 
     __slots__ = ("data",)
     kind: ClassVar[bytes] = b"string"
@@ -58,15 +58,13 @@ class StringValue(Value):
 
     def append(self, tail: bytes) -> int:
         """Add `tail` at the end; return the new length. O(len(tail)), amortised."""
-        data = self._editable()
+        data = self.editable()
         data += tail
         return len(data)
 
     def set_range(self, offset: int, part: bytes) -> int:
         """Overwrite from `offset` on, with zero bytes before it where there was nothing; return length."""
-        data = self._editable()
-        if offset > len(data):
-            data.extend(bytes(offset - len(data)))
+        data = self.editable(offset)
         data[offset : offset + len(part)] = part
         return len(data)
 
@@ -79,11 +77,14 @@ class StringValue(Value):
         end = max(0, end + length if end < 0 else end)
         return self.data[start : end + 1]
 
-    def _editable(self) -> bytearray:
+    def editable(self, length: int = 0) -> bytearray:
+        """The bytes, to be edited in place, zeros added up to a `length` if they are fewer."""
         data = _buffer(self.data)
         if data is None:
             data = bytearray(self.data)
             self.data = data  # type: ignore[assignment]  # as declared
+        if length > len(data):
+            data.extend(bytes(length - len(data)))
         return data
 
     # -- encoding ----------------------------------------------------------------------------------
@@ -104,7 +105,7 @@ class StringValue(Value):
     def keep_raw(self, key: bytes) -> None:
         """Call it before a key or expiry shrinks: what is raw for want of room stays so until replaced."""
         if self.encoding_under(key) == b"raw":
-            self._editable()
+            self.editable()
 
     # -- the whole ---------------------------------------------------------------------------------
 

@@ -87,6 +87,8 @@ def test_without_a_name_all_commands_are_described(alice: Peer) -> None:
     assert alice.send("COMMAND", "COUNT") == b":%d\r\n" % len(everything)
 
 
+RO_ACCESS = b"*1\r\n*2\r\n$1\r\nk\r\n*2\r\n+RO\r\n+access\r\n"
+RW_ACCESS_UPDATE = b"*1\r\n*2\r\n$1\r\nk\r\n*3\r\n+RW\r\n+access\r\n+update\r\n"
 NO_KEYS = b"-ERR The command has no key arguments\r\n"
 BAD_COUNT = b"-ERR Invalid number of arguments specified for command\r\n"
 BAD_WORDS = b"-ERR Invalid arguments specified for command\r\n"
@@ -114,9 +116,13 @@ ANSWERS = {
     "GETKEYS lmpop 4 a b left": BAD_WORDS,
     "GETKEYS lmpop 0 a b left": BAD_WORDS,
     "GETKEYS lmpop x a b left": BAD_WORDS,
-    "GETKEYSANDFLAGS get k": b"*1\r\n*2\r\n$1\r\nk\r\n*2\r\n+RO\r\n+access\r\n",
+    "GETKEYSANDFLAGS get k": RO_ACCESS,
     "GETKEYSANDFLAGS set k v": b"*1\r\n*2\r\n$1\r\nk\r\n*2\r\n+OW\r\n+update\r\n",
-    "GETKEYSANDFLAGS set k v get": b"*1\r\n*2\r\n$1\r\nk\r\n*3\r\n+RW\r\n+access\r\n+update\r\n",
+    "GETKEYSANDFLAGS set k v get": RW_ACCESS_UPDATE,
+    "GETKEYSANDFLAGS bitfield k overflow sat get u8 0": RO_ACCESS,
+    "GETKEYSANDFLAGS bitfield k get set u8": RO_ACCESS,
+    "GETKEYSANDFLAGS bitfield k get u8": RW_ACCESS_UPDATE,
+    "GETKEYSANDFLAGS bitfield k get u8 0 set u8 0 1": RW_ACCESS_UPDATE,
     "GETKEYSANDFLAGS lmove a b left right":
         b"*2\r\n*2\r\n$1\r\na\r\n*3\r\n+RW\r\n+access\r\n+delete\r\n*2\r\n$1\r\nb\r\n*2\r\n+RW\r\n+insert\r\n",
     "GETKEYSANDFLAGS ping": NO_KEYS,

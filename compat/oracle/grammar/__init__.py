@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from compat.oracle.grammar.bitmaps import BITMAPS
 from compat.oracle.grammar.connection import CONNECTION
 from compat.oracle.grammar.family import Family
 from compat.oracle.grammar.generic import GENERIC
@@ -23,6 +24,7 @@ FAMILIES: dict[str, Family] = {
     for family in (
         LISTS,
         STRINGS,
+        BITMAPS,
         HASHES,
         SETS,
         SORTED_SETS,

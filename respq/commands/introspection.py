@@ -22,12 +22,15 @@ from respq.syntax import SYMBOLS, Argument, parse
 
 ANYTIME = LOADING | STALE
 # What an argument of a certain name is; any other is a string.
-KEY_NAMES = {"destination", "destkey", "dst", "key", "newkey", "source", "src"}
+KEY_NAMES = {
+    "destination", "destkey", "dst", "key", "key1", "key2", "newkey", "source", "sourcekey", "src",
+}  # fmt: skip
 INTEGER_NAMES = {
     "bit", "client-id", "count", "cursor", "db", "decrement", "destination-db", "end", "entries-added",
     "entriesread", "frequency", "increment", "index", "index1", "index2", "len", "limit", "maxage",
-    "milliseconds", "ms", "num-matches", "numfields", "numids", "numkeys", "numlocal", "numreplicas",
-    "offset", "protover", "rank", "seconds", "start", "stop", "timeout", "ttl", "version", "weight",
+    "milliseconds", "min-match-len", "ms", "num-matches", "numfields", "numids", "numkeys", "numlocal",
+    "numreplicas", "offset", "protover", "rank", "seconds", "start", "stop", "timeout", "ttl", "version",
+    "weight",
 }  # fmt: skip
 SCORES_BETWEEN = {"ZCOUNT", "ZRANGEBYSCORE", "ZREMRANGEBYSCORE", "ZREVRANGEBYSCORE"}  # min and max
 IDS_BETWEEN = {"XAUTOCLAIM", "XPENDING", "XRANGE", "XREVRANGE"}  # start and end
@@ -275,7 +278,9 @@ def _key_spec_of(spec: Spec, argument: Argument, key_specs: Iterator[int]) -> in
     unknown = [number for number, keys in enumerate(spec.keys) if keys.find is not None]
     if argument.token in KEY_PATTERNS:
         return unknown[0]
-    return unknown[-1] if unknown and argument.token else next(key_specs)
+    if unknown and argument.token:
+        return unknown[-1]
+    return min(next(key_specs), len(spec.keys) - 1)  # the last one may be of several arguments
 
 
 def _type(spec: Spec, argument: Argument) -> str:

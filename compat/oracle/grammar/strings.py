@@ -1,6 +1,8 @@
-"""Strings: 21 commands, numbers and expiry options included."""
+"""Strings: 22 commands, numbers and expiry options included."""
 
 from __future__ import annotations
+
+import random
 
 from compat.oracle.grammar.family import (
     ARITY,
@@ -14,6 +16,8 @@ from compat.oracle.grammar.family import (
 
 KEYS = [b"s1"] * 4 + [b"s2"] * 3 + [b"n1"] * 4 + [b"n2"] * 2 + [b"f1"] * 2 + [b"l1", b"gone"]
 NUMBERS = [b"n1"] * 8 + [b"n2"] * 4 + [b"s1", b"f1", b"l1", b"gone"]
+_RNG = random.Random(30)  # few letters in any order: several longest subsequences
+TEXTS = [b"t1"] * 6 + [b"t2"] * 6 + [b"s1", b"s2", b"n1", b"l1", b"gone"]
 STRINGS_ = [
     *[b"", b"a", b"hello", b"10", b"-1", b"007", b"3.5", b" 1", b"9223372036854775807"],
     *[b"x" * 44, b"x" * 45, b"y" * 700, b"\x00\r\n\xff"],
@@ -108,6 +112,14 @@ STRINGS = Family(
         "SETEX": Rule(errors=(ARITY, NOT_INTEGER, EXPIRE % "setex")),
         "PSETEX": Rule(errors=(ARITY, NOT_INTEGER, EXPIRE % "psetex")),
         "SETNX": Rule(errors=(ARITY,)),
+        "LCS": Rule(
+            2,
+            {"key1": TEXTS, "key2": TEXTS, "min-match-len": [b"0", b"1", b"2", b"3", b"-1", b"x"]},
+            errors=(
+                *(ARITY, SYNTAX, NOT_INTEGER, "ERR The specified keys must contain string values"),
+                "ERR If you want both the length and indexes, please just use IDX.",
+            ),
+        ),
     },
     values={
         "key": KEYS,
@@ -126,8 +138,10 @@ STRINGS = Family(
         [b"SET", b"n2", b"9223372036854775806", b"EX", b"1000"],
         [b"SET", b"n1", b"-9223372036854775807"],
         [b"RPUSH", b"l1", b"a", b"b"],
+        *[[b"SET", name, text] for text in (b"ohmytext", b"mynewtext", b"") for name in (b"t1", b"t2")],
+        *[[b"SET", b"t%d" % (n % 2 + 1), bytes(_RNG.choices(b"abc", k=30 + n))] for n in range(8)],
     ],
-    keys=[b"s1", b"s2", b"n1", b"n2", b"f1", b"l1", b"m1", b"m2", b"gone"],
+    keys=[b"s1", b"s2", b"t1", b"t2", b"n1", b"n2", b"f1", b"l1", b"m1", b"m2", b"gone"],
     others={
         "DEL": Rule(1.5),
         "TTL": Rule(1),

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from itertools import islice
 from time import perf_counter
 
-from compat.bench.client import CONNECTIONS, Batch, batch, connect, drive, exchange, fill, payload
+from compat.bench.client import CONNECTIONS, Batch, batch, connect, drive, exchange, fill, payload, weighed
 from compat.servers import Server
 
 KEY, GROUP, CONSUMER = b"events", b"billing", b"worker-1"
@@ -186,7 +186,7 @@ def _replay(server: Server, commands: int, form: str) -> float:
     else:
         supply = [(b"XREAD", b"COUNT", b"%d" % READ_AT_ONCE, b"STREAMS", KEY, begin) for begin in begins]
     lines = READ_AT_ONCE * LINES_OF_ENTRY + (1 if form == "XRANGE" else LINES_BEFORE)
-    work = _in_batches(supply, lines, READ_AT_ONCE, 1)
+    work = weighed(server, _in_batches(supply, lines, READ_AT_ONCE, 1))
     return _run(server, work, commands, connections=CONNECTIONS // 5)
 
 

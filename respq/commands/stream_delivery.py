@@ -14,7 +14,7 @@ from respq.commands.stream_budget import Budget
 from respq.commands.stream_groups import present_ms
 from respq.commands.stream_reading import Reading, next_entries, parse_reading, streams_reply
 from respq.commands.stream_redelivery import claim_overdue, has_overdue, next_look_ms, redelivered
-from respq.commands.streams import entry_texts, parse_id, stretches_reply
+from respq.commands.streams import entry_texts, parse_id, stretches_pieces
 from respq.datatypes.consumer_groups import COUNT_MAX, Group, claim
 from respq.datatypes.entry_blocks import Stretch
 from respq.datatypes.entry_ids import MAX, number_of, show_id
@@ -53,7 +53,7 @@ def _xreadgroup_run(c: Client, run: Run) -> bytes | None:
     stretches = _deliver(c, reading, name, stream, group, consumer, reading.most * run.count)
     entries = [entry for stretch in stretches for entry in stretch.entries()]
     parts = [entries[at : at + reading.most] for at in range(0, len(entries), reading.most)]
-    head = streams_reply(c, [(bulk(name), b"")])
+    head = streams_reply(c, [(bulk(name), [])])
     if reading.most == 1:
         replies = [b"%b*1\r\n%b" % (head, entry) for entry in entries]
     else:
@@ -79,7 +79,7 @@ def xreadgroup(c: Client, argv: Argv) -> bytes:
     begins = [
         _begin_behind(c, reading, name, word) for name, word in zip(reading.names, reading.ids, strict=True)
     ]
-    found: list[tuple[bytes, bytes]] = []
+    found: list[tuple[bytes, list[bytes]]] = []
     budget = Budget(reading.max_entries, reading.max_bytes)
     for name, begin in zip(reading.names, begins, strict=True):
         if budget.exhausted:
@@ -87,7 +87,7 @@ def xreadgroup(c: Client, argv: Argv) -> bytes:
         stream, group = _find(c, reading, name)
         consumer = see_consumer(c, name, reading.group, group, reading.consumer)
         if begin is not None:
-            found.append((bulk(name), _history(c, reading, name, stream, group, consumer, begin, budget)))
+            found.append((bulk(name), [_history(c, reading, name, stream, group, consumer, begin, budget)]))
         elif entries := _new(c, reading, name, stream, group, consumer, budget):
             found.append((bulk(name), entries))
         if found:
@@ -159,14 +159,14 @@ def _deliver(
 def _new(
     c: Client, reading: Reading, name: bytes, stream: StreamValue, group: Group, consumer: Consumer,
     budget: Budget,
-) -> bytes:  # fmt: skip
-    """What a consumer gets that asks for new entries, encoded; nothing if there is nothing."""
+) -> list[bytes]:  # fmt: skip
+    """What a consumer gets that asks for new entries, encoded, in pieces; nothing if there is nothing."""
     most, rows = reading.most, []
     if reading.claim_ms is not None:
         rows = claim_overdue(c, name, reading.group, stream, group, consumer, reading.claim_ms, most, budget)
         most -= len(rows)
     if most <= 0 or budget.exhausted:
-        return array(rows) if rows else b""
+        return [array(rows)] if rows else []
     if budget.counts_bytes:
         peeked = next_entries(budget, stream, group.last_id, most)
         most = sum([stretch.stop - stretch.start for stretch in peeked])
@@ -176,9 +176,9 @@ def _new(
     if not budget.counts_bytes:
         budget.take_many(sum([stretch.stop - stretch.start for stretch in stretches]))
     if reading.claim_ms is None:
-        return stretches_reply(stretches) if stretches else b""
+        return stretches_pieces(stretches) if stretches else []
     rows += [redelivered(entry, 0, 0) for stretch in stretches for entry in stretch.entries()]
-    return array(rows) if rows else b""
+    return [array(rows)] if rows else []
 
 
 def place(name: bytes, group_name: bytes, group: Group) -> Argv:

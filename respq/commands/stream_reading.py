@@ -17,12 +17,12 @@ from respq.commands.arguments import (
     parse_timeout_ms,
 )
 from respq.commands.stream_budget import Budget
-from respq.commands.streams import parse_id, stretches_reply
+from respq.commands.streams import parse_id, stretches_pieces
 from respq.datatypes.entry_blocks import Stretch
 from respq.datatypes.entry_ids import MAX, show_id
 from respq.datatypes.streams import StreamValue
 from respq.errors import CommandError, syntax_error
-from respq.protocol.resp import array, bulk
+from respq.protocol.resp import bulk
 
 
 class Reading(NamedTuple):
@@ -107,9 +107,16 @@ def _halves(words: list[bytes], grouped: bool) -> tuple[list[bytes], list[bytes]
     return words[: len(words) // 2], words[len(words) // 2 :]
 
 
-def streams_reply(c: Client, found: list[tuple[bytes, bytes]]) -> bytes:
-    """What was found in several streams: pairs of a key and its entries, both encoded."""
-    return c.enc.map(found) if c.enc.version == 3 else array([array(list(pair)) for pair in found])
+def streams_reply(c: Client, found: list[tuple[bytes, list[bytes]]]) -> bytes:
+    """What was found in several streams: pairs of a key and its entries, both encoded, these in pieces.
+
+    They are joined once, as they may be long.
+    """
+    head, between = (b"%%%d\r\n", b"") if c.enc.version == 3 else (b"*%d\r\n", b"*2\r\n")
+    parts = [head % len(found)]
+    for name, pieces in found:
+        parts += (between, name, *pieces)
+    return b"".join(parts)
 
 
 def _begin_behind(stream: StreamValue | None, word: bytes) -> int:
@@ -143,12 +150,12 @@ def xread(c: Client, argv: Argv) -> bytes:
         _begin_behind(_stream_of(c, name), word)
         for name, word in zip(reading.names, reading.ids, strict=True)
     ]
-    found: list[tuple[bytes, bytes]] = []
+    found: list[tuple[bytes, list[bytes]]] = []
     budget = Budget(reading.max_entries, reading.max_bytes)
     for name, begin in zip(reading.names, begins, strict=True):
         stream = _stream_of(c, name)  # once more: Redis counts two hits, or misses
         if stream is not None and stream.top_id() > begin and not budget.exhausted:
-            found.append((bulk(name), stretches_reply(_within(budget, stream, name, begin, reading.most))))
+            found.append((bulk(name), stretches_pieces(_within(budget, stream, name, begin, reading.most))))
     if found:
         return streams_reply(c, found)
     if reading.block_ms is None:

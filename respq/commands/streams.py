@@ -401,13 +401,13 @@ def xrange(c: Client, argv: Argv) -> bytes:
 
 def entries_reply(stream: StreamValue, start: int, stop: int, count: int) -> bytes:
     """The first `count` entries with IDs from `start` to `stop`."""
-    return stretches_reply(stream.first(start, stop, count) if start <= stop else [])
+    return b"".join(stretches_pieces(stream.first(start, stop, count) if start <= stop else []))
 
 
-def stretches_reply(stretches: list[Stretch]) -> bytes:
-    """All entries of some stretches."""
+def stretches_pieces(stretches: list[Stretch]) -> list[bytes]:
+    """The array of all entries of some stretches, in pieces."""
     total = sum([stretch.stop - stretch.start for stretch in stretches])
-    return b"".join([b"*%d\r\n" % total, *[stretch.replies() for stretch in stretches]])
+    return [b"*%d\r\n" % total, *[stretch.replies() for stretch in stretches]]
 
 
 @command("XREVRANGE", arity=-4, flags=READONLY, keys=READ, group="stream", since="5.0.0",

@@ -137,7 +137,9 @@ def _enter_directory(config: Config) -> None:
     """Make the data directory if it is missing, and stand in it if it was asked for. Raises ConfigError."""
     directory = Path(config.dir)
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not directory.exists():
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _sync_name(directory.absolute())
         with os.scandir(directory):
             pass  # it can be read
         if "dir" in config.given:
@@ -146,6 +148,16 @@ def _enter_directory(config: Config) -> None:
         raise ConfigError(f"cannot use the directory {directory}: {os.strerror(errno.ENOTDIR)}") from None
     except OSError as error:
         raise ConfigError(f"cannot use the directory {directory}: {error.strerror}") from None
+
+
+def _sync_name(path: Path) -> None:
+    """Have the name of a new directory outlive a loss of power, if its parent may be read."""
+    from respq.effects.files import Files
+
+    try:
+        Files().sync_directory(path.parent)
+    except PermissionError:
+        pass
 
 
 def _stay() -> None:

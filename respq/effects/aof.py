@@ -108,6 +108,7 @@ class AppendOnlyFile:
     def start(self, now_ms: int) -> None:
         """Make the log ready to be written, after `load`."""
         with self._explained("cannot write the log"):
+            self._set.settle()
             self._set.complete()
             increment = self._set.path(self._set.manifest.increments[-1])
             size = self._files.size(increment)

@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from respq.effects import manifest
-from respq.effects.files import AofError, Files, discard, sync_directory
+from respq.effects.files import AofError, Files, datasync, discard, sync_directory
 from respq.effects.manifest import BASE, LogFile, Manifest
 from respq.effects.writer import LogWriter
 
@@ -53,6 +53,7 @@ class LogSet:
     def open(self) -> None:
         """Find the set, as the module's docstring says; raise `AofError` if it is not sound."""
         self.files.make_directory(self.directory)
+        sync_directory(self.files, self.directory.parent)
         self._tidy()
         found = manifest.load(self.files, self._manifest_path)
         self.manifest = found or Manifest()
@@ -106,6 +107,20 @@ class LogSet:
         self.files.link(dump, self.path(base))
         sync_directory(self.files, self.directory)
         self.replace(Manifest(base))
+
+    def settle(self) -> None:
+        """Have the set on the disk as it was found. Raises `SyncError`.
+
+        A server that was killed may have left names, and the end of the log, in the memory of the kernel
+        alone. What this one shows and goes on from must not vanish with the next loss of power.
+        """
+        for path in map(self.path, self.manifest.files):
+            fd = self.files.open_read(path)
+            try:
+                datasync(self.files, fd, path)
+            finally:
+                self.files.close(fd)
+        sync_directory(self.files, self.directory)
 
     def complete(self) -> None:
         """Create what a set needs to be written to."""

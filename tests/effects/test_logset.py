@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -132,6 +133,22 @@ def test_an_old_file_with_an_rdb_preamble_is_upgraded_as_any_other() -> None:
     disk = disk_with(old=b"REDIS0009\xff" + bytes(8) + numbers(1))
     assert recover(disk) == [1]
     assert OLD not in disk.names_now
+
+
+def test_what_is_found_is_synced_before_it_is_gone_on_from() -> None:
+    disk = disk_with(base=numbers(1), manifest=BASE + INCREMENT)
+    fd = disk.create(DIRECTORY / "appendonly.aof.1.incr.aof")
+    disk.write(fd, numbers(2))  # by a server that was killed then
+    disk = disk.after_kill()
+    assert recover(disk) == [1, 2]
+    for seed in range(20):
+        assert recover(disk.after_power_cut(Random(seed))) == [1, 2]
+
+
+def test_the_directory_of_the_log_outlives_a_loss_of_power() -> None:
+    disk = Disk()
+    assert recover(disk) == []
+    assert disk.directories_synced == {DIRECTORY}
 
 
 def test_a_directory_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_an_error_at_any_step_costs_nothing(step: int, error: int) -> None:
 
 def test_a_run_meets_every_kind_of_step() -> None:
     kinds = {name.partition(" ")[0] for name in STEPS}
-    assert kinds == {"create", "write", "datasync", "rename", "remove", "sync_directory"}
+    assert kinds == {"make_directory", "create", "write", "datasync", "rename", "remove", "sync_directory"}
 
 
 def test_after_a_rewrite_only_the_new_set_is_left() -> None:

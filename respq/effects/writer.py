@@ -86,14 +86,16 @@ class Syncer:
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
-            fd, path, position = job
-            try:
-                datasync(self._files, fd, path)
-                self.synced = position
-            except SyncError as error:
-                self.failure = error
-            self._idle.set()
-            self.on_done()
+            self._do(*job)
+
+    def _do(self, fd: int, path: Path, position: int) -> None:
+        try:
+            datasync(self._files, fd, path)
+            self.synced = position
+        except SyncError as error:
+            self.failure = error
+        self._idle.set()
+        self.on_done()
 
 
 class LogWriter:

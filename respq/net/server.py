@@ -25,7 +25,7 @@ from respq.effects.files import AofError
 from respq.engine import Engine
 from respq.net.connection import READ_BYTES, Address, Connection, is_local
 from respq.net.listeners import ListenError, close_listeners, open_listeners
-from respq.net.poller import READ, WRITE, new_poller
+from respq.net.poller import READ, WRITE, Poller, new_poller
 from respq.net.sending import Sender
 from respq.net.settings import apply_changes, clients_possible
 from respq.persistence import Persistence
@@ -50,12 +50,12 @@ class BrokenEngineError(Exception):
 class Loop:
     """Sockets on one side, the engine on the other."""
 
-    def __init__(self, config: Config, log: Log, engine: Engine) -> None:
+    def __init__(self, config: Config, log: Log, engine: Engine, poller: Poller | None = None) -> None:
         self.config = config
         self.log = log
         self.engine = engine
         self.server = engine.server
-        self.poller = new_poller()
+        self.poller = poller or new_poller()
         self.listeners: list[socket.socket] = []
         self.connections: dict[int, Connection] = {}
         self.others: dict[int, Callable[[], None]] = {}  # what to do when a listener or a signal is ready

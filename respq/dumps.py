@@ -95,7 +95,7 @@ class Dumps:
             if not self.files.exists(path):
                 return
             loader = Loader(
-                self.files, _no_commands, progress, self.files.size(path), store,
+                self.files, _no_commands, progress, self.files.size(path), store, loading.keep,
                 checked=self.config.rdbchecksum,
             )  # fmt: skip
             loader.load_dump(path)
@@ -112,6 +112,7 @@ class Dumps:
         if flush:
             for db in self.server.databases:
                 self.server.rubble.add(db.clear())
+            self.server.libraries.flush()
         loading = Loading(self.engine, merge=merge)
         try:
             with loading:
@@ -262,7 +263,10 @@ class Dumps:
             b"aof-base": b"0",
         }
         write_string = write_compressed if self.config.rdbcompression else write_plain
-        return write_dump(databases, about, write_string, checked=self.config.rdbchecksum)
+        libraries = [library.code for library in self.server.libraries]
+        return write_dump(
+            databases, about, write_string, libraries=libraries, checked=self.config.rdbchecksum
+        )
 
     def _refuse_or_accept_writes(self) -> None:
         """Refuse writes while snapshots are wanted and the last one failed."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from respq.clock import Clock, stopwatch_ns
 from respq.commands import SPECS, scripting
+from respq.commands.libraries import Libraries
 from respq.datatypes.hashes import HashValue
 from respq.datatypes.lists import ListValue
 from respq.datatypes.sets import SetValue
@@ -70,6 +71,7 @@ class Engine:
         self._drain = self.server.drain = self.execution.drain
         self.server.log = self.log
         self.server.flags_of_script = scripting.flags_of_script
+        self.server.libraries = Libraries(self.server)
         config.on_change("requirepass", self._admit)
         config.on_change("slowlog-log-slower-than", self._watch_slowness)
         config.on_change("notify-keyspace-events", self._choose_events)

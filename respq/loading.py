@@ -85,6 +85,13 @@ class Loading:
         if isinstance(value, HashValue):
             database.note_deadlines(key, value)
 
+    def keep(self, code: bytes) -> None:
+        """Load a library of functions from a dump. Raises BadFormatError: it fails, or is there."""
+        try:
+            self._engine.server.libraries.load(code, replace=self._merge)
+        except CommandError as error:
+            raise BadFormatError(f"has a library of functions that cannot be loaded: {error}") from None
+
     def _refuse_clients(self, client: Client, argv: Argv, spec: Spec) -> None:
         if Flag.LOADING not in spec.flags and client is not self._loader:  # whom MULTI gives a gated table
             raise Rejected("Redis is loading the dataset in memory", "LOADING")

@@ -75,7 +75,7 @@ class Persistence:
     def _load_log(self, aof: AppendOnlyFile, loading: Loading, progress: Callable[[int, int], None]) -> None:
         config = self.config
         steps = aof.load(
-            loading.execute, progress, loading.store,
+            loading.execute, progress, loading.store, loading.keep,
             truncate=config.aof_load_truncated, checked=config.rdbchecksum,
         )  # fmt: skip
         if steps:
@@ -230,7 +230,9 @@ class Persistence:
             self._rewrite_at_ms = now_ms + RETRY_MS  # nothing is kept until one has succeeded
 
     def _dataset(self) -> Iterator[tuple[int, Argv]]:
-        return dataset_commands((db.index, db.values.items()) for db in self.server.databases if len(db))
+        for library in self.server.libraries:
+            yield 0, [b"FUNCTION", b"LOAD", library.code]
+        yield from dataset_commands((db.index, db.values.items()) for db in self.server.databases if len(db))
 
     # -- CONFIG SET --------------------------------------------------------------------------------
 

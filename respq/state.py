@@ -358,6 +358,7 @@ class Server:
 
         self.gates: dict[str, Gate] = {}  # modes of the whole server, by name
         self.scripts: Any = None  # commands.scripthost.ScriptHost, from the first script on
+        self.libraries: Any = None  # commands.libraries.Libraries, of functions
         self.script_tables: dict[bool, Any] = {}  # what scripts may execute; True: those that only read
 
         self.busy: Any = None  # commands.overtime.Overtime, while a script keeps everybody waiting

@@ -66,6 +66,13 @@ class Kept(Workbench):
         return self.restarted().data() == self.data()
 
 
+LIBRARY = "#!lua name=%s\nredis.register_function('%s', function(keys) %s end)"
+
+
+def codes(kept: Kept) -> list[bytes]:
+    return [library.code for library in kept.server.libraries]
+
+
 @pytest.fixture
 def kept() -> Kept:
     kept = Kept()
@@ -629,3 +636,66 @@ def test_switching_off_is_a_way_out_of_a_full_disk(kept: Kept, ann: Peer) -> Non
     assert kept.persistence.caught_up
     assert ann.send("SET", "a", 3) == b"+OK\r\n"
     assert any("the log ends without it" in line for line in kept.lines)
+
+
+# -- libraries of functions ----------------------------------------------------------------------------
+
+
+def after_kill(kept: Kept) -> list[bytes]:
+    """The libraries of the server that starts on what has been written."""
+    kept.written()
+    return codes(kept.restarted())
+
+
+def test_libraries_come_back_from_the_log(kept: Kept, ann: Peer) -> None:
+    ann.send("FUNCTION", "LOAD", LIBRARY % ("a", "f", "return 1"))
+    ann.send("FUNCTION", "LOAD", LIBRARY % ("b", "g", "return 1"))
+    ann.send("FUNCTION", "LOAD", "REPLACE", LIBRARY % ("a", "f", "return 2"))
+    ann.send("FUNCTION", "DELETE", "b")
+    kept.written()
+    again = kept.restarted()
+    assert codes(again) == codes(kept)
+    assert again.peer().send("FCALL", "f", 0) == b":2\r\n"
+
+
+def test_a_restored_payload_and_a_flush_come_back_from_the_log(kept: Kept, ann: Peer) -> None:
+    ann.send("FUNCTION", "LOAD", LIBRARY % ("a", "f", "return 1"))
+    data = ann.send("FUNCTION", "DUMP").split(b"\r\n", 1)[1][:-2]
+    ann.send("FUNCTION", "FLUSH")
+    assert after_kill(kept) == []
+    ann.send("FUNCTION", "RESTORE", data)
+    assert after_kill(kept) == codes(kept) != []
+
+
+def test_what_a_function_does_is_logged_and_not_its_call(kept: Kept, ann: Peer) -> None:
+    body = "redis.call('incr', keys[1]) redis.call('incr', keys[1]) return redis.call('get', keys[1])"
+    ann.send("FUNCTION", "LOAD", LIBRARY % ("a", "f", body))
+    kept.written()
+    assert ann.send("FCALL", "f", 1, "n") == b"$1\r\n2\r\n"
+    assert kept.written() == encode("MULTI") + 2 * encode("incr", "n") + encode("EXEC")
+    assert kept.replays()
+
+
+def test_a_refused_load_is_not_logged(kept: Kept, ann: Peer) -> None:
+    ann.send("FUNCTION", "LOAD", "return 1")
+    ann.send("FUNCTION", "DELETE", "none")
+    assert kept.written() == b""
+
+
+@pytest.mark.parametrize("how", [(), ("NOSAVE",), ("NOFLUSH", "MERGE")])
+def test_libraries_come_back_from_a_snapshot(kept: Kept, ann: Peer, how: tuple[str, ...]) -> None:
+    kept.server.config.set({"enable-debug-command": "yes"}, at_start=True)
+    kept.tables.rebuild()
+    ann.send("FUNCTION", "LOAD", LIBRARY % ("a", "f", "return 1"))
+    ann.send("SAVE")
+    before = codes(kept)
+    assert ann.send("DEBUG", "RELOAD", *how) == b"+OK\r\n"
+    assert codes(kept) == before
+    assert ann.send("FCALL", "f", 0) == b":1\r\n"
+    assert ann.send("DEBUG", "RELOAD", "NOFLUSH").startswith(b"-ERR Error trying to load")
+
+
+def test_flushall_leaves_libraries(kept: Kept, ann: Peer) -> None:
+    ann.send("FUNCTION", "LOAD", LIBRARY % ("a", "f", "return 1"))
+    ann.send("FLUSHALL")
+    assert len(codes(kept)) == len(after_kill(kept)) == 1

@@ -11,7 +11,7 @@ from respq.errors import CommandError
 from respq.persistence import Persistence
 from tests.conftest import Workbench
 from tests.effects.disk import Disk
-from tests.test_persistence import Kept
+from tests.test_persistence import DIRECTORY, Kept
 
 
 def test_a_rewrite_begins_when_the_log_is_on_the_disk_without_stopping_the_loop_for_it() -> None:
@@ -49,6 +49,20 @@ def rewriting(kept: Kept) -> None:
     kept.peer().send("BGREWRITEAOF")
     kept.persistence.cron(kept.clock.now_ms)
     assert aof.rewriting
+
+
+def test_libraries_of_functions_are_in_a_rewritten_log() -> None:
+    kept = Kept()
+    kept.peer().send(
+        "FUNCTION", "LOAD", "#!lua name=a\nredis.register_function('f', function() return 1 end)"
+    )
+    kept.written()
+    rewriting(kept)
+    while kept.server.aof is not None and kept.server.aof.rewriting:
+        kept.persistence.cron(kept.clock.now_ms)
+    again = kept.restarted()
+    assert b"name=a" in kept.disk.get(DIRECTORY / "appendonly.aof.2.base.aof")
+    assert again.peer().send("FCALL", "f", 0) == b":1\r\n"
 
 
 def test_forks_are_counted_and_timed() -> None:

@@ -195,7 +195,7 @@ class LogReader:
 
     def keyspace(self, log: Sequence[Argv], now_ms: int, dump: bytes) -> bytes:
         """The replies to `dump` of a server that has executed `log`."""
-        self.loading.execute([[b"FLUSHALL"], [b"SELECT", b"0"], *log])
+        self.loading.execute([[b"FLUSHALL"], [b"FUNCTION", b"FLUSH"], [b"SELECT", b"0"], *log])
         self.engine.clock.stand_at(now_ms)
         self.engine.receive(self.client, dump)
         replies = b"".join(self.client.out)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from compat.oracle.wire import Argv, Node, plain
+from respq.rdb.payload import read_libraries
 
 Normaliser = Callable[[Argv, Node, Node], bool]
 
@@ -19,7 +20,7 @@ LONG_AGO_MS = 10**12  # a greater number is a moment; redis-server's and ours ar
 TIMES_APART_MS = 3000  # at most
 WHOLE_SCAN = 100  # a COUNT that reaches every key of a case in one call
 SUBCOMMANDS = frozenset(
-    b"CLIENT COMMAND CONFIG DEBUG MEMORY OBJECT PUBSUB SCRIPT SLOWLOG XGROUP XINFO".split()
+    b"CLIENT COMMAND CONFIG DEBUG FUNCTION MEMORY OBJECT PUBSUB SCRIPT SLOWLOG XGROUP XINFO".split()
 )
 # Of INFO: our own fields, and those whose names depend on what was done.
 INFO_PREFIXES = (
@@ -84,6 +85,25 @@ def near_each(tolerance: int) -> Normaliser:
 def same_kind(_argv: Argv, expected: Node, found: Node) -> bool:
     """The value is the server's own business."""
     return (expected[1] is None) == (found[1] is None)
+
+
+def libraries(_argv: Argv, expected: Node, found: Node) -> bool:
+    """Of functions, in any order, and so their functions."""
+    return _unordered_libraries(expected) == _unordered_libraries(found)
+
+
+def _unordered_libraries(node: Node) -> list[str]:
+    found = []
+    for library in plain(node):
+        described = library if isinstance(library, dict) else dict(_pairs(library))
+        described[b"functions"] = sorted(map(repr, described[b"functions"]))
+        found.append(repr(described))
+    return sorted(found)
+
+
+def dumped_libraries(_argv: Argv, expected: Node, found: Node) -> bool:
+    """The same libraries in a payload, in any order."""
+    return sorted(read_libraries(plain(expected))) == sorted(read_libraries(plain(found)))
 
 
 def same_members(_argv: Argv, expected: Node, found: Node) -> bool:
@@ -329,6 +349,8 @@ NORMALISERS: dict[bytes, Normaliser] = {
     b"PEXPIRETIME": near(2000),
     b"LASTSAVE": near(3600),
     b"TIME": same_kind,
+    b"FUNCTION|LIST": libraries,
+    b"FUNCTION|DUMP": dumped_libraries,
     b"HTTL": near_each(2),
     b"HPTTL": near_each(2000),
     b"HEXPIRETIME": near_each(2),
@@ -358,6 +380,7 @@ NORMALISERS: dict[bytes, Normaliser] = {
     b"CLIENT|INFO": clients,
     b"CLIENT|LIST": clients,
     b"CLIENT|HELP": help_text,
+    b"FUNCTION|HELP": help_text,
     b"COMMAND": same_kind,
     b"COMMAND|COUNT": same_kind,
     b"COMMAND|DOCS": same_kind,

@@ -18,6 +18,7 @@ ELSEWHERE = {
     "BGSAVE": "forks: compat/rdb",
     "SAVE": "writes a file: compat/rdb",
     "COMMAND": "all of it: test_command_info.py",
+    "FUNCTION|FLUSH": "redis-server 8.2.3 may crash: tests/scripting/functions.jsonl",
     "MONITOR": "its output has times in it: test_scenarios.py",
     "RESTORE-ASKING": "is RESTORE, as nodes of a cluster call it: tests/commands/test_dumping.py",
     "SCRIPT|DEBUG": "redis-server asks for it outside of a pipeline, and respq has no debugger",

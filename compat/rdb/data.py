@@ -1,4 +1,4 @@
-"""Keys of every type and encoding, as commands; and how two servers are compared."""
+"""Keys of every type and encoding, and libraries, as commands; and how two servers are compared."""
 
 from __future__ import annotations
 
@@ -73,8 +73,18 @@ def stream_commands() -> Iterator[Command]:
     yield ["XDEL", "stream:empty", "5-1"]
 
 
+LIBRARIES = [
+    b"#!lua name=short\nredis.register_function('one', function() return 1 end)",
+    b"#!lua name=long\nredis.register_function{function_name='two', callback=function(keys) "
+    b"return redis.call('type', keys[1]) end, flags={'no-writes'}, description='%b'}" % (b"type " * 50),
+]
+IN_NO_DATABASE = -1
+
+
 def fill(client: redis.Redis, *, since_7_4: bool) -> None:
-    """Three databases, some keys of which expire."""
+    """Three databases, some keys of which expire; two libraries."""
+    for library in LIBRARIES:
+        client.function_load(library)
     for db in (0, 3, 9):
         client.execute_command("SELECT", db)
         for command in commands(since_7_4=since_7_4):
@@ -98,6 +108,8 @@ def contents(client: redis.Redis) -> dict[tuple[int, bytes], object]:
                 _content(client, kind, key),
             )
     client.execute_command("SELECT", 0)
+    for library in client.execute_command("FUNCTION", "LIST", "WITHCODE"):
+        found[IN_NO_DATABASE, library[b"library_name"]] = library
     return found
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from compat.rdb.data import contents, fill
+from compat.rdb.data import LIBRARIES, contents, fill
 from compat.servers import Server, debian_binary, reference_binary, start_redis, start_respq
 
 BINARIES = {"8.2.3": reference_binary, "7.0": debian_binary}
@@ -104,6 +104,33 @@ def test_save_points_and_the_end_write_snapshots(tmp_path: Path) -> None:
         status = server.stop()
     assert status == 0
     assert {key for _, key in seen(start_8(tmp_path))} == {b"k", b"last"}
+
+
+def test_payloads_of_libraries_are_exchanged(tmp_path: Path) -> None:
+    for name in ("theirs", "ours"):
+        (tmp_path / name).mkdir()
+    servers = [start_8(tmp_path / "theirs"), start_respq(tmp_path / "ours")]
+    try:
+        theirs, ours = (redis.Redis(port=server.port) for server in servers)
+        for giver, taker in ((theirs, ours), (ours, theirs)):
+            for library in LIBRARIES:
+                giver.function_load(library, replace=True)
+            taker.function_restore(giver.function_dump(), policy="FLUSH")
+            assert taker.fcall("two", 1, "none") in (b"none", {b"ok": b"none"})
+            assert sorted(map(repr, taker.function_list(withcode=True))) == sorted(
+                map(repr, giver.function_list(withcode=True))
+            )
+        theirs.function_restore(payload := one_library(ours), policy="FLUSH")
+        assert theirs.function_dump() == payload
+    finally:
+        for server in servers:
+            server.stop()
+
+
+def one_library(client: redis.Redis) -> bytes:
+    """The payload of the library that is worth compressing."""
+    client.function_delete("short")
+    return bytes(client.function_dump())
 
 
 GONE = "ECHO gone"  # the directory that the servers are in, from here on

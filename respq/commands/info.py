@@ -169,15 +169,21 @@ def _scripts(server: Server) -> Fields:
     host = server.scripts
     used = 0 if host is None else host.runtime.memory_used()
     kept = 0 if host is None else sum(len(script.body) for script in host.scripts.values())
+    of_functions, catalogue = server.libraries.memory_used, server.libraries.catalogue
+    codes = sum(len(library.code) for library in catalogue.libraries.values())
     yield "used_memory_lua", used
     yield "used_memory_vm_eval", used
     yield "used_memory_lua_human", human_bytes(used)
     yield "used_memory_scripts_eval", kept
     yield "number_of_cached_scripts", 0 if host is None else len(host.scripts)
-    yield "used_memory_vm_total", used
-    yield "used_memory_vm_total_human", human_bytes(used)
-    yield "used_memory_scripts", kept
-    yield "used_memory_scripts_human", human_bytes(kept)
+    yield "number_of_functions", len(catalogue.functions)
+    yield "number_of_libraries", len(catalogue.libraries)
+    yield "used_memory_vm_functions", of_functions
+    yield "used_memory_vm_total", used + of_functions
+    yield "used_memory_vm_total_human", human_bytes(used + of_functions)
+    yield "used_memory_functions", codes
+    yield "used_memory_scripts", kept + codes
+    yield "used_memory_scripts_human", human_bytes(kept + codes)
 
 
 def _persistence(server: Server) -> Fields:

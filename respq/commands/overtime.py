@@ -1,10 +1,10 @@
 """A script that runs for longer than `busy-reply-threshold`: other clients are served meanwhile.
 
 They get BUSY for nearly everything: a gate lets pass what the flag ALLOW_BUSY permits, of which SCRIPT KILL
-and SHUTDOWN NOSAVE end the script. The event loop is entered again from inside a command (`serve_meanwhile`,
-a tick without timers), hence what belongs to that command is put aside for so long: effects that are not
-logged yet, replies that stand before its own, the frozen time. The client itself counts as parked, so that
-what it sends is kept for later.
+(FUNCTION KILL for a function) and SHUTDOWN NOSAVE end the script. The event loop is entered again from inside
+a command (`serve_meanwhile`, a tick without timers), hence what belongs to that command is put aside for so
+long: effects that are not logged yet, replies that stand before its own, the frozen time. The client itself
+counts as parked, so that what it sends is kept for later.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ from respq.waiting import Parking
 class Overtime:
     """The rest of a script's run. `wrote` (see `kill`) is asked of the script's host."""
 
-    def __init__(self, server: Server, client: Client, sha: bytes, running_ms: int) -> None:
+    def __init__(self, server: Server, client: Client, name: bytes, killer: str, running_ms: int) -> None:
         self._server = server
         self.client = client
+        self.killer = killer  # the command that ends it
         self.killed = False
         self.abandoned = False  # by SHUTDOWN NOSAVE: the log must not have half of the script
         server.log(
             "warning",
-            f"A script has been running for {running_ms} ms: SCRIPT KILL ends it. SHA-1: {sha.decode()}",
+            f"A script has been running for {running_ms} ms: {killer} ends it. Its name: {name.decode()}",
         )
         server.busy = self
-        server.set_gate("busy", _refuse)
+        server.set_gate("busy", self._refuse)
 
     def serve_others(self) -> bool:
         """Let the event loop turn once; whether the script must end."""
@@ -46,8 +47,9 @@ class Overtime:
         server.stats.timed_ns = timed_ns
         return self.killed or self.abandoned
 
-    def kill(self, wrote: bool) -> None:
-        """SCRIPT KILL. Raises CommandError if the script has tried to change anything."""
+    def kill(self, killer: str, wrote: bool) -> None:
+        """SCRIPT KILL or FUNCTION KILL. Raises CommandError if the script has tried to change anything."""
+        self.check(killer)
         if wrote:
             raise CommandError(
                 "Sorry the script already executed write commands against the dataset. You can either wait "
@@ -55,6 +57,11 @@ class Overtime:
                 "UNKILLABLE",
             )
         self.killed = True
+
+    def check(self, killer: str) -> None:
+        """Raise CommandError unless it is what this command ends: a script, or a function."""
+        if killer != self.killer:
+            raise CommandError(self.refusal, "BUSY")
 
     def end(self, mark: int) -> None:
         """The script has ended; its effects begin at `mark`."""
@@ -67,14 +74,12 @@ class Overtime:
         if client.held:
             server.waiting.resumed.append(client)
 
+    @property
+    def refusal(self) -> str:
+        """What others are told, after BUSY."""
+        return f"Redis is busy running a script. You can only call {self.killer} or SHUTDOWN NOSAVE."
 
-def refusal() -> Rejected:
-    """What others get."""
-    return Rejected(
-        "Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.", "BUSY"
-    )
-
-
-def _refuse(client: Client, argv: Argv, spec: Spec) -> None:
-    if ALLOW_BUSY not in spec.flags:
-        raise refusal()
+    def _refuse(self, client: Client, argv: Argv, spec: Spec) -> None:
+        """The gate."""
+        if ALLOW_BUSY not in spec.flags:
+            raise Rejected(self.refusal, "BUSY")

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from respq.clock import stopwatch_ns
 from respq.command import Argv, Client
@@ -44,8 +44,29 @@ _INTEGER, _BULK, _SIMPLE = b":$+"
 _DASH = ord("-")
 
 
+class Runnable(Protocol):
+    """A script, or a function of a library."""
+
+    @property
+    def name(self) -> bytes:
+        """What errors call it."""
+        ...
+
+    @property
+    def flags(self) -> Flags | None:
+        """What it says that it needs."""
+        ...
+
+    @property
+    def killer(self) -> str:
+        """The command that ends it."""
+        ...
+
+
 class Script:
     """One script of the cache."""
+
+    killer = "SCRIPT KILL"
 
     __slots__ = ("_dump", "_plans", "body", "compiled", "cost_ns", "evaluated", "flags", "sha")
 
@@ -58,6 +79,11 @@ class Script:
         self.flags = flags  # of its shebang; None: it has none, and may do whatever its commands may
         self.evaluated = False  # EVAL brought it, so it may be evicted
         self.cost_ns = 0  # of one, when a run of it was last measured
+
+    @property
+    def name(self) -> bytes:
+        """What errors call it."""
+        return self.sha
 
     def plan(self, count: int) -> Plan | None:
         """How to run it without Lua, with so many keys, if it can be done."""
@@ -95,8 +121,9 @@ class ScriptHost:
         self.writes = True  # whether the script that runs may write
         self.wrote = False  # whether it has tried to
         self.mark = 0  # where its effects begin
-        self.running: Script | None = None
+        self.running: Runnable | None = None
         self.whose = self.client  # the client that runs it
+        self.called: Argv = []  # the command that calls a function
         self.began_ns = 0  # when it was first seen running
         self.overtime: Overtime | None = None  # since it has run for too long
         self.repl_from: list[tuple[int, int]] = []  # redis.set_repl: from which effect on, and the flags
@@ -131,17 +158,21 @@ class ScriptHost:
 
     def tick(self) -> bool:
         """Whether the script must end. Past the threshold, others are served."""
-        now_ns = stopwatch_ns()
         if not self.began_ns:  # 100,000 instructions ago: a millisecond
-            self.began_ns = now_ns
-        running_ms = (now_ns - self.began_ns) // 1_000_000
+            self.began_ns = stopwatch_ns()
+        running_ms = self.running_ms()
         threshold_ms = self.server.config.busy_reply_threshold
         if not threshold_ms or running_ms < threshold_ms:
             return False
         if self.overtime is None:
             assert self.running is not None
-            self.overtime = Overtime(self.server, self.whose, self.running.sha, running_ms)
+            name, killer = self.running.name, self.running.killer
+            self.overtime = Overtime(self.server, self.whose, name, killer, running_ms)
         return self.overtime.serve_others()
+
+    def running_ms(self) -> int:
+        """How long what runs has been seen running."""
+        return (stopwatch_ns() - self.began_ns) // 1_000_000
 
     # -- running -----------------------------------------------------------------------------------
 
@@ -204,7 +235,24 @@ class ScriptHost:
             return outcome
         return self.runtime.convert(outcome, self.whose.enc is RESP3)
 
-    def prepare(self, c: Client, script: Script, read_only: bool) -> None:
+    def call(
+        self, c: Client, function: Runnable, runtime: Runtime, callback: Compiled, argv: Argv, *, count: int,
+        read_only: bool,
+    ) -> bytes:  # fmt: skip
+        """Call the function of a library, which lives in `runtime`; its reply. Raises CommandError."""
+        self.prepare(c, function, read_only)
+        self.called = argv
+        stats = self.server.stats
+        timed_ns = stats.timed_ns
+        self.begin()
+        outcome = runtime.run(callback, c.enc is RESP3, count, argv[3:])
+        stats.timed_ns = timed_ns
+        outcome = self.end(outcome)
+        if isinstance(outcome, bytes):
+            return outcome
+        raise self.error(function, outcome)
+
+    def prepare(self, c: Client, script: Runnable, read_only: bool) -> None:
         """Make ready for a script, or a run of one. Raises CommandError."""
         server, flags = self.server, script.flags
         if flags is not None:
@@ -271,7 +319,7 @@ class ScriptHost:
                 effects[at] = (db, key, event, None)
         self.repl_from.clear()
 
-    def error(self, script: Script, failure: Failure | Answer) -> CommandError:
+    def error(self, script: Runnable, failure: Failure | Answer) -> CommandError:
         """What the client gets for a script that failed, or that returned errors."""
         if isinstance(failure, Answer):
             self.server.stats.errors.update(code.decode("latin-1") for code in failure.codes)
@@ -281,7 +329,7 @@ class ScriptHost:
             return error
         text = failure.text
         if failure.source is not None:
-            text += b" script: %b, on %b:%d." % (script.sha, failure.source, failure.line)
+            text += b" script: %b, on %b:%d." % (script.name, failure.source, failure.line)
         code, _, message = text.translate(ONE_LINE).partition(b" ")
         error = CommandError(message, code.decode("latin-1"))
         error.counted = failure.counted

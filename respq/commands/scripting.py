@@ -40,7 +40,7 @@ _COUNTS = {b"%d" % n: n for n in range(100)}
 _FLAGS = NOSCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS | MOVABLEKEYS
 
 
-def _host(server: Server) -> ScriptHost:
+def host_of(server: Server) -> ScriptHost:
     """The scripts of a server; lupa is imported when the first is asked for."""
     if server.scripts is None:
         server.scripts = ScriptHost(server)
@@ -49,7 +49,7 @@ def _host(server: Server) -> ScriptHost:
 
 
 def flags_of_script(server: Server, spec: Spec, argv: Argv) -> Flag:
-    """The flags of a call of EVAL and its kin: those of the script, if it has a shebang.
+    """The flags of a call of EVAL, FCALL and their kin: those of the function, of the script with a shebang.
 
     That is what decides whether a pause or a log that cannot be written stops it.
     """
@@ -57,6 +57,8 @@ def flags_of_script(server: Server, spec: Spec, argv: Argv) -> Flag:
         if spec.name.startswith("EVALSHA"):
             script = None if server.scripts is None else server.scripts.scripts.get(argv[1].lower())
             flags = None if script is None else script.flags
+        elif spec.name.startswith("FCALL"):
+            flags = server.libraries.flags_of(argv[1])
         else:
             flags = read_shebang(argv[1])[0]
     except CommandError:
@@ -80,7 +82,7 @@ def _eval(c: Client, argv: Argv, *, read_only: bool) -> bytes:
     server = c.server
     if server.monitors:
         show_monitors(c, argv)  # before what the script does is shown
-    host = server.scripts or _host(server)
+    host = server.scripts or host_of(server)
     count = _COUNTS.get(argv[2], -1)
     if not 0 <= count <= len(argv) - 3:
         count = _count_of_keys(argv)
@@ -89,7 +91,7 @@ def _eval(c: Client, argv: Argv, *, read_only: bool) -> bytes:
 
 def _evalsha(c: Client, argv: Argv, *, read_only: bool) -> bytes:
     server = c.server
-    host: ScriptHost = server.scripts or _host(server)
+    host: ScriptHost = server.scripts or host_of(server)
     if server.monitors:
         show_monitors(c, argv)
     script = host.scripts.get(argv[1])
@@ -113,7 +115,7 @@ def _run_scripts(c: Client, run: Run, *, read_only: bool) -> bytes | None:
     count = _COUNTS.get(digits or b"", -1)
     if name is None or not 0 <= count <= run.words - FIXED_WORDS:
         return None
-    host = server.scripts or _host(server)
+    host = server.scripts or host_of(server)
     spec = server.specs[run.name.decode("latin-1").upper()]
     script = host.scripts.get(name)
     try:
@@ -193,7 +195,7 @@ _ALL_NODES = ("request_policy:all_nodes", "response_policy:all_succeeded")
          tips=_ALL_NODES, complexity="O(N) for the length of the script")  # fmt: skip
 def script_load(c: Client, argv: Argv) -> bytes:
     """Compile a script and keep it; its SHA-1."""
-    host = _host(c.server)
+    host = host_of(c.server)
     sha = sha_of(argv[2])
     if sha not in host.scripts:
         host.add(argv[2], sha)
@@ -225,10 +227,14 @@ def script_flush(c: Client, argv: Argv) -> bytes:
          tips=("request_policy:all_shards", "response_policy:one_succeeded"))  # fmt: skip
 def script_kill(c: Client, argv: Argv) -> bytes:
     """End the script that runs, unless it has written."""
-    server = c.server
+    return kill(c.server, Script.killer)
+
+
+def kill(server: Server, killer: str) -> bytes:
+    """End what runs if it is for the command `killer` to do so. Raises CommandError."""
     if server.busy is None:
         raise CommandError("No scripts in execution right now.", "NOTBUSY")
-    server.busy.kill(server.scripts.wrote)
+    server.busy.kill(killer, server.scripts.wrote)
     return OK
 
 

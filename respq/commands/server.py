@@ -26,14 +26,13 @@ from respq.command import (
     key,
 )
 from respq.command import ALLOW_BUSY as BUSY
-from respq.commands import overtime
 from respq.commands.arguments import parse_int, parse_int_between
 from respq.commands.connection import REDIS_VERSION
 from respq.commands.help import help_reply
 from respq.errors import CommandError, syntax_error
 from respq.keyspace import Database
 from respq.protocol.resp import EMPTY_ARRAY, OK, ZERO, array, bulk, bulks, integer, simple
-from respq.state import Closing, Server
+from respq.state import Closing, Rejected, Server
 
 EVERY_SHARD = ("request_policy:all_shards", "response_policy:all_succeeded")
 KEY_BYTES = 120  # of a key beside its name and value: the entry in the dict, the place in the array
@@ -160,7 +159,7 @@ def shutdown(c: Client, argv: Argv) -> bytes:
         raise CommandError("No shutdown in progress.")
     if c.server.busy is not None:
         if b"NOSAVE" not in chosen:
-            raise overtime.refusal()
+            raise Rejected(c.server.busy.refusal, "BUSY")
         c.server.busy.abandoned = True
     if b"SAVE" in chosen or (c.server.config.save and b"NOSAVE" not in chosen):
         _save_at_end(c, b"FORCE" in chosen)

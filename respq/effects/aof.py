@@ -26,7 +26,7 @@ from pathlib import Path
 
 from respq.effects.encoding import encode, encode_run, pieces, select
 from respq.effects.files import AofError, Files
-from respq.effects.loader import Execute, Loader, Progress, Store, no_values
+from respq.effects.loader import Execute, Keep, Loader, Progress, Store, no_libraries, no_values
 from respq.effects.logset import LogSet
 from respq.effects.rewrite import History, Rewrite, should_rewrite
 from respq.effects.snapshot import Commands, ForkedSnapshot, TakeSnapshot
@@ -76,6 +76,7 @@ class AppendOnlyFile:
         execute: Execute,
         progress: Progress | None = None,
         store: Store = no_values,
+        keep: Keep = no_libraries,
         *,
         truncate: bool = True,
         checked: bool = True,
@@ -84,13 +85,13 @@ class AppendOnlyFile:
 
         `execute` gets batches: whole transactions, MULTI and EXEC included, and a SELECT at the start of
         each file. It raises `CommandFailedError` for what cannot be executed. `progress` gets the bytes
-        read and the total, after each piece. `store` gets the values of a base that is an RDB file, whose
-        checksum counts if it is `checked`.
+        read and the total, after each piece. `store` gets the values of a base that is an RDB file, `keep`
+        its libraries of functions; its checksum counts if it is `checked`.
         """
         with self._explained("cannot read the log"):
             paths = [self._set.path(file) for file in self._set.manifest.files]
             total = sum(map(self._files.size, paths))
-            loader = Loader(self._files, execute, progress, total, store, checked=checked)
+            loader = Loader(self._files, execute, progress, total, store, keep, checked=checked)
             for path in paths:
                 loader.load(path, last=path == paths[-1], truncate=truncate)
             return loader.commands + loader.keys

@@ -37,6 +37,7 @@ from respq.rdb.cursor import BadFormatError
 from respq.rdb.file import SIGNATURES, DumpReader
 
 Store = Callable[[int, bytes, Value], None]  # database, key, value with its expiry; raises BadFormatError
+Keep = Callable[[bytes], None]  # the code of a library of functions; raises BadFormatError
 Execute = Callable[[list[Argv]], None]
 Progress = Callable[[int, int], None]  # bytes read so far, and in total
 
@@ -70,6 +71,10 @@ def no_values(_db: int, _key: bytes, _value: Value) -> None:
     raise BadFormatError("is an RDB file, where only commands are expected")
 
 
+def no_libraries(_code: bytes) -> None:
+    """A `Keep` for whoever does without functions."""
+
+
 class Loader:
     """Reads one file after the other. `bytes_done` of `bytes_total` have been read."""
 
@@ -80,12 +85,14 @@ class Loader:
         progress: Progress | None,
         bytes_total: int,
         store: Store = no_values,
+        keep: Keep = no_libraries,
         *,
         checked: bool = True,
     ) -> None:
         self.files = files
         self.execute = execute
         self.store = store
+        self.keep = keep
         self.checked = checked  # whether checksums of dumps are looked at
         self.progress = progress
         self.bytes_total = bytes_total
@@ -134,6 +141,8 @@ class Loader:
                     self.advance(at - shown)
                     shown = at
             at = reader.at
+            for code in reader.libraries:
+                self.keep(code)
             self.advance(at - shown)
         except BadFormatError as error:
             raise DamagedError(path, at, f"at or behind this key: {error}", 0) from None

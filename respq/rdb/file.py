@@ -9,11 +9,10 @@
     kind key value
     247 …                          what a module keeps beside the keys
     244 slot, keys, expiring keys  of a cluster
-    245 | 246                      functions
+    245 code                       a library of functions; 246 from a pre-release
     255 CRC-64                     the end; no checksum before version 5; 0: none was made
 
 What modules keep beside the keys is skipped, as are idle times and frequencies: nothing is kept about them.
-Functions are refused, because the next snapshot would not have them any more: respq has no FUNCTION.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from respq.rdb.checksum import crc64
 from respq.rdb.cursor import BadFormatError, Cursor, Data
 from respq.rdb.decoding import EmptyValueError, read_value
 from respq.rdb.encoding import write_value
-from respq.rdb.payload import VALKEY_VERSION, VERSION
+from respq.rdb.payload import FUNCTION, FUNCTION_EARLY, VALKEY_VERSION, VERSION, write_library
 from respq.rdb.strings import WriteString, write_length, write_plain
 
 SIGNATURES: Final = (b"REDIS", b"VALKEY")
@@ -38,8 +37,6 @@ _CHECKED_SINCE: Final = 5  # versions with a checksum
 _SUMMED_BYTES: Final = 1 << 20  # at a time
 
 SLOT_INFO: Final = 244
-FUNCTION: Final = 245
-FUNCTION_EARLY: Final = 246
 MODULE_AUX: Final = 247
 IDLE: Final = 248
 FREQUENCY: Final = 249
@@ -71,6 +68,7 @@ class DumpReader:
         if self.version not in known:
             raise BadFormatError(f"has version {self.version} of the format, which is not known here")
         self.about: dict[bytes, bytes] = {}
+        self.libraries: list[bytes] = []  # the code of each, as far as it has been read
         self.empty = 0  # collections without elements, which are left out
         self._checked = checked
         self._cursor = Cursor(data, _HEADER_BYTES)
@@ -117,10 +115,10 @@ class DumpReader:
             cursor.byte()
         elif code == MODULE_AUX:
             self._skip_module()
-        elif code in (FUNCTION, FUNCTION_EARLY):
-            raise BadFormatError(
-                "has functions, which respq cannot keep: let its server do FUNCTION FLUSH first"
-            )
+        elif code == FUNCTION:
+            self.libraries.append(cursor.string())
+        elif code == FUNCTION_EARLY:
+            raise BadFormatError("has functions of a pre-release of Redis 7")
         else:
             raise BadFormatError(f"has a part of type {code}, which is not known here")
 
@@ -170,11 +168,12 @@ def write_dump(
     about: dict[bytes, bytes],
     write_string: WriteString = write_plain,
     *,
+    libraries: Iterable[bytes] = (),
     checked: bool = True,
 ) -> Iterator[bytes]:
     """The file in pieces, as version 12. Not `checked`: without a checksum."""
     checksum = 0
-    for piece in _pieces(databases, about, write_string):
+    for piece in _pieces(databases, about, libraries, write_string):
         if checked:
             checksum = crc64(piece, checksum)
         yield piece
@@ -182,11 +181,16 @@ def write_dump(
 
 
 def _pieces(
-    databases: Iterable[Contents], about: dict[bytes, bytes], write_string: WriteString
+    databases: Iterable[Contents],
+    about: dict[bytes, bytes],
+    libraries: Iterable[bytes],
+    write_string: WriteString,
 ) -> Iterator[bytes]:
     yield b"REDIS%04d" % VERSION
     for name, text in about.items():
         yield b"%c%b%b" % (AUX, write_plain(name), write_plain(text))
+    for code in libraries:
+        yield write_library(code, write_string)
     for database in databases:
         sizes = write_length(database.keys) + write_length(database.expiring)
         yield b"%c%b%c%b" % (DATABASE, write_length(database.number), SIZES, sizes)

@@ -99,6 +99,8 @@ class CompileError(Exception):
 class Runtime:
     """One Lua state, for all scripts of a server. `version` is what redis.REDIS_VERSION says."""
 
+    sources: tuple[str, ...] = SOURCES
+
     def __init__(self, host: Host, version: str, memory_bytes: int | None = None) -> None:
         from lupa import lua51  # noqa: PLC0415  # with the first script
 
@@ -158,7 +160,7 @@ class Runtime:
         )
         self._dump = lua.eval(b"function(text) return string.dump(loadstring(text, '=respq')) end")
         world = host
-        for name in SOURCES:
+        for name in self.sources:
             world = self._source(name)(world, constants)
         world[b"seal"]()
         return world

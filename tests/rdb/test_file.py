@@ -140,8 +140,7 @@ def test_empty_collections_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("part", "reason"),
     [
-        (b"\xf5\1x", "FUNCTION FLUSH"),
-        (b"\xf6\1x", "FUNCTION FLUSH"),
+        (b"\xf6\1x", "functions of a pre-release"),
         (b"\xf3\1x", "part of type 243"),
         (b"\x07\1k\1x", "a value of a module"),
         (b"\xf7\1\7", "a module's value of type 7"),
@@ -150,6 +149,13 @@ def test_empty_collections_are_left_out() -> None:
 def test_what_cannot_be_kept_is_refused_by_name(part: bytes, reason: str) -> None:
     with pytest.raises(BadFormatError, match=reason):
         list(DumpReader(dump(part)))
+
+
+def test_libraries_are_read_and_written() -> None:
+    data = b"".join(write_dump([], {}, libraries=[b"one", b"two"]))
+    reader = DumpReader(data)
+    assert list(reader) == []
+    assert reader.libraries == [b"one", b"two"]
 
 
 def test_a_file_without_keys() -> None:

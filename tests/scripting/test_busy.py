@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import Peer, Workbench
 
 BUSY = b"-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n"
+KILL = ("SCRIPT", "KILL")
 KILLED = b"-ERR Script killed by user with SCRIPT KILL..."
 
 
@@ -156,6 +157,60 @@ def test_shutdown_leaves_nothing_of_a_transaction_for_the_log(
     assert alice.feed(b"SET behind 1\r\nEXEC\r\nSET after 1\r\n") == b"+QUEUED\r\n"
     assert engine.server.changes_since_save == changes
     assert not engine.server.effects
+
+
+# -- functions ---------------------------------------------------------------------------------------
+
+LOOP = """#!lua name=l
+redis.register_function('loop', function(keys) while true do end end)
+redis.register_function('write', function(keys) redis.call('set', keys[1], 1) while true do end end)"""
+
+
+def test_a_function_is_ended_by_function_kill(engine: Workbench, alice: Peer, bob: Peer) -> None:
+    replies: dict[str, bytes] = {}
+
+    def act() -> None:
+        for words in ("GET k", "SCRIPT KILL", "FUNCTION LIST", "FUNCTION STATS", "SHUTDOWN", "FUNCTION KILL"):
+            replies.setdefault(words, bob.send(*words.split()))
+
+    alice.send("FUNCTION", "LOAD", LOOP)
+    meanwhile(engine, act)
+    assert alice.send("FCALL", "loop", 1, "k") == KILLED + b" script: loop, on @user_function:2.\r\n"
+    busy = BUSY.replace(b"SCRIPT KILL", b"FUNCTION KILL")
+    for words in ("GET k", "SCRIPT KILL", "FUNCTION LIST", "SHUTDOWN"):
+        assert replies[words] == busy
+    assert replies["FUNCTION KILL"] == b"+OK\r\n"
+    assert replies["FUNCTION STATS"].startswith(
+        b"*4\r\n$14\r\nrunning_script\r\n*6\r\n$4\r\nname\r\n$4\r\nloop\r\n$7\r\ncommand\r\n"
+        b"*4\r\n$5\r\nFCALL\r\n$4\r\nloop\r\n$1\r\n1\r\n$1\r\nk\r\n$11\r\nduration_ms\r\n:"
+    )
+    assert alice.send("FUNCTION", "KILL").startswith(b"-NOTBUSY")
+
+
+def test_a_script_is_not_ended_by_function_kill(engine: Workbench, alice: Peer, bob: Peer) -> None:
+    replies = []
+
+    def act() -> None:
+        replies.extend(
+            bob.send(*words.split()) for words in ("FUNCTION KILL", "FUNCTION STATS", "SCRIPT KILL")
+        )
+
+    meanwhile(engine, act)
+    assert alice.send("EVAL", "while true do end", 0).startswith(KILLED)
+    assert replies == [BUSY, BUSY, b"+OK\r\n"]
+
+
+def test_a_function_that_has_written_is_not_killed(engine: Workbench, alice: Peer, bob: Peer) -> None:
+    replies = []
+
+    def act() -> None:
+        replies.append(bob.send("FUNCTION", "KILL"))
+        engine.server.busy.killed = len(replies) > 1  # the test has to end
+
+    alice.send("FUNCTION", "LOAD", LOOP)
+    meanwhile(engine, act)
+    alice.send("FCALL", "write", 1, "k")
+    assert replies[0].startswith(b"-UNKILLABLE Sorry the script already executed write commands")
 
 
 def test_a_threshold_of_zero_lets_scripts_run(engine: Workbench, alice: Peer, bob: Peer) -> None:

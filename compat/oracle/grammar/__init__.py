@@ -5,6 +5,7 @@ from __future__ import annotations
 from compat.oracle.grammar.bitmaps import BITMAPS
 from compat.oracle.grammar.connection import CONNECTION
 from compat.oracle.grammar.family import Family
+from compat.oracle.grammar.functions import FUNCTIONS_FAMILY
 from compat.oracle.grammar.generic import GENERIC
 from compat.oracle.grammar.hashes import HASHES
 from compat.oracle.grammar.lists import LISTS
@@ -36,6 +37,7 @@ FAMILIES: dict[str, Family] = {
         CONNECTION,
         SERVER,
         SCRIPTING,
+        FUNCTIONS_FAMILY,
         PUBSUB,
     )
 }

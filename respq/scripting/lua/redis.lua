@@ -445,6 +445,7 @@ local function run_on(script, of_client3, times, count, width, ...)
 end
 
 world.publish('redis', redis)
+world.redis, world.ended, world.finished = redis, ended, finished
 world.reply_to, world.answer_first = reply_to, answer_first
 world.run, world.run_with, world.run_on, world.replies_so_far = run, run_with, run_on, replies_so_far
 return world

@@ -188,9 +188,10 @@ local function refuse() error(READ_ONLY, 2) end
 
 local function read_only(t, proxy)
     proxy = proxy or {}
+    local meta = { __index = t, __newindex = refuse, __metatable = false }
     behind[proxy] = t
-    setmetatable(proxy, { __index = t, __newindex = refuse, __metatable = false })
-    return proxy
+    setmetatable(proxy, meta)
+    return proxy, meta
 end
 
 local STRING_METATABLE -- as scripts see it
@@ -410,7 +411,7 @@ local function explained(reason) -- the error, with the place that it comes from
         info = getinfo(level, 'Sl')
     end
     if type(reason) ~= 'table' then reason = { err = 'ERR ' .. tostring(reason) } end
-    if info and not behind[reason] then
+    if info and info.what ~= 'C' and not behind[reason] then
         rawset(reason, 'source', info.source)
         rawset(reason, 'line', info.currentline)
     end
@@ -465,7 +466,9 @@ globals.setmetatable = set_metatable
 globals.xpcall = protected_call_with_handler
 globals.__redis__err__handler = explained
 
-read_only(globals, environment)
+local _, environment_meta = read_only(globals, environment)
+local function show(t) environment_meta.__index = t end -- let a script find in there what it names
+
 setmetatable(globals, { __index = no_such_global })
 metatable_shown[environment] = read_only({ __index = no_such_global })
 
@@ -490,7 +493,7 @@ return {
     host = host, publish = publish, blame = blame, expected = expected, is_text = is_text, globals = globals,
     behind = behind, dump = dump, load_text = load_text, explained = explained,
     seal = seal, state = state, begin = begin, settle_collector = settle_collector,
-    to_int = to_int, to_integer = to_integer,
+    to_int = to_int, to_integer = to_integer, read_only = read_only, show = show, no_such_global = no_such_global,
     killer = function() return killed and KILLED end,
     end_script = function()
         killed, state.begun, state.answered = false, true, 0

@@ -66,13 +66,15 @@ class Draining:
             if parking is None or where not in parking.keys:
                 continue
             if parking.look is not None:
-                if not parking.look():
+                if not parking.look(where):
                     continue
             elif isinstance(where, tuple) and where[0].get(where[1]) is None:
                 if where not in waiting.lookers:
                     break  # the key is used up: a thousand waiters are not asked in vain
                 continue
             self._retry(client, parking.argv)
+            self._act()
+        if self._server.effects:  # of those who looked in vain
             self._act()
 
     def _retry(self, client: Client, argv: Argv) -> None:

@@ -25,7 +25,7 @@ from respq.pubsub import PubSub
 from respq.rubble import Rubble
 from respq.statistics import Saves, SlowEntry, Statistics
 from respq.transport import Transport
-from respq.waiting import UNPAUSED, Parked, Parking, Waiting, WaitKey
+from respq.waiting import UNPAUSED, Look, Parked, Parking, Waiting, WaitKey
 
 if TYPE_CHECKING:
     from respq.clock import Clock
@@ -285,7 +285,7 @@ class Client:
         keys: Sequence[WaitKey],
         timeout_ms: int,
         timeout_reply: bytes,
-        look: Callable[[], bool] | None = None,
+        look: Look | None = None,
         alarm_ms: int = 0,
     ) -> bytes:
         """Wait until one of `keys` changes, then execute `argv` again. For `look` see `Parking`.

@@ -18,6 +18,7 @@ from respq.protocol import Argv
 
 # What a parked client waits for: a key, or a moment in the life of the server.
 WaitKey = tuple[Database, bytes] | str
+Look = Callable[[WaitKey], bool]
 LOG_SYNCED = "log synced"  # the append-only file reached the disk
 UNPAUSED = "unpaused"  # CLIENT PAUSE ended
 WAITING = "waiting"  # a reason to drain effects after every command, see Server.eager
@@ -30,8 +31,8 @@ class Parked(Exception):  # not an error
 class Parking:
     """A command that waits. It is executed again when one of `keys` changes.
 
-    `look`, if given, tells beforehand whether that can lead to anything; otherwise it may if there is
-    something under the key.
+    `look`, if given, is asked beforehand whether a change of that key can lead to anything; otherwise it may
+    if there is something under the key.
     """
 
     __slots__ = ("alarm_ms", "argv", "deadline_ms", "keys", "look", "spent_ns", "timeout_reply")
@@ -42,7 +43,7 @@ class Parking:
         keys: Sequence[WaitKey],
         deadline_ms: int,
         timeout_reply: bytes,
-        look: Callable[[], bool] | None = None,
+        look: Look | None = None,
     ) -> None:
         self.argv = argv
         self.keys = keys

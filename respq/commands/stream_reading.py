@@ -23,6 +23,7 @@ from respq.datatypes.entry_ids import MAX, show_id
 from respq.datatypes.streams import StreamValue
 from respq.errors import CommandError, syntax_error
 from respq.protocol.resp import bulk
+from respq.waiting import WaitKey
 
 
 class Reading(NamedTuple):
@@ -161,7 +162,13 @@ def xread(c: Client, argv: Argv) -> bytes:
     if reading.block_ms is None:
         return c.enc.null_array
     resolved = [*argv[: reading.at + len(reading.names)], *map(show_id, begins)]
-    return c.park(resolved, [(c.db, name) for name in reading.names], reading.block_ms, c.enc.null_array)
+    keys = [(c.db, name) for name in reading.names]
+    return c.park(resolved, keys, reading.block_ms, c.enc.null_array, _holds_stream)
+
+
+def _holds_stream(where: WaitKey) -> bool:
+    """Whether there is a stream under a key that changed: a value of another type wakes no reader."""
+    return isinstance(where, tuple) and isinstance(where[0].get(where[1]), StreamValue)
 
 
 def _within(budget: Budget, stream: StreamValue, name: bytes, begin: int, most: int) -> list[Stretch]:
@@ -181,8 +188,5 @@ def next_entries(budget: Budget, stream: StreamValue, begin: int, most: int) -> 
 
 
 def _stream_of(c: Client, name: bytes) -> StreamValue | None:
-    """The stream under a key. Another type is an error only while the client does not wait yet."""
-    if c.parked is None:
-        return c.read(name, StreamValue)
-    value = c.db.get(name)
-    return value if isinstance(value, StreamValue) else None
+    """The stream under a key; hits and misses are counted once, however long the client waits."""
+    return c.read(name, StreamValue) if c.parked is None else c.db.find(name, StreamValue)

@@ -98,7 +98,7 @@ def _parse_options(argv: Argv, *, adding: bool) -> Options:
         option, more = argv[at].upper(), end - at - 1
         if adding and option == b"*":
             break
-        if option in {b"MAXLEN", b"MINID"} and (more or not adding):
+        if option in {b"MAXLEN", b"MINID"} and more:
             if word:
                 raise CommandError(
                     "syntax error, MAXLEN and MINID options at the same time are not compatible"
@@ -148,9 +148,9 @@ def _parse_identity(option: bytes, argv: Argv, at: int, before: Identity | None)
 
 
 def _trimming_of(options: Options) -> Trimming | None:
-    """What the options ask for, if they fit together."""
+    """What the options ask for, if they fit together. A LIMIT of 0 counts as one only beside `=`."""
     word, threshold, whole_nodes, limit = options[:4]
-    if limit is not None and not word:
+    if limit and not word:
         raise CommandError("syntax error, LIMIT cannot be used without specifying a trimming strategy")
     if limit is not None and not whole_nodes:
         raise CommandError("syntax error, LIMIT cannot be used without the special ~ option")
@@ -188,18 +188,17 @@ def _trim(stream: StreamValue, trimming: Trimming) -> int:
         count = stream.in_whole_nodes(count, trimming.limit, minid)
     if trimming.policy == DELREF and stream.groups:
         stream.forget(stream.ids(count))
-    stream.drop_first(count)
+    stream.drop_first(count, None if by_length else trimming.threshold)
     return count
 
 
 def _logged_trimming(stream: StreamValue, trimming: Trimming) -> Argv:
     """The words that say what was trimmed; the stream is what it became."""
-    if trimming.policy == ACKED:
-        shown = (
-            entry_ids.show_id(trimming.threshold) if trimming.word == b"MINID" else b"%d" % trimming.threshold
-        )
-        return [trimming.word, b"=", shown, ACKED]
-    return [b"MAXLEN", b"=", b"%d" % len(stream), *([DELREF] if trimming.policy == DELREF else [])]
+    shown = show_id(trimming.threshold) if trimming.word == b"MINID" else b"%d" % trimming.threshold
+    if trimming.whole_nodes:
+        shown = b"%d" % len(stream)
+    policy = [] if trimming.policy == KEEPREF else [trimming.policy]
+    return [b"MAXLEN" if trimming.whole_nodes else trimming.word, b"=", shown, *policy]
 
 
 # -- adding ----------------------------------------------------------------------------------------
@@ -283,8 +282,8 @@ def _add_with_options(c: Client, argv: Argv) -> bytes:
     if stream is None and not options.create:
         return c.enc.null
     message = identity.message_of(words) if identity else b""
-    if stream is not None and identity and wanted is None:
-        known = stream.idempotent().find(identity.producer, message, c.server.clock.now_ms)
+    if stream is not None and stream.idempotency is not None and identity and wanted is None:
+        known = stream.idempotency.find(identity.producer, message, c.server.clock.now_ms)
         if known is not None:
             return _answer_again(c, name, stream, identity.producer, message, show_id(known))
     if stream is None:
@@ -320,10 +319,8 @@ def _answer_again(
 
 
 def _parse_wanted(argv: Argv, at: int) -> tuple[int, int | None] | None:
-    """The ID asked for: milliseconds and a sequence number, None for what is up to the server."""
-    if at == len(argv):
-        raise _odd_words()
-    if argv[at] == b"*":
+    """The ID asked for: milliseconds and a sequence number, None for what is up to the server, or missing."""
+    if at == len(argv) or argv[at] == b"*":
         return None
     try:
         return entry_ids.read_open_id(argv[at])
@@ -466,9 +463,11 @@ def xdel(c: Client, argv: Argv) -> bytes:
          tips=("nondeterministic_output",), complexity="O(n), n entries deleted")  # fmt: skip
 def xtrim(c: Client, argv: Argv) -> bytes:
     """Delete entries from the beginning of a stream; the answer is how many."""
-    trimming = _trimming_of(_parse_options(argv, adding=False))
-    if trimming is None:
-        raise syntax_error()
+    options = _parse_options(argv, adding=False)
+    if not options.word and not options.limit:
+        raise CommandError("syntax error, XTRIM must be called with a trimming strategy")
+    trimming = _trimming_of(options)
+    assert trimming is not None
     db, name = c.db, argv[1]
     stream = db.find(name, StreamValue)
     if stream is None:

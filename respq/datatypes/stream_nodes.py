@@ -248,15 +248,24 @@ class StreamNodes:
         if not node.live:
             self._drop(shelf_at, at)
 
-    def remove_first(self, count: int) -> None:
-        """The first entries, which have been looked at, are deleted. O(nodes that go)."""
-        while count:
+    def remove_first(self, count: int, minid: int | None = None) -> None:
+        """The first entries, which have been looked at, are deleted. O(nodes that go).
+
+        If those are the ones less than `minid`, a node that has had entries from there on stays, though none
+        is left; and nodes that were left so before may go. That is what redis-server 8.2.3 does.
+        """
+        while count or (minid and self._begins_empty(minid)):
             node = self._shelves[0].nodes[0]
             dropped = min(count, node.live)
             node.remove(dropped)
-            if not node.live:
-                self._drop(0, 0)
             count -= dropped
+            if not node.live and (minid is None or node.last_id < minid):
+                self._drop(0, 0)
+
+    def _begins_empty(self, minid: int) -> bool:
+        """Whether the first node has no entries, and had none from `minid` on."""
+        first = self._shelves[0].nodes[0] if self.count else None
+        return first is not None and not first.live and first.last_id < minid
 
     def _drop(self, shelf_at: int, at: int) -> None:
         """Take out a node that has no entries."""
@@ -320,7 +329,7 @@ class StreamNodes:
         edges = [*starts, self._next_id]
         for node, begin, end in zip(nodes, edges[:-1], edges[1:], strict=True):
             stretches = log.stretches(begin, end - 1)
-            assert node.live == sum(stretch.stop - stretch.start for stretch in stretches) > 0
+            assert node.live == sum(stretch.stop - stretch.start for stretch in stretches)
 
 
 @lru_cache(maxsize=256)

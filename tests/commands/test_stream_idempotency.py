@@ -389,3 +389,13 @@ def test_what_a_newer_redis_wrote_is_read(kept: Kept) -> None:  # 2, 11, 12; sec
     assert ask(again.peer(), "XADD s IDMP p i * f v") == bulk(FIRST)
     assert ask(again.peer(), "XADD s IDMPAUTO p * a 1") == bulk(SECOND)
     assert ask(again.peer(), "XADD s IDMP q k * f v") == bulk(SECOND)
+
+
+def test_a_message_that_is_refused_leaves_no_trace(kept: Kept) -> None:
+    ann = kept.peer()
+    last = f"{(1 << 64) - 1}-{(1 << 64) - 1}"
+    ask(ann, f"XADD s {last} f v")
+    assert ask(ann, "XADD s IDMP p i * f v").startswith(b"-ERR The stream has exhausted the last possible ID")
+    assert b"idmp" not in ask(ann, "XINFO STREAM s")
+    kept.written()
+    assert kept.replays()

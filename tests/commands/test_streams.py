@@ -111,6 +111,17 @@ def test_other_options_are_refused_as_the_reference_does(alice: Peer) -> None:
         ("XADD s * f v g", b"-ERR wrong number of arguments for 'xadd' command"),
         ("XTRIM s MAXLEN 1 MAXLEN 2", SAME_TIME),
         ("XTRIM s NOPE 1", b"-ERR syntax error"),
+        ("XTRIM s LIMIT 0", b"-ERR syntax error, XTRIM must be called with a trimming strategy"),
+        ("XTRIM s LIMIT 0 MINID", b"-ERR syntax error"),
+        (
+            "XTRIM s LIMIT 5",
+            b"-ERR syntax error, LIMIT cannot be used without specifying a trimming strategy",
+        ),
+        ("XADD s LIMIT 0 * f v", b"-ERR syntax error, LIMIT cannot be used without the special ~ option"),
+        (
+            "XADD s MINID = 5 LIMIT 0",
+            b"-ERR syntax error, LIMIT cannot be used without the special ~ option",
+        ),
     ]:
         assert ask(alice, line) == error + b"\r\n"
     assert ask(alice, "EXISTS s") == b":0\r\n"
@@ -226,6 +237,14 @@ def test_another_type_under_the_key_serves_nobody(alice: Peer, bob: Peer) -> Non
     assert bob.take() == b"*1\r\n*2\r\n$1\r\ns\r\n*1\r\n" + entry("1-1", "f", "v")
 
 
+def test_who_is_woken_by_one_key_is_refused_for_another_of_the_wrong_type(alice: Peer, bob: Peer) -> None:
+    assert ask(bob, "XREAD BLOCK 0 STREAMS s t 0 0") == b""
+    ask(alice, "SET s v")
+    assert bob.take() == b""
+    ask(alice, "XADD t 1-1 f v")
+    assert bob.take() == b"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"
+
+
 # -- deleting --------------------------------------------------------------------------------------
 
 
@@ -277,3 +296,19 @@ def test_a_node_whose_last_entry_is_deleted_is_as_long_as_before_to_minid(alice:
         alice.send("XDEL", key, "5-0")
     assert alice.send("XTRIM", "a", "MINID", "~", "5") == b":0\r\n"
     assert alice.send("XTRIM", "b", "MINID", "~", "6") == b":1\r\n"
+
+
+def test_trimming_by_minid_leaves_a_node_that_had_an_entry_from_there_on(alice: Peer) -> None:
+    """As redis-server 8.2.3 does. It goes when MINID is greater."""
+    for trims, nodes in [
+        (["MINID = 3"], 1),
+        (["MINID ~ 3"], 1),
+        (["MINID = 3", "MINID = 4"], 0),
+        (["MINID = 3", "MINID ~ 4"], 0),
+        (["MINID = 3", "MAXLEN 0"], 1),
+        (["MAXLEN 0"], 0),
+    ]:
+        lines = ["DEL s", *(f"XADD s {n}-0 f v" for n in (1, 2, 3)), "XDEL s 3-0"]
+        for line in [*lines, *(f"XTRIM s {trim}" for trim in trims)]:
+            ask(alice, line)
+        assert b"radix-tree-keys\r\n:%d\r\n" % nodes in ask(alice, "XINFO STREAM s"), trims

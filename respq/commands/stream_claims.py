@@ -13,15 +13,17 @@ from respq.command import FAST, READONLY, WRITE, Argv, Client, command, key
 from respq.commands.arguments import INT64_MAX, as_int, parse_int
 from respq.commands.arguments import Options as Words
 from respq.commands.claim_log import ClaimLog
+from respq.commands.stream_activity import note_activity, note_activity_now, recall_activity
 from respq.commands.stream_delivery import place, see_consumer
 from respq.commands.streams import parse_id, parse_start, parse_stop
 from respq.datatypes import entry_ids
-from respq.datatypes.consumer_groups import COUNT_MAX, Group
+from respq.datatypes.consumer_groups import COUNT_MAX, RELEASED_WORDS, Group
 from respq.datatypes.entry_ids import MAX, number_of, show_id
 from respq.datatypes.pending_entries import Consumer, Delivery
 from respq.datatypes.streams import StreamValue
 from respq.datatypes.value import Value
 from respq.errors import CommandError, syntax_error, wrong_type
+from respq.protocol.annotations import SEEN_TIME
 from respq.protocol.resp import EMPTY_ARRAY, ZERO, array, bulk, bulks, integer
 
 READ = (key(1, "RO access"),)
@@ -189,8 +191,11 @@ def xclaim(c: Client, argv: Argv) -> bytes:
     """Let entries that are pending in a group be another consumer's; the answer is which."""
     _, name, group_name, consumer_name = argv[:4]
     stream, group = _find_group(c.read_any(name), name, group_name)
+    if c.server.loading and argv[5] == SEEN_TIME:
+        recall_activity(group, argv)
+        return EMPTY_ARRAY
     wanted = _parse_claim(argv, c.server.clock.now_ms, trusting=c.server.loading)
-    if c.server.loading and not wanted.delivered_ms:
+    if c.server.loading and not wanted.delivered_ms and argv[-2:] == RELEASED_WORDS:
         return _release(group, wanted, consumer_name)
     moved = wanted.last_id > group.last_id
     if moved:
@@ -216,8 +221,12 @@ def xclaim(c: Client, argv: Argv) -> bytes:
         log.claimed(text, claimed)
         replies.append(bulk(text) if wanted.just_ids else entry)
     if replies:
-        _note_activity(c, consumer, wanted.delivered_ms)
+        _set_active(c, consumer, wanted.delivered_ms)
     log.write()
+    if not replies:
+        note_activity(c, name, group_name, consumer)
+    elif wanted.delivered_ms != consumer.active_ms:
+        note_activity_now(c, name, group_name, consumer)
     c.server.waiting.wake_sleepers((c.db, name))  # it may have been delivered longer ago than before
     if moved:
         c.effects.append((c.db, None, None, place(name, group_name, group)))
@@ -231,12 +240,14 @@ def _release(group: Group, wanted: Claim, owner: bytes) -> bytes:
     return EMPTY_ARRAY
 
 
-def _note_activity(c: Client, consumer: Consumer, delivered_ms: int) -> None:
+def _set_active(c: Client, consumer: Consumer, delivered_ms: int) -> None:
     """A consumer claimed something; if the log says so, that was when it was delivered."""
-    if c.server.loading:
-        consumer.seen_ms = consumer.active_ms = max(consumer.active_ms, delivered_ms)
-    else:
+    if not c.server.loading:
         consumer.active_ms = c.server.clock.now_ms
+        return
+    consumer.active_ms = max(consumer.active_ms, delivered_ms)
+    seen_ms = consumer.seen_ms if consumer.seen_ms < c.server.loading_since_ms else 0  # it was just created
+    consumer.seen_ms = max(seen_ms, consumer.active_ms)
 
 
 def _has_idled(c: Client, delivery: Delivery, min_idle_ms: int) -> bool:
@@ -280,6 +291,8 @@ def xautoclaim(c: Client, argv: Argv) -> bytes:
     if replies:
         consumer.active_ms = c.server.clock.now_ms
     log.write()
+    if not replies:
+        note_activity(c, name, group_name, consumer)
     cursor = looked_at[at][0] if at < len(looked_at) else show_id(0)
     return array([bulk(cursor), array(replies), bulks(gone)])
 

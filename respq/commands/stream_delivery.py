@@ -10,6 +10,7 @@ from collections import defaultdict
 from itertools import islice
 
 from respq.command import BLOCKING, FAST, MOVABLEKEYS, WRITE, Argv, Client, Keys, command, key
+from respq.commands.stream_activity import NOTED_EVERY_MS, note_activity, note_activity_now
 from respq.commands.stream_budget import Budget
 from respq.commands.stream_groups import present_ms
 from respq.commands.stream_reading import Reading, next_entries, parse_reading, streams_reply
@@ -23,6 +24,7 @@ from respq.datatypes.streams import StreamValue
 from respq.errors import CommandError
 from respq.protocol.resp import ONE, ZERO, array, bulk, integer
 from respq.protocol.runs import Run
+from respq.waiting import WaitKey
 
 _RUN_MOST = 8  # entries of a read; of more, stretches are cheaper than entries one by one
 
@@ -51,6 +53,8 @@ def _xreadgroup_run(c: Client, run: Run) -> bytes | None:
     c.server.stats.keyspace_hits += 2 * run.count
     consumer = see_consumer(c, name, reading.group, group, reading.consumer)
     stretches = _deliver(c, reading, name, stream, group, consumer, reading.most * run.count)
+    if not stretches or reading.acknowledged:
+        note_activity(c, name, reading.group, consumer)
     entries = [entry for stretch in stretches for entry in stretch.entries()]
     parts = [entries[at : at + reading.most] for at in range(0, len(entries), reading.most)]
     head = streams_reply(c, [(bulk(name), [])])
@@ -90,6 +94,10 @@ def xreadgroup(c: Client, argv: Argv) -> bytes:
             found.append((bulk(name), [_history(c, reading, name, stream, group, consumer, begin, budget)]))
         elif entries := _new(c, reading, name, stream, group, consumer, budget):
             found.append((bulk(name), entries))
+            if reading.acknowledged:
+                note_activity(c, name, reading.group, consumer)
+        else:
+            note_activity(c, name, reading.group, consumer)
         if found:
             budget.begin_key(found[-1][0])
     if found:
@@ -127,7 +135,8 @@ def _begin_behind(c: Client, reading: Reading, name: bytes, word: bytes) -> int 
             "this consumer by specifying a proper ID, or use the > ID to get new messages. "
             f"The {sign} ID would just return an empty result set."
         )
-    return parse_id(word)
+    begin = parse_id(word)
+    return begin if begin < MAX else None  # which is how Redis spells `>` for itself
 
 
 def see_consumer(c: Client, name: bytes, group_name: bytes, group: Group, consumer: bytes) -> Consumer:
@@ -137,7 +146,8 @@ def see_consumer(c: Client, name: bytes, group_name: bytes, group: Group, consum
         created = [b"XGROUP", b"CREATECONSUMER", name, group_name, consumer]
         c.effects.append((c.db, name, "xgroup-createconsumer", created))
     found = group.consumers[consumer]
-    found.seen_ms = now_ms
+    if not c.server.loading:
+        found.seen_ms = now_ms
     return found
 
 
@@ -208,7 +218,7 @@ class _Lookout:
             self._streams.append((name, stream, group, group.consumers[reading.consumer]))
         self._plan()
 
-    def __call__(self) -> bool:
+    def __call__(self, _where: WaitKey) -> bool:
         c, reading = self._client, self._reading
         values, now_ms = c.db.values, c.server.clock.now_ms
         for name, stream, group, consumer in self._streams:
@@ -222,6 +232,8 @@ class _Lookout:
             ):
                 return True
             consumer.seen_ms = now_ms
+            if now_ms - consumer.noted_ms >= NOTED_EVERY_MS:
+                note_activity_now(c, name, reading.group, consumer)
         if reading.claim_ms is not None:
             self._plan()
             c.server.waiting.set_alarm(c, self.next_ms)
@@ -247,8 +259,6 @@ def _history(
     budget: Budget,
 ) -> bytes:
     """What is pending for a consumer behind an ID: it is delivered once more, unless it was deleted."""
-    if begin == MAX:
-        return array([])
     pending = list(islice(group.pending.of(consumer, begin + 1), budget.most(reading.most)))
     replies: list[bytes] = []
     again: defaultdict[int, list[bytes]] = defaultdict(list)
@@ -265,6 +275,8 @@ def _history(
         for text in texts:
             group.pending.assign(text, delivery)
         c.effects.append((c.db, None, None, claim(name, reading.group, texts, delivery)))
+    # A claim says of a consumer that it got something new, which it did not.
+    (note_activity_now if again else note_activity)(c, name, reading.group, consumer)
     return array(replies)
 
 

@@ -11,8 +11,10 @@ from typing import NamedTuple
 from respq.command import DENYOOM, LOADING, STALE, WRITE, Argv, Client, command, container, key
 from respq.commands.arguments import parse_int
 from respq.commands.help import help_reply
+from respq.commands.stream_activity import note_activity
 from respq.commands.streams import parse_id
 from respq.datatypes.consumer_groups import UNKNOWN, Group
+from respq.datatypes.entry_ids import MAX
 from respq.datatypes.streams import StreamValue
 from respq.errors import CommandError, shown
 from respq.protocol.resp import OK, ONE, ZERO, integer
@@ -22,6 +24,9 @@ UPDATE = (key(2, "RW update"),)
 DELETE = (key(2, "RW delete"),)
 
 container("XGROUP", group="stream", since="5.0.0", summary="Commands on consumer groups")
+
+
+_MOST_WORDS = {b"CREATE": 8, b"SETID": 7}  # even if they repeat
 
 
 class Options(NamedTuple):
@@ -47,6 +52,12 @@ def _parse_options(argv: Argv, *, creating: bool) -> Options:
             raise _wrong_words(argv)
         at += 1
     return Options(create_stream, entries_read)
+
+
+def _check_number(argv: Argv) -> None:
+    """Refuse more words than there can be. Redis does so after it has looked for the key and the group."""
+    if len(argv) > _MOST_WORDS[argv[1].upper()]:
+        raise _wrong_words(argv)
 
 
 def _wrong_words(argv: Argv) -> CommandError:
@@ -108,6 +119,7 @@ def xgroup_create(c: Client, argv: Argv) -> bytes:
     options = _parse_options(argv, creating=True)
     db, name = c.db, argv[2]
     stream = db.find(name, StreamValue) if options.create_stream else _find_stream(c, argv)
+    _check_number(argv)
     last_id = _parse_place(stream, argv[4])
     if stream is None:
         stream = StreamValue()
@@ -127,7 +139,9 @@ def xgroup_setid(c: Client, argv: Argv) -> bytes:
     """Set the ID that a consumer group has read up to."""
     options = _parse_options(argv, creating=False)
     stream, group = _find_stream(c, argv), _find_group(c, argv)
-    group.last_id = _parse_place(stream, argv[4])
+    _check_number(argv)
+    place = {b"-": 0, b"+": MAX}.get(argv[4])  # which CREATE does not take
+    group.last_id = _parse_place(stream, argv[4]) if place is None else place
     group.entries_read, logged = _credible(c, stream, argv, options)
     c.effects.append((c.db, argv[2], "xgroup-setid", logged))
     return OK
@@ -148,9 +162,11 @@ def xgroup_destroy(c: Client, argv: Argv) -> bytes:
          since="6.2.0", syntax="key group consumer")  # fmt: skip
 def xgroup_createconsumer(c: Client, argv: Argv) -> bytes:
     """Create a consumer; the answer is whether there was none of that name."""
-    if not _find_group(c, argv).create_consumer(argv[4], present_ms(c)):
+    group = _find_group(c, argv)
+    if not group.create_consumer(argv[4], present_ms(c)):
         return ZERO
     c.effects.append((c.db, argv[2], "xgroup-createconsumer", argv))
+    note_activity(c, argv[2], argv[3], group.consumers[argv[4]])
     return ONE
 
 

@@ -37,12 +37,13 @@ _NEVER: Final = 1 << 63
 class Consumer:
     """One reader of a group."""
 
-    __slots__ = ("active_ms", "name", "pending_count", "seen_ms")
+    __slots__ = ("active_ms", "name", "noted_ms", "pending_count", "seen_ms")
 
     def __init__(self, name: bytes, now_ms: int) -> None:
         self.name = name
         self.seen_ms = now_ms  # when it last tried something, Unix time
         self.active_ms = -1  # when it last got something; never: -1
+        self.noted_ms = 0  # when the log was last told of both
         self.pending_count = 0  # kept by `PendingEntries`
 
 

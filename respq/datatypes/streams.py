@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import ClassVar, Final, Self
 
-from respq.datatypes.consumer_groups import REBUILT_AT_ONCE, UNKNOWN, Group
+from respq.datatypes.consumer_groups import UNKNOWN, Group
 from respq.datatypes.entry_blocks import Stretch, Table, id_text, words_of
 from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, number_of, show_id
 from respq.datatypes.entry_log import EntryLog
@@ -200,13 +200,14 @@ class StreamValue(Value):
     def _remove(self, entry_id: int) -> bool:
         log = self._log
         tail = log.tail
-        if tail.ids and entry_id >= tail.ids[0] and entry_id in tail and log.count > 1:
+        is_alone = log.count == 1 and not self._nodes.count
+        if tail.ids and entry_id >= tail.ids[0] and entry_id in tail and not is_alone:
             self._know_nodes()
         if not log.delete(entry_id):
             return False
-        if log.count:
+        if not is_alone:
             self._nodes.remove(entry_id)
-        else:
+        if not self._nodes.count:
             self._nodes = StreamNodes()
         return True
 
@@ -255,14 +256,16 @@ class StreamValue(Value):
             removed += live
         return removed
 
-    def drop_first(self, count: int) -> None:
-        """Trim the first `count` entries. O(blocks)."""
-        if count >= self._log.count:
+    def drop_first(self, count: int, minid: int | None = None) -> None:
+        """Trim the first `count` entries, which are those less than `minid`, if that is given. O(blocks)."""
+        if count > self._log.sealed:
+            self._know_nodes()
+        if minid is None and 0 < self._log.count <= count:
             self._nodes = StreamNodes()
         else:
-            if count > self._log.sealed:
-                self._know_nodes()
-            self._nodes.remove_first(count)
+            self._nodes.remove_first(count, minid)
+        if not self._nodes.count and count:
+            self._nodes = StreamNodes()
         self._log.drop_first(count)
 
     # -- what it looks like ------------------------------------------------------------------------
@@ -315,71 +318,60 @@ class StreamValue(Value):
     def rebuild(self, key: bytes) -> Iterator[list[bytes]]:
         """See `Value`.
 
-        An entry can only be made pending while it exists; so what is pending but deleted comes as an entry
-        without meaning, and goes in the end.
+        An entry can only be made pending while it exists. So what is pending but deleted comes first, as
+        entries without meaning; a stream that was trimmed to nothing may begin anew.
         """
-        gone = self._pending_without_entry()
-        yield from self._rebuild_entries(key, gone)
-        top_id = max(self.top_id(), gone[-1] if gone else 0)
-        yield self._rebuild_history(key, max(self.last_id, top_id), len(self) + len(gone))
+        early = self._pending_early()
+        if early:
+            yield from self._rebuild_early(key, early)
+        yield from self._rebuild_entries(key, exists=bool(early))
+        yield self._rebuild_history(key)
         for name, group in self.groups.items():
-            yield from group.rebuild(key, name)
-        if gone:
-            yield from self._rebuild_deletions(key, gone)
-            yield self._rebuild_history(key, self.last_id, len(self))
+            if early:
+                yield [b"XGROUP", b"SETID", *group.progress(key, name)]
+            else:
+                yield from group.rebuild(key, name)
+            yield from group.rebuild_pending(key, name, lambda text: text not in early)
+            yield from group.rebuild_activity(key, name)
         if self.idempotency is not None:
             yield from self.idempotency.rebuild(key)
 
-    def _pending_without_entry(self) -> list[int]:
-        """The IDs that are pending in a group and were deleted, in order. O(entries + pending entries).
+    def _pending_early(self) -> set[bytes]:
+        """The IDs that are pending in a group and were deleted. O(entries + pending entries).
 
-        Without those that no sequence of commands leads to: a stream that was trimmed to nothing and had
-        XSETID put its last ID back may have pending entries that are yet to come.
+        If nobody has one of them, also all others that nobody has, as these have an order.
         """
         pending = {text for group in self.groups.values() for text, _ in group.pending.following(0)}
         if pending:
             for stretch in self._log.stretches(0):
                 pending.difference_update(stretch.ids())
-        first = self.first_id() if self._log.count else MAX + 1
-        return sorted(
-            entry_id
-            for entry_id in map(number_of, pending)
-            if entry_id < first or entry_id <= self.max_deleted_id
-        )
+        released = {text for group in self.groups.values() for text in group.pending.released}
+        return pending if pending.isdisjoint(released) else pending | released
 
-    def _rebuild_entries(self, key: bytes, gone: list[int]) -> Iterator[list[bytes]]:
-        """All entries, and some for the IDs in `gone`; if there is nothing, one that is trimmed at once."""
-        at = 0
+    def _rebuild_early(self, key: bytes, early: set[bytes]) -> Iterator[list[bytes]]:
+        """Groups in which the IDs in `early` are pending, of a stream that has no entries and no past."""
+        for text in sorted(early, key=number_of):
+            yield [b"XADD", key, text, b"x", b"y"]
+        for name, group in self.groups.items():
+            yield from group.rebuild(key, name)
+            yield from group.rebuild_pending(key, name, early.__contains__)
+        yield [b"XTRIM", key, b"MAXLEN", b"=", b"0"]
+        yield [b"XSETID", key, b"0-0"]
+
+    def _rebuild_entries(self, key: bytes, *, exists: bool) -> Iterator[list[bytes]]:
+        """All entries; if there are none and no key `exists`, one that is trimmed at once."""
         for stretch in self._log.stretches(0):
             for entry in stretch.entries():
-                text = id_text(entry)
-                while at < len(gone) and gone[at] < number_of(text):
-                    yield [b"XADD", key, show_id(gone[at]), b"x", b"y"]
-                    at += 1
-                yield [b"XADD", key, text, *words_of(entry)]
-        for entry_id in gone[at:]:
-            yield [b"XADD", key, show_id(entry_id), b"x", b"y"]
-        if not self._log.count and not gone:
+                yield [b"XADD", key, id_text(entry), *words_of(entry)]
+        if not self._log.count and not exists:
             yield [b"XADD", key, b"MAXLEN", b"0", show_id(self.last_id or 1), b"x", b"y"]
 
-    def _rebuild_history(self, key: bytes, last_id: int, length: int) -> list[bytes]:
-        """What the stream remembers, where it is so long."""
-        added = max(self.entries_added, length)
+    def _rebuild_history(self, key: bytes) -> list[bytes]:
+        """What the stream remembers."""
         return [
-            *(b"XSETID", key, show_id(last_id), b"ENTRIESADDED", b"%d" % added),
+            *(b"XSETID", key, show_id(self.last_id), b"ENTRIESADDED", b"%d" % self.entries_added),
             *(b"MAXDELETEDID", show_id(self.max_deleted_id)),
         ]
-
-    def _rebuild_deletions(self, key: bytes, gone: list[int]) -> Iterator[list[bytes]]:
-        """Remove the entries under IDs in `gone`: without a trace, if they were trimmed."""
-        if not self._log.count:
-            yield [b"XTRIM", key, b"MAXLEN", b"=", b"0"]
-            return
-        first = self.first_id()
-        yield [b"XTRIM", key, b"MINID", b"=", show_id(first)]
-        behind = [show_id(entry_id) for entry_id in gone if entry_id > first]
-        for at in range(0, len(behind), REBUILT_AT_ONCE):
-            yield [b"XDEL", key, *behind[at : at + REBUILT_AT_ONCE]]
 
     def check(self) -> None:
         """Assert the invariants of all parts."""

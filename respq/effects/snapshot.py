@@ -31,7 +31,7 @@ from respq.clock import stopwatch_ns
 from respq.effects.encoding import encode, select
 from respq.effects.files import Files, write_all
 from respq.protocol import Argv
-from respq.protocol.annotations import ANNOTATED, annotate
+from respq.protocol.annotations import annotate, is_annotated
 
 Commands = Callable[[], Iterable[tuple[int, Argv]]]  # yields (database, command) for the whole data set
 Pieces = Callable[[], Iterable[bytes]]
@@ -75,7 +75,7 @@ def _encoded(commands: Iterable[tuple[int, Argv]]) -> Iterator[bytes]:
         if db != selected:
             yield select(db)
             selected = db
-        yield annotate(argv) if argv[0] in ANNOTATED else encode(argv)
+        yield annotate(argv) if is_annotated(argv) else encode(argv)
 
 
 def write_pieces(files: Files, path: Path, pieces: Pieces, check: Check) -> None:

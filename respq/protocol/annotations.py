@@ -13,11 +13,16 @@ from __future__ import annotations
 from respq.protocol import Argv
 from respq.protocol.resp import bulks
 
-# Commands that are written so.
-ANNOTATED = frozenset({b"XCFGSET", b"XIDMPRECORD"})
+SEEN_TIME = b"SEEN-TIME"  # begins words of XCLAIM that only logs of respq have
+_ANNOTATED = frozenset({b"XCFGSET", b"XIDMPRECORD"})
 
 _LAST, _MORE = b"#respq ", b"#respq+"
 _DIGITS = 900  # of a line
+
+
+def is_annotated(argv: Argv) -> bool:
+    """Whether a command is written so."""
+    return argv[0] in _ANNOTATED or (argv[0] == b"XCLAIM" and argv[5] == SEEN_TIME)
 
 
 class Annotation:

@@ -138,6 +138,7 @@ def test_streams_of_redis_5_and_7_0_are_read(version: int) -> None:
         [b"XGROUP", b"CREATE", b"key", b"g", b"1-0", b"ENTRIESREAD", b"1"],
         [b"XGROUP", b"CREATECONSUMER", b"key", b"g", b"c"],
         b"XCLAIM key g c 0 1-0 TIME 7000 RETRYCOUNT 3 FORCE JUSTID".split(),
+        b"XCLAIM key g c 0 SEEN-TIME 8000 ACTIVE-TIME 8000".split(),
     ]
     consumer_read = value.groups[b"g"].consumers[b"c"]
     assert (consumer_read.seen_ms, consumer_read.active_ms) == (8000, 8000)

@@ -15,6 +15,7 @@ Nodes stand on shelves of some hundreds, so that one in the middle can go withou
 from __future__ import annotations
 
 import re
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -41,94 +42,111 @@ _SHORT: Final = 128  # numbers below take two bytes in a listpack
 _ID_SIZE: Final = 4  # of an ID, as two differences that are short
 
 
-class Node:
-    """Entries that Redis keeps together."""
+class _Shelf:
+    """Neighbouring nodes, in columns: entries that Redis keeps together. New entries go to the last one.
 
-    __slots__ = ("deleted", "fields", "first_id", "last_id", "live", "size")
+    Columns take less room than an object for each node, and nodes that are alike are added together.
+    """
 
-    def __init__(self, first_id: int, fields: Words) -> None:
-        self.first_id = self.last_id = first_id  # whether or not they have been deleted
-        self.fields = fields
-        self.live = 0  # entries that are not deleted
-        self.deleted = 0
-        self.size = _empty_bytes(tuple(fields))  # bytes of the listpack
+    __slots__ = ("deleted", "fields", "lasts", "lives", "partings", "sizes", "starts")
+
+    def __init__(self) -> None:
+        self.starts: list[int] = []  # first IDs, whether or not they have been deleted
+        self.lasts: list[int] = []  # last IDs, likewise
+        self.fields: list[Words] = []  # of the first entry
+        self.lives = array("I")  # entries that are not deleted
+        self.deleted = array("I")  # entries that are
+        self.sizes = array("Q")  # bytes of the listpack
+        self.partings = bytearray()  # how many bytes the first ID shares with that of the node before
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def open(self, first_id: int, fields: Words, parting: int) -> None:
+        """Begin a node without entries."""
+        self.starts.append(first_id)
+        self.lasts.append(first_id)
+        self.fields.append(fields)
+        self.lives.append(0)
+        self.deleted.append(0)
+        self.sizes.append(_empty_bytes(tuple(fields)))
+        self.partings.append(parting)
+
+    def open_alike(self, ids: range, entries: int, fields: Words, size: int, partings: list[int]) -> None:
+        """Begin nodes of so many entries and bytes each, which `ids` fill to the last."""
+        count = len(partings)
+        self.starts += ids[::entries]
+        self.lasts += ids[entries - 1 :: entries]
+        self.fields += [fields] * count
+        self.lives.extend([entries] * count)
+        self.deleted.extend([0] * count)
+        self.sizes.extend([size] * count)
+        self.partings += bytes(partings)
 
     def add(self, entry_id: int, fields: Words, values: Words) -> None:
         """Account for an entry."""
-        same = fields == self.fields
-        self.size += (
+        first_id, same = self.starts[-1], fields == self.fields[-1]
+        size = (
             integer_bytes(_SAME_FIELDS if same else 0)
-            + integer_bytes((entry_id >> SEQ_BITS) - (self.first_id >> SEQ_BITS))
-            + integer_bytes((entry_id & SEQ_MAX) - (self.first_id & SEQ_MAX))
+            + integer_bytes((entry_id >> SEQ_BITS) - (first_id >> SEQ_BITS))
+            + integer_bytes((entry_id & SEQ_MAX) - (first_id & SEQ_MAX))
             + sum(entries_bytes(values))
         )
         if same:
-            self.size += integer_bytes(len(fields) + 3)
+            size += integer_bytes(len(fields) + 3)
         else:
-            self.size += integer_bytes(len(fields)) + sum(entries_bytes(fields))
-            self.size += integer_bytes(2 * len(fields) + 4)
-        self.last_id = entry_id
-        self._count(1, 0)
+            size += (
+                integer_bytes(len(fields)) + sum(entries_bytes(fields)) + integer_bytes(2 * len(fields) + 4)
+            )
+        self.add_like(1, size, entry_id)
+
+    def add_like(self, count: int, size: int, last_id: int) -> None:
+        """Account for `count` entries of `size` bytes in all, up to an ID."""
+        self.sizes[-1] += size
+        self.lasts[-1] = last_id
+        self._count(-1, count, 0)
 
     def is_full(self, raw: int, max_bytes: int, max_entries: int) -> bool:
         """Whether an entry whose words have `raw` bytes begins another node."""
-        return bool(max_bytes and self.size + raw >= max_bytes) or bool(
-            max_entries and self.live >= max_entries
+        return bool(max_bytes and self.sizes[-1] + raw >= max_bytes) or bool(
+            max_entries and self.lives[-1] >= max_entries
         )
 
     def id_bytes(self, ids: Sequence[int]) -> list[int]:
         """For each ID, the bytes that it takes above _ID_SIZE; nothing if that is none for all."""
-        if ids[-1] - self.first_id < _SHORT:
+        first_id = self.starts[-1]
+        if ids[-1] - first_id < _SHORT:
             return []
-        ms, seq = self.first_id >> SEQ_BITS, self.first_id & SEQ_MAX
+        ms, seq = first_id >> SEQ_BITS, first_id & SEQ_MAX
         return [
             _difference_bytes((number >> SEQ_BITS) - ms) + _difference_bytes((number & SEQ_MAX) - seq)
             for number in ids
         ]
 
-    def add_like(self, count: int, size: int, last_id: int) -> None:
-        """Account for `count` entries of `size` bytes in all, up to an ID."""
-        self.size += size
-        self.last_id = last_id
-        self._count(count, 0)
+    def remove(self, at: int, count: int) -> None:
+        """Account for entries of a node that were deleted."""
+        self._count(at, -count, count)
 
-    def remove(self, count: int) -> None:
-        """Account for entries that were deleted."""
-        self._count(-count, count)
-
-    def _count(self, live: int, deleted: int) -> None:
-        if self.live + live < _SHORT and self.deleted + deleted < _SHORT > self.live:
-            self.live += live
-            self.deleted += deleted
+    def _count(self, at: int, more: int, more_deleted: int) -> None:
+        live, deleted = self.lives[at], self.deleted[at]
+        self.lives[at], self.deleted[at] = live + more, deleted + more_deleted
+        if live < _SHORT > live + more and deleted + more_deleted < _SHORT:
             return
-        self.size -= integer_bytes(self.live) + integer_bytes(self.deleted)
-        self.live += live
-        self.deleted += deleted
-        self.size += integer_bytes(self.live) + integer_bytes(self.deleted)
+        before = integer_bytes(live) + integer_bytes(deleted)
+        after = integer_bytes(live + more) + integer_bytes(deleted + more_deleted)
+        self.sizes[at] += after - before
 
-    def copy(self) -> Node:
-        """An independent copy."""
-        twin = Node.__new__(Node)
-        twin.first_id, twin.last_id, twin.fields = self.first_id, self.last_id, self.fields
-        twin.live, twin.deleted, twin.size = self.live, self.deleted, self.size
-        return twin
-
-
-class _Shelf:
-    """Neighbouring nodes. `partings`: how many bytes the first ID of each shares with the one before."""
-
-    __slots__ = ("nodes", "partings", "starts")
-
-    def __init__(self) -> None:
-        self.nodes: list[Node] = []
-        self.starts: list[int] = []  # their first IDs
-        self.partings = bytearray()
+    def drop(self, begin: int, end: int) -> None:
+        """Take out nodes. O(those behind them)."""
+        del self.starts[begin:end], self.lasts[begin:end], self.fields[begin:end], self.lives[begin:end]
+        del self.deleted[begin:end], self.sizes[begin:end], self.partings[begin:end]
 
     def copy(self) -> _Shelf:
         """An independent copy."""
         twin = _Shelf()
-        twin.nodes = [node.copy() for node in self.nodes]
-        twin.starts, twin.partings = self.starts[:], self.partings[:]
+        twin.starts, twin.lasts, twin.fields = self.starts[:], self.lasts[:], self.fields[:]
+        twin.lives, twin.deleted, twin.sizes = self.lives[:], self.deleted[:], self.sizes[:]
+        twin.partings = self.partings[:]
         return twin
 
 
@@ -171,70 +189,90 @@ class StreamNodes:
     ) -> None:
         for entry_id, words in zip(ids, entries, strict=True):
             fields, values = words[::2], words[1::2]
-            node = self._shelves[-1].nodes[-1] if self._shelves else None
-            if node is None or node.is_full(sum(map(len, words)), max_bytes, max_entries):
-                node = self._open(entry_id, fields)
-            node.add(entry_id, fields, values)
+            shelf = self._shelves[-1] if self._shelves else None
+            if shelf is None or shelf.is_full(sum(map(len, words)), max_bytes, max_entries):
+                shelf = self._open(entry_id, fields)
+            shelf.add(entry_id, fields, values)
             self._next_id = entry_id + 1
 
     def _add_alike(self, table: Table, fields: list[bytes], max_bytes: int, max_entries: int) -> None:
         """Add entries that have the same fields, a node at a time."""
         ids, count = table.ids, len(table.ids)
         overhead = integer_bytes(_SAME_FIELDS) + _ID_SIZE + integer_bytes(len(fields) + 3)
-        sizes, raw = _sizes(table)
-        even = sizes.count(sizes[0]) == raw.count(raw[0]) == count
+        size, raw = _sizes(table)
+        alike = 0  # entries of a node if all are of one size and have IDs that follow each other
         before: Sequence[int]  # bytes before each entry
         filled: Sequence[int]  # that, and what Redis guesses that the entry takes
-        if even:
-            step = sizes[0] + overhead
+        if isinstance(size, int) and isinstance(raw, int):
+            step = size + overhead
             before = range(0, step * (count + 1), step)
-            filled = range(raw[0], raw[0] + step * count, step)
+            filled = range(raw, raw + step * count, step)
+            if isinstance(ids, range):
+                alike = _capacity(fields, step, raw, max_bytes, max_entries)
         else:
-            before = list(accumulate([size + overhead for size in sizes], initial=0))
-            filled = list(map(add, before, raw))
-        node = self._shelves[-1].nodes[-1] if self._shelves else None
+            before = list(accumulate([n + overhead for n in _each(size, count)], initial=0))
+            filled = list(map(add, before, _each(raw, count)))
+        shelf = self._shelves[-1] if self._shelves else None
         at = 0
         while at < count:
-            if node is None or node.is_full(raw[at], max_bytes, max_entries):
-                node = self._open(ids[at], fields)
-            most = at + min(_SHORT - 1, max_entries or _SHORT - 1) - node.live
-            if node.fields != fields or most <= at:
+            if shelf is None or shelf.is_full(filled[at] - before[at], max_bytes, max_entries):
+                if 0 < alike <= count - at:
+                    stop = count - (count - at) % alike
+                    self._open_alike(ids[at:stop], fields, alike, before[alike])
+                    shelf, at = self._shelves[-1], stop
+                    continue
+                shelf = self._open(ids[at], fields)
+            most = at + min(_SHORT - 1, max_entries or _SHORT - 1) - shelf.lives[-1]
+            if shelf.fields[-1] != fields or most <= at:
                 self._add_each(ids[at : at + 1], table.entries[at : at + 1], max_bytes, max_entries)
+                shelf = self._shelves[-1]
                 at += 1
                 continue
-            room = max_bytes - node.size + before[at] if max_bytes else filled[-1] + 1
+            room = max_bytes - shelf.sizes[-1] + before[at] if max_bytes else filled[-1] + 1
             stop = min(most, count)
-            if even:
+            if isinstance(filled, range):
                 stop = min(stop, bisect_left(filled, room, at + 1))
             else:
                 stop = next((n for n in range(at + 1, stop) if filled[n] >= room), stop)
             more = 0
-            if id_bytes := node.id_bytes(ids[at:stop]):
+            if id_bytes := shelf.id_bytes(ids[at:stop]):
                 extra = list(accumulate(id_bytes, initial=0))
                 full = (n for n in range(1, stop - at) if filled[at + n] + extra[n] >= room)
                 stop = at + next(full, stop - at)
                 more = extra[stop - at]
-            node.add_like(stop - at, before[stop] - before[at] + more, ids[stop - 1])
+            shelf.add_like(stop - at, before[stop] - before[at] + more, ids[stop - 1])
             at = stop
 
-    def _open(self, first_id: int, fields: Words) -> Node:
-        """Begin a node, behind all others."""
+    def _open(self, first_id: int, fields: Words) -> _Shelf:
+        """Begin a node, behind all others; the shelf on which it stands."""
+        shelf, parting = self._shelf_for(first_id)
+        if self.count and fields == (before := self._shelves[-1 if len(shelf) else -2].fields[-1]):
+            fields = before  # one object for many nodes
+        shelf.open(first_id, fields, parting)
+        self.count += 1
+        return shelf
+
+    def _open_alike(self, ids: Sequence[int], fields: Words, entries: int, size: int) -> None:
+        """Begin nodes of so many entries, that take so many bytes; `ids` follow each other and fill them."""
+        assert isinstance(ids, range)
+        size += _empty_bytes(tuple(fields))
+        while ids:
+            shelf, parting = self._shelf_for(ids[0])
+            taken = ids[: entries * (_SHELF_NODES - len(shelf))]
+            ids = ids[len(taken) :]
+            firsts = taken[::entries]
+            partings = [parting, *map(_shared_bytes, firsts, firsts[1:])]
+            shelf.open_alike(taken, entries, fields, size, partings)
+            self.count += len(firsts)
+
+    def _shelf_for(self, first_id: int) -> tuple[_Shelf, int]:
+        """Where a node with this first ID is to stand, and how many bytes it shares with the last one."""
         shelves = self._shelves
-        parting = 0
-        if shelves:
-            before = shelves[-1].nodes[-1]
-            parting = _shared_bytes(before.first_id, first_id)
-            if fields == before.fields:
-                fields = before.fields  # one object for many nodes
-        if not shelves or len(shelves[-1].nodes) >= _SHELF_NODES:
+        parting = _shared_bytes(shelves[-1].starts[-1], first_id) if shelves else 0
+        if not shelves or len(shelves[-1]) >= _SHELF_NODES:
             shelves.append(_Shelf())
             self._firsts.append(first_id)
-        node, shelf = Node(first_id, fields), shelves[-1]
-        shelf.nodes.append(node)
-        shelf.starts.append(first_id)
-        shelf.partings.append(parting)
-        self.count += 1
-        return node
+        return shelves[-1], parting
 
     # -- removing ----------------------------------------------------------------------------------
 
@@ -243,51 +281,51 @@ class StreamNodes:
         shelf_at = bisect_right(self._firsts, entry_id) - 1
         shelf = self._shelves[shelf_at]
         at = bisect_right(shelf.starts, entry_id) - 1
-        node = shelf.nodes[at]
-        node.remove(1)
-        if not node.live:
-            self._drop(shelf_at, at)
+        shelf.remove(at, 1)
+        if not shelf.lives[at]:
+            self._drop(shelf_at, at, at + 1)
 
     def remove_first(self, count: int, minid: int | None = None) -> None:
-        """The first entries, which have been looked at, are deleted. O(nodes that go).
+        """The first entries, which have been looked at, are deleted. O(nodes that go), of a fast kind.
 
         If those are the ones less than `minid`, a node that has had entries from there on stays, though none
         is left; and nodes that were left so before may go. That is what redis-server 8.2.3 does.
         """
-        while count or (minid and self._begins_empty(minid)):
-            node = self._shelves[0].nodes[0]
-            dropped = min(count, node.live)
-            node.remove(dropped)
-            count -= dropped
-            if not node.live and (minid is None or node.last_id < minid):
-                self._drop(0, 0)
+        while self.count and (count or minid):
+            shelf = self._shelves[0]
+            if minid is None:
+                entries = list(accumulate(shelf.lives))
+                gone = bisect_left(entries, count)
+                gone += gone < len(shelf) and entries[gone] == count
+            else:
+                gone = bisect_left(shelf.lasts, minid)
+            if not gone:
+                shelf.remove(0, count)
+                return
+            count -= sum(shelf.lives[:gone])
+            self._drop(0, 0, gone)
 
-    def _begins_empty(self, minid: int) -> bool:
-        """Whether the first node has no entries, and had none from `minid` on."""
-        first = self._shelves[0].nodes[0] if self.count else None
-        return first is not None and not first.live and first.last_id < minid
-
-    def _drop(self, shelf_at: int, at: int) -> None:
-        """Take out a node that has no entries."""
+    def _drop(self, shelf_at: int, begin: int, end: int) -> None:
+        """Take out nodes that have no entries."""
         shelf = self._shelves[shelf_at]
-        del shelf.nodes[at], shelf.starts[at]
-        parting = shelf.partings.pop(at)
-        behind, place = (shelf, at) if at < len(shelf.nodes) else (None, 0)
+        parting = min(shelf.partings[begin:end])
+        shelf.drop(begin, end)
+        behind, place = (shelf, begin) if begin < len(shelf) else (None, 0)
         if behind is None and shelf_at + 1 < len(self._shelves):
             behind = self._shelves[shelf_at + 1]
         if behind is not None:
             behind.partings[place] = min(parting, behind.partings[place])
-        if shelf.nodes:
+        if len(shelf):
             self._firsts[shelf_at] = shelf.starts[0]
         else:
             del self._shelves[shelf_at], self._firsts[shelf_at]
-        self.count -= 1
+        self.count -= end - begin
 
     # -- looking -----------------------------------------------------------------------------------
 
     def extents(self) -> Iterator[tuple[int, int]]:
         """For each node, how many entries of it are left, and its last ID, be that deleted."""
-        return ((node.live, node.last_id) for shelf in self._shelves for node in shelf.nodes)
+        return (node for shelf in self._shelves for node in zip(shelf.lives, shelf.lasts, strict=True))
 
     def tree_nodes(self) -> int:
         """How many nodes the radix tree has that holds them by their first IDs. O(n) of a fast kind.
@@ -308,7 +346,7 @@ class StreamNodes:
 
     def parts(self) -> Structures:
         """What is large of nodes that nobody uses any more."""
-        return [part for shelf in self._shelves for part in (shelf.nodes, shelf.starts)]
+        return [part for shelf in self._shelves for part in (shelf.starts, shelf.lasts)]
 
     def copy(self) -> StreamNodes:
         """An independent copy. O(n)."""
@@ -320,16 +358,18 @@ class StreamNodes:
     def check(self, log: EntryLog) -> None:
         """Assert that every entry that was looked at is in its node."""
         starts = [start for shelf in self._shelves for start in shelf.starts]
-        nodes = [node for shelf in self._shelves for node in shelf.nodes]
+        lives = [live for live, _ in self.extents()]
         partings = b"".join(shelf.partings for shelf in self._shelves)
-        assert starts == [node.first_id for node in nodes]
+        for shelf in self._shelves:
+            assert len({len(shelf.starts), len(shelf.lasts), len(shelf.fields), len(shelf.partings)}) == 1
+            assert len(shelf) == len(shelf.lives) == len(shelf.deleted) == len(shelf.sizes)
         assert self._firsts == [shelf.starts[0] for shelf in self._shelves]
-        assert self.count == len(nodes) == len(partings)
+        assert self.count == len(lives) == len(partings)
         assert list(partings[1:]) == [_shared_bytes(*pair) for pair in pairwise(starts)]
         edges = [*starts, self._next_id]
-        for node, begin, end in zip(nodes, edges[:-1], edges[1:], strict=True):
+        for live, begin, end in zip(lives, edges[:-1], edges[1:], strict=True):
             stretches = log.stretches(begin, end - 1)
-            assert node.live == sum(stretch.stop - stretch.start for stretch in stretches)
+            assert live == sum(stretch.stop - stretch.start for stretch in stretches)
 
 
 @lru_cache(maxsize=256)
@@ -369,8 +409,20 @@ _DEEPEST = re.compile(rb"%c+" % (_ID_BYTES - 1)).findall
 _BELOW_BOTH = re.compile(rb"ab+(?=a)").findall
 
 
-def _sizes(table: Table) -> tuple[list[int], list[int]]:
-    """For each entry the bytes of its values in a listpack, and the bytes of all its words."""
+def _capacity(fields: list[bytes], step: int, raw: int, max_bytes: int, max_entries: int) -> int:
+    """How many entries of `step` bytes a node holds whose words have `raw` bytes.
+
+    0: so many, or perhaps, that the first one's difference in ID or the number of them is no short number.
+    """
+    most = max_entries or _SHORT
+    if max_bytes:
+        room = max_bytes - raw - _empty_bytes(tuple(fields))
+        most = min(most, max(1, -(-room // step)))
+    return most if most < _SHORT else 0
+
+
+def _sizes(table: Table) -> tuple[int | list[int], int | list[int]]:
+    """For each entry the bytes of its values in a listpack, and those of all its words; one for all alike."""
     raw: list[int | list[int]] = [
         column.lengths if column.length < 0 else column.length for column in table.columns
     ]
@@ -380,11 +432,16 @@ def _sizes(table: Table) -> tuple[list[int], list[int]]:
         else entries_bytes(column.words)
         for column in table.columns[1::2]
     ]
-    return _sums(sizes, len(table.ids)), _sums(raw, len(table.ids))
+    return _sums(sizes), _sums(raw)
 
 
-def _sums(addends: list[int | list[int]], count: int) -> list[int]:
-    """`count` sums, to which a number adds the same every time."""
+def _sums(addends: list[int | list[int]]) -> int | list[int]:
+    """The sums of lists, to which a number adds the same every time; or of numbers."""
     fixed = sum([addend for addend in addends if isinstance(addend, int)])
     lists = [addend for addend in addends if isinstance(addend, list)]
-    return [fixed + sum(numbers) for numbers in zip(*lists, strict=True)] if lists else [fixed] * count
+    return [fixed + sum(numbers) for numbers in zip(*lists, strict=True)] if lists else fixed
+
+
+def _each(size: int | list[int], count: int) -> list[int]:
+    """The size of each of `count` entries."""
+    return size if isinstance(size, list) else [size] * count

@@ -34,11 +34,13 @@ def entries(rng: random.Random, count: int) -> tuple[list[int], list[list[bytes]
     return ids, words
 
 
-def shown(nodes: StreamNodes) -> list[tuple[int, int, int, list[bytes]]]:
+def shown(nodes: StreamNodes) -> list[tuple[int, int, int, int, list[bytes], int]]:
     return [
-        (node.first_id, node.live, node.size, list(node.fields))
+        (first_id, last_id, live, size, list(fields), parting)
         for shelf in nodes._shelves
-        for node in shelf.nodes
+        for first_id, last_id, live, size, fields, parting in zip(
+            shelf.starts, shelf.lasts, shelf.lives, shelf.sizes, shelf.fields, shelf.partings, strict=True
+        )
     ]
 
 
@@ -57,9 +59,31 @@ def test_entries_make_the_same_nodes_together_and_one_by_one(seed: int, limits: 
         tail = Tail()
         tail.ids, tail.texts, tail.words = ids, list(map(show_id, ids)), words
         singly.catch_up(tail, *limits)
-        together.extend(Table.of(ids, tail.texts, tail.words), *limits)
+        table = Table.of(ids, tail.texts, tail.words)
+        if ids[-1] - ids[0] == len(ids) - 1:
+            table.ids = range(ids[0], ids[-1] + 1)
+        together.extend(table, *limits)
         assert shown(together) == shown(singly)
         last = ids[-1]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_many_entries_go_from_the_front_as_they_go_one_by_one(seed: int) -> None:
+    rng = random.Random(seed)
+    first, step = rng.randrange(1 << 66), rng.choice([1, 1 << 63])
+    ids = list(range(first, first + 9000 * step, step))
+    words = [[b"f", b"x" * rng.randrange(300)] for _ in ids]
+    together, singly = StreamNodes(), StreamNodes()
+    for nodes in (together, singly):
+        nodes.extend(Table.of(ids, list(map(show_id, ids)), words), 4096, 100)
+    while ids:
+        count = rng.choice([1, 30, 500, 9000, len(ids)])
+        gone, ids = ids[:count], ids[count:]
+        together.remove_first(len(gone))
+        for entry_id in gone:
+            singly.remove(entry_id)
+        assert [row[:-1] for row in shown(together)] == [row[:-1] for row in shown(singly)]
+        assert together.tree_nodes() == singly.tree_nodes()
 
 
 def inner_nodes(partings: list[int], depth: int, low: int, high: int) -> int:

@@ -222,11 +222,11 @@ def _xadd_run(c: Client, run: Run) -> bytes | None:
         return None
     if created:
         db.add(name, stream)
-    words = [*[[word] * count for word in shared[_RUN_WORDS:]], *run.columns]
-    ids, columns = Column(show_ids(first_id, count)), list(map(Column, words))
+    ids = Column(show_ids(first_id, count))
+    columns = [Column.of([word] * count, constant=True) for word in shared[_RUN_WORDS:]] + run.described
     stream.extend(first_id, ids, columns)
-    logged = Run([b"XADD", name], [ids.words, *words])
-    logged.encoded = encode_commands(logged.shared, [ids, *columns])
+    logged = Run.of([b"XADD", name], [ids, *columns])
+    logged.encoded = encode_commands(logged.shared, logged.described)
     c.effects.append((db, name, "xadd", logged))
     return bulk_strings(ids.words)
 

@@ -30,6 +30,13 @@ class Column:
             if lengths.count(self.length) < len(lengths):
                 self.lengths, self.length = lengths, -1
 
+    @classmethod
+    def of(cls, words: Sequence[bytes], *, constant: bool) -> Column:
+        """Words that are known to be the same, or of one length."""
+        column = cls.__new__(cls)
+        column.words, column.constant, column.lengths, column.length = words, constant, [], len(words[0])
+        return column
+
     def size(self) -> int:
         """Bytes of all words."""
         return sum(self.lengths) if self.length < 0 else self.length * len(self.words)

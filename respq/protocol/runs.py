@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import compress, islice
 
 from respq.protocol import Argv
+from respq.protocol.columns import Column
 
 SHORTEST_RUN = 4  # commands; below, looking for it costs more than it saves
 
@@ -18,7 +19,7 @@ SHORTEST_RUN = 4  # commands; below, looking for it costs more than it saves
 class Run:
     """Commands of one name and one number of words, each right behind the other."""
 
-    __slots__ = ("_columns", "_commands", "count", "encoded", "last", "name", "shared", "words")
+    __slots__ = ("_columns", "_commands", "_described", "count", "encoded", "last", "name", "shared", "words")
 
     def __init__(
         self, shared: Argv, columns: Sequence[Sequence[bytes]] | None, commands: list[Argv] | None = None
@@ -30,8 +31,16 @@ class Run:
         self.last = columns[0] if columns and len(columns) == 1 else []  # if nothing else differs
         self.count = len(columns[0] if columns else commands)  # type: ignore[arg-type]  # one of them is there
         self.words = len(shared) + len(columns) if columns else len(commands[0])  # type: ignore[index]  # likewise
+        self._described: list[Column] = []
         self.encoded = b""  # all of it as it is logged, from whoever has it already
         self.name = shared[0] if shared else self.last[0] if self.last else b""
+
+    @classmethod
+    def of(cls, shared: Argv, columns: list[Column]) -> Run:
+        """A run that is known in more detail."""
+        run = cls(shared, [column.words for column in columns])
+        run._described = columns
+        return run
 
     @classmethod
     def at(cls, commands: list[Argv], start: int = 0) -> Run | None:
@@ -67,6 +76,13 @@ class Run:
         if self._columns is None:
             self._columns = list(zip(*self.commands, strict=True))[len(self.shared) :]
         return self._columns
+
+    @property
+    def described(self) -> list[Column]:
+        """The columns, and what is known of them."""
+        if not self._described:
+            self._described = list(map(Column, self.columns))
+        return self._described
 
     def __len__(self) -> int:
         return self.count

@@ -176,6 +176,30 @@ def test_what_only_looks_like_words_behind_others_is_read_as_what_it_is(
     assert read(Reader(), pieces) == read(Grammar(), pieces)
 
 
+# The same, and each word has always one length, here of one digit or two.
+def rows_behind(shared: list[bytes]) -> st.SearchStrategy[bytes]:
+    front = encode(*shared).replace(b"*%d" % len(shared), b"*%d" % (len(shared) + 4), 1)
+    row = st.tuples(st.sampled_from([b"a", b"b"]), st.just(b"f"), st.binary(min_size=12, max_size=12))
+    nearly = st.sampled_from([b"$1\r\na\r\n", b"$1\r\n\r\r\n", b"$2\r\n\r\n", b"$12\r\n%b\r\n" % (b"$" * 12)])
+    return st.one_of(
+        row.map(lambda words: encode(*shared, *words, b"g")),
+        st.tuples(WORDS, WORDS, WORDS).map(lambda words: encode(*shared, *words, b"g")),
+        st.lists(nearly, min_size=4, max_size=4).map(lambda words: front + b"".join(words)),
+        st.sampled_from([PING, front + b"$1\r\n", front]),
+    )
+
+
+@pytest.mark.parametrize("shared", [[b"HSET"], [b"XADD", b"s", b"*"]])
+@given(data=st.data(), short_by=st.integers(0, 20), cuts=st.lists(st.integers(0, 1000), max_size=2))
+def test_what_only_looks_like_rows_is_read_as_what_it_is(
+    shared: list[bytes], data: st.DataObject, short_by: int, cuts: list[int]
+) -> None:
+    first = b"".join(encode(*shared, b"%d" % n, b"f", b"\r" * 11 + b"%d" % n, b"g") for n in range(5))
+    second = b"".join(data.draw(st.lists(rows_behind(shared), min_size=1, max_size=6)))
+    pieces = [first, *cut(second[: len(second) - short_by], cuts)]
+    assert read(Reader(), pieces) == read(Grammar(), pieces)
+
+
 def test_words_that_fit_together_only_as_a_whole_are_no_run() -> None:
     first = b"".join(encode(b"XADD", b"s", b"%d" % n, b"a", b"b" * n) for n in range(5))
     front = b"*5\r\n$4\r\nXADD\r\n$1\r\ns\r\n"
@@ -447,6 +471,25 @@ def test_runs_of_several_words_survive_cuts_anywhere() -> None:
         pieces = [data[i : i + size] for i in range(0, len(data), size)]
         assert read(reader, pieces) == (commands, b"", 0)
         assert reader.feed(data) == commands
+        assert reader.verbatim == data
+
+
+def test_runs_of_rows_survive_cuts_anywhere() -> None:
+    rng = random.Random(6)
+    commands = [
+        [b"XADD", b"s", b"*", b"f", rng.randbytes(100), b"g", b"%03d" % rng.randrange(1000), b"h", b"end"]
+        for _ in range(200)
+    ]
+    data = b"".join(encode(*command) for command in commands)
+    for size in (97, 997, 4096, 16384):
+        reader = Reader()
+        pieces = [data[i : i + size] for i in range(0, len(data), size)]
+        assert read(reader, pieces) == (commands, b"", 0)
+        assert reader.feed(data) == commands
+        run = reader.feed(data)
+        assert isinstance(run, Run)
+        assert run == commands
+        assert [column.constant for column in run.described] == [False, True, False, True, True]
         assert reader.verbatim == data
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from inspect import getdoc
 
-from respq.flags import Flag, Keys
+from respq.flags import Channels, Flag, Keys
 from respq.protocol import Argv
 from respq.state import BulkHandler, Client, Handler, Spec
 
@@ -39,6 +39,7 @@ __all__ = [
     "STALE",
     "WRITE",
     "Argv",
+    "Channels",
     "Client",
     "Keys",
     "Spec",
@@ -98,18 +99,21 @@ def command(
     tips: tuple[str, ...] = (),
     complexity: str = "O(1)",
     bulk: BulkHandler | None = None,
+    channels: Channels | None = None,
 ) -> Callable[[Handler], Handler]:
     """Declare the decorated function as the handler of `name`.
 
     `arity` counts the name, and is a minimum if negative, as in COMMAND INFO. `acl` names the
     categories that flags and group do not imply, `tips` are COMMAND INFO's. `bulk`, if given,
-    executes a run of these commands as one: see `state.BulkHandler`.
+    executes a run of these commands as one: see `state.BulkHandler`. `channels` says which arguments are
+    channels that the user has to be allowed.
     """
 
     def register(handler: Handler) -> Handler:
         summary = (getdoc(handler) or "").partition("\n")[0].rstrip(".")
         _register(Spec(
             name, handler, arity, flags, keys, group, since, syntax, acl, tips, complexity, summary, bulk,
+            channels,
         ))  # fmt: skip
         return handler
 

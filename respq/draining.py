@@ -16,7 +16,7 @@ from respq.errors import CommandError
 from respq.notifications import QUIET
 from respq.protocol import Argv
 from respq.slowlog import note_slow
-from respq.state import ANY_WORDS, NOTIFYING, Client, Closing, Server
+from respq.state import ANY_WORDS, NOTIFYING, Client, Closing, Rejected, Server
 from respq.waiting import Parked, WaitKey
 
 
@@ -88,8 +88,11 @@ class Draining:
             return
         except CommandError as error:
             reply = error.reply
-            spec.calls += 1
-            spec.failed_calls += 1
+            if isinstance(error, Rejected):  # its user may not do that any more
+                spec.rejected_calls += 1
+            else:
+                spec.calls += 1
+                spec.failed_calls += 1
             server.stats.count(error)
         except Closing as closing:
             reply = closing.reply

@@ -16,14 +16,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from respq.acl.catalogue import Catalogue
+from respq.acl.users import Users
 from respq.clock import Clock, stopwatch_ns
-from respq.commands import SPECS, scripting
+from respq.commands import SPECS, clients, scripting
 from respq.commands.libraries import Libraries
 from respq.datatypes.hashes import HashValue
 from respq.datatypes.lists import ListValue
 from respq.datatypes.sets import SetValue
 from respq.datatypes.sorted_sets import SortedSetValue
 from respq.datatypes.streams import StreamValue
+from respq.describe import CATEGORIES, categories
 from respq.draining import give_up
 from respq.errors import ProtocolError
 from respq.execution import Execution
@@ -49,6 +52,20 @@ RUBBLE_SLICE = 500  # items freed between two looks at the time
 EXPIRE_SLICE = 32  # keys deleted between two looks at the time
 
 
+def _users(config: Config) -> Users:
+    """The users as they are at the start."""
+    by_name = {name.lower().encode(): spec for name, spec in SPECS.items()}
+    catalogue = Catalogue(
+        by_name,
+        [category.encode() for category in CATEGORIES],
+        lambda name: [category.encode() for category in categories(by_name[name])],
+    )
+    users = Users(catalogue, all_channels=config.acl_pubsub_default == "allchannels")
+    if config.requirepass:
+        users.set_default_password(config.requirepass)
+    return users
+
+
 class Engine:
     """A server without a network. `log` takes a level and a line."""
 
@@ -61,9 +78,10 @@ class Engine:
     ) -> None:
         self.clock = clock or Clock()
         self.log = log or (lambda _level, _line: None)
-        self.server = Server(config, self.clock, rng or random.Random(), SPECS)
+        self.server = Server(config, self.clock, rng or random.Random(), SPECS, _users(config))
         self.tables = Tables(self.server)
         self.server.table_of = self.tables.of
+        self.server.admitted = self.tables.admitted
         self.server.set_gate = self.tables.set_gate
         self.server.retable_all = self.tables.rebuild
         self.execution = Execution(self.server, self.tables)
@@ -72,7 +90,9 @@ class Engine:
         self.server.log = self.log
         self.server.flags_of_script = scripting.flags_of_script
         self.server.libraries = Libraries(self.server)
-        config.on_change("requirepass", self._admit)
+        self.server.client_info = clients.client_line
+        config.on_change("requirepass", self._set_default_password)
+        config.on_change("acl-pubsub-default", self._choose_channels)
         config.on_change("slowlog-log-slower-than", self._watch_slowness)
         config.on_change("notify-keyspace-events", self._choose_events)
         self._choose_events()
@@ -88,13 +108,15 @@ class Engine:
         """Why the server must stop, or nothing: a bug may have come between the data and the log."""
         return self.execution.broken
 
-    def _admit(self) -> None:
-        """Nobody has to authenticate any more if `requirepass` was taken away."""
-        if not self.server.config.requirepass:
-            for client in self.server.clients.values():
-                client.authenticated = True
-                client.reader.restricted = False
-            self.tables.rebuild()
+    def _set_default_password(self) -> None:
+        """Apply `requirepass`: nobody has to authenticate any more if it was taken away."""
+        users = self.server.users
+        users.set_default_password(self.server.config.requirepass)
+        self.server.note_user(users.default)
+
+    def _choose_channels(self) -> None:
+        """Apply `acl-pubsub-default`."""
+        self.server.users.all_channels = self.server.config.acl_pubsub_default == "allchannels"
 
     def _watch_slowness(self) -> None:
         """Apply `slowlog-log-slower-than`."""
@@ -193,7 +215,7 @@ class Engine:
         """Go on command by command while the client has not authenticated: the next may be AUTH."""
         reader = client.reader
         while _listening(client):
-            reader.restricted = not client.authenticated
+            reader.restricted = not self.server.knows(client)
             commands = reader.feed(b"")
             if not commands:
                 return

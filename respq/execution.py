@@ -83,7 +83,7 @@ class Execution:
         if entry is None or server.eager or server.watchers:
             return False
         handler, spec = entry
-        if spec.bulk is None or handler is not spec.bare:
+        if spec.bulk is None or not (handler is spec.bare or self._tables.admits_run(client, handler, run)):
             return False
         self._clock.refresh()
         start_ns = stopwatch_ns()
@@ -159,19 +159,39 @@ class Execution:
         Return the number of commands; 0: they are to be executed one by one.
         """
         server = self._server
-        if handler is not spec.bare or server.eager or server.watchers:
+        if server.eager or server.watchers or (handler is not spec.bare and client.user.permissions is None):
             return 0
         try:
-            if spec.name == "MULTI":
+            if spec.bulk is not None:
+                taken = self._execute_bulk(client, handler, spec, commands, at)
+            elif spec.name == "MULTI" and handler is spec.bare:
                 taken = transactions.at_once(client, commands, at)
             else:
-                taken = _execute_bulk(client, spec, commands, at)
+                taken = 0
         except Exception as error:  # noqa: BLE001  # how far it came is unknown
             self._stop_after(error, commands[at])
             return len(commands) - at
         if taken and server.eager:
             self.drain()
         return taken
+
+    def _execute_bulk(
+        self, client: Client, handler: Handler, spec: Spec, commands: list[Argv], at: int
+    ) -> int:
+        """Execute the run that begins at `commands[at]` by the bulk form; 0 if it is none, or is not taken.
+
+        If it closes the client, that is all for this batch.
+        """
+        run = Run.at(commands, at)
+        if run is None or not (handler is spec.bare or self._tables.admits_run(client, handler, run)):
+            return 0
+        assert spec.bulk is not None
+        replies = spec.bulk(client, run)
+        if replies is None:
+            return 0
+        client.out.append(replies)
+        self._server.done += [spec] * run.count
+        return len(commands) - at if client.closing else run.count
 
     def _end_batch(self, client: Client, batch: list[Argv] | Run, count: int, elapsed_ns: int) -> int:
         """Note that there is something to send and that `count` commands succeeded.
@@ -283,22 +303,6 @@ class Execution:
             else:
                 aof.append_effects(effects)
         effects.clear()
-
-
-def _execute_bulk(client: Client, spec: Spec, commands: list[Argv], at: int) -> int:
-    """Execute the run that begins at `commands[at]` by the bulk form; 0 if it is none, or is not taken.
-
-    If it closes the client, that is all for this batch.
-    """
-    if (
-        spec.bulk is None
-        or (run := Run.at(commands, at)) is None
-        or (replies := spec.bulk(client, run)) is None
-    ):
-        return 0
-    client.out.append(replies)
-    client.server.done += [spec] * run.count
-    return len(commands) - at if client.closing else run.count
 
 
 _NOT_AS_SENT: Argv = []  # stands for an annotation among what is logged

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from enum import Enum, auto
 from enum import Flag as EnumFlag
-from enum import auto
 
 from respq.protocol import Argv
 
@@ -33,6 +33,14 @@ class Flag(EnumFlag):
     ALLOW_BUSY = auto()
     MOVABLEKEYS = auto()
     ASKING = auto()
+
+
+class Channels(Enum):
+    """Which arguments of a command are channels that its user has to be allowed."""
+
+    FIRST = auto()
+    ALL = auto()
+    PATTERNS = auto()  # all, and these are patterns
 
 
 class Keys:

@@ -26,6 +26,8 @@ def redacted(argv: Argv) -> Argv:
                 at += 2
             else:
                 break
+    elif name == b"ACL" and len(argv) > 1 and argv[1].upper() == b"SETUSER":
+        hidden = list(range(2, len(argv)))
     elif name == b"CONFIG" and len(argv) > 1 and argv[1].upper() == b"SET":
         hidden = [at for at in range(3, len(argv), 2) if is_secret(decoded(argv[at - 1]))]
     return [REDACTED if at in hidden else word for at, word in enumerate(argv)] if hidden else argv

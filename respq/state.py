@@ -12,9 +12,10 @@ from random import Random
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from respq import process
+from respq.acl.log import AccessLog
 from respq.datatypes.value import Value
 from respq.errors import CommandError, wrong_type
-from respq.flags import Flag, Keys
+from respq.flags import Channels, Flag, Keys
 from respq.keyspace import Database, Effects
 from respq.notifications import Notifications
 from respq.protocol import Argv
@@ -28,6 +29,8 @@ from respq.transport import Transport
 from respq.waiting import UNPAUSED, Look, Parked, Parking, Waiting, WaitKey
 
 if TYPE_CHECKING:
+    from respq.acl.permissions import Permissions
+    from respq.acl.users import User, Users
     from respq.clock import Clock
     from respq.config import Config, OutputLimit
     from respq.effects.aof import AppendOnlyFile
@@ -48,6 +51,8 @@ Gate = Callable[["Client", Argv, "Spec"], None]
 # What a command leads to. Where the handler is the declared one, no mode stands before it.
 Entry = tuple[Handler, "Spec"]
 
+Step = tuple[Handler, "Spec", Argv]  # of a transaction
+
 # Entries by name and number of words, so that one look-up answers for the arity as well. Under ANY_WORDS
 # stands the entry for whoever knows better, or has more words than the table was made for.
 Table = dict[bytes, dict[int, Entry]]
@@ -60,15 +65,15 @@ class Spec:
     """One declared command, and what was counted of it."""
 
     __slots__ = (
-        "acl", "arity", "bare", "bulk", "calls", "complexity", "failed_calls", "flags", "group", "handler",
-        "keys", "name", "queueable", "quick", "rejected_calls", "since", "subcommands", "summary", "syntax",
-        "tips", "usec",
+        "acl", "arity", "bare", "bulk", "calls", "channels", "complexity", "failed_calls", "flags", "group",
+        "handler", "keys", "name", "queueable", "quick", "rejected_calls", "since", "subcommands", "summary",
+        "syntax", "tips", "usec",
     )  # fmt: skip
 
     def __init__(
         self, name: str, handler: Handler | None, arity: int, flags: Flag, keys: tuple[Keys, ...],
         group: str, since: str, syntax: str, acl: str, tips: tuple[str, ...], complexity: str, summary: str,
-        bulk: BulkHandler | None,
+        bulk: BulkHandler | None, channels: Channels | None = None,
     ) -> None:  # fmt: skip
         self.name = name  # upper case; CLIENT|KILL for a subcommand
         self.handler = handler  # None for a container of subcommands
@@ -83,10 +88,11 @@ class Spec:
         self.complexity = complexity
         self.summary = summary
         self.bulk = bulk
+        self.channels = channels
         self.subcommands: dict[str, Spec] = {}  # by full name
         self.bare: Handler | None = None  # as it stands in the tables of this server where there is no mode
         self.quick = Flag.FAST in flags or name in QUICK  # its share of a batch's time tells enough
-        self.queueable = bool(name) and name not in RUN_AT_ONCE | SUBSCRIBING and Flag.NO_MULTI not in flags
+        self.queueable = bool(name) and name not in NOT_ALIKE and Flag.NO_MULTI not in flags
         self.reset_statistics()
 
     def fresh(self) -> Spec:
@@ -126,6 +132,7 @@ RUN_AT_ONCE = frozenset({"MULTI", "EXEC", "DISCARD", "WATCH", "QUIT", "RESET"}) 
 SUBSCRIBING = frozenset(
     {"SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"}
 )  # change what the commands behind them mean
+NOT_ALIKE = RUN_AT_ONCE | SUBSCRIBING | {"AUTH", "HELLO"}  # a transaction cannot be looked up ahead of these
 
 
 class Rejected(CommandError):
@@ -162,7 +169,7 @@ class Client:
         "created_ms", "db", "dirty", "effects", "enc", "executing", "held", "id", "last_spec", "lib_name",
         "lib_version", "long_bytes", "monitoring", "muted", "name", "no_evict", "no_touch", "out", "parked",
         "queue_failed", "queued", "reader", "reply_mode", "server", "subscribed", "table",
-        "transport", "watched",
+        "transport", "user", "watched",
     )  # fmt: skip
 
     def __init__(self, server: Server, client_id: int, transport: Transport) -> None:
@@ -174,7 +181,8 @@ class Client:
         self.effects = server.effects  # the server's own list, one attribute nearer
         self.db = server.databases[0]
         self.enc: Encoder = RESP2
-        self.authenticated = not server.config.requirepass
+        self.user = server.users.default
+        self.authenticated = server.users.open
         self.reader.restricted = not self.authenticated
         self.name = b""
         self.lib_name = b""
@@ -313,13 +321,17 @@ def _unset(*_: object) -> NoReturn:
 class Server:
     """Everything that is not one connection's."""
 
-    def __init__(self, config: Config, clock: Clock, rng: Random, specs: dict[str, Spec]) -> None:
+    def __init__(
+        self, config: Config, clock: Clock, rng: Random, specs: dict[str, Spec], users: Users
+    ) -> None:
         self.config = config
         self.clock = clock
         self.rng = rng
         self.specs = {name: spec.fresh() for name, spec in specs.items() if "|" not in name}
         for spec in list(self.specs.values()):
             self.specs |= spec.subcommands
+        self.users = users
+        self.access_log = AccessLog()
         self.effects: Effects = []  # of the commands since the last drain, in order
         self.rubble = Rubble()  # of emptied databases and large values
         self.databases = [Database(n, clock, self.effects, self.rubble) for n in range(config.databases)]
@@ -359,7 +371,7 @@ class Server:
         self.gates: dict[str, Gate] = {}  # modes of the whole server, by name
         self.scripts: Any = None  # commands.scripthost.ScriptHost, from the first script on
         self.libraries: Any = None  # commands.libraries.Libraries, of functions
-        self.script_tables: dict[bool, Any] = {}  # what scripts may execute; True: those that only read
+        self.script_tables: dict[tuple[bool, Permissions | None], Any] = {}  # see commands.scripttable
 
         self.busy: Any = None  # commands.overtime.Overtime, while a script keeps everybody waiting
 
@@ -367,7 +379,9 @@ class Server:
         self.flags_of_script: Callable[[Server, Spec, Argv], Flag] = _unset  # what a call of EVAL needs
         self.serve_meanwhile: Callable[[], None] = lambda: None  # the event loop, from inside a long command
         self.log: Callable[[str, str], None] = _unset  # a level and a line
+        self.client_info: Callable[[Client], bytes] = _unset  # the line of CLIENT INFO
         self.table_of: Callable[[Client], Table] = _unset  # the table that a client's mode calls for
+        self.admitted: Callable[[Client, Sequence[Step]], list[Step] | None] = _unset  # see `Tables`
         self.retable_all: Callable[[], None] = _unset  # gates changed: choose every client's table anew
         self.set_gate: Callable[[str, Gate | None], None] = _unset  # put up, or take away, what may refuse
         self.drain: Callable[[], None] = _unset  # act on the effects so far
@@ -396,6 +410,27 @@ class Server:
         self.counted += len(self.done)
         self.done.clear()
         self.untimed_ns = 0
+
+    # -- users -------------------------------------------------------------------------------------
+
+    def knows(self, client: Client) -> bool:
+        """Whether a client need not authenticate, or has done so."""
+        return client.authenticated or self.users.open
+
+    def note_user(self, user: User) -> None:
+        """Let a change of a user take effect on its connections. O(clients)."""
+        for client in self.clients.values():
+            if client.user is user:
+                client.reader.restricted = not self.knows(client)
+                client.table = self.table_of(client)
+
+    def may_listen(self, client: Client) -> bool:
+        """Whether a client may still listen to all that it listens to. O(subscriptions)."""
+        permissions, pubsub = client.user.permissions, self.pubsub
+        return permissions is None or (
+            permissions.allow_channels([*pubsub.channels.names(client), *pubsub.shard_channels.names(client)])
+            and permissions.allow_patterns(pubsub.patterns.names(client))
+        )
 
     # -- waiting -----------------------------------------------------------------------------------
 
@@ -489,7 +524,7 @@ class Server:
 
     def output_limit(self, client: Client) -> OutputLimit:
         """How much output may wait for a client: `client-output-buffer-limit` of its class."""
-        if not client.authenticated:
+        if not self.knows(client):
             return STRANGER_LIMIT
         return self.config.client_output_buffer_limit["pubsub" if client.subscribed else "normal"]
 
@@ -507,7 +542,7 @@ class Server:
     def find_spec(self, argv: Argv) -> Spec | None:
         """The declaration of the command in `argv`; of the subcommand where there is one."""
         name = argv[0].decode("latin-1").upper()
-        spec = self.specs.get(name)
+        spec = self.specs.get(name) if "|" not in name else None
         if spec is not None and spec.subcommands and len(argv) > 1:
             return spec.subcommands.get(f"{name}|{argv[1].decode('latin-1').upper()}")
         return spec

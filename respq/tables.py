@@ -2,8 +2,9 @@
 
 The path of a command asks no question about modes. A mode is a table: every entry of the plain one,
 wrapped. Wrappers are laid around a handler in the reverse of Redis's order of checks, so that the
-outermost refuses first: authentication, then RESP2's subscriptions, then gates (loading, a log that
-cannot be written, a pause), then MULTI's queue, then MONITOR (`monitor`) and the stopwatch (`slowlog`).
+outermost refuses first: authentication, then permissions (`restrictions`; every set of these has its own
+tables), then RESP2's subscriptions, then gates (loading, a log that cannot be written, a pause), then MULTI's
+queue, then MONITOR (`monitor`) and the stopwatch (`slowlog`).
 The usual tables are built at the start and when the gates change, the others when they are first needed
 (1 ms for 500 commands); clients hold the table itself.
 
@@ -12,15 +13,18 @@ Cost: none in the plain table. A command that is not FAST carries the stopwatch 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from respq.acl.permissions import Permissions
 from respq.errors import CommandError, shown
 from respq.flags import Flag
 from respq.monitor import monitored
 from respq.protocol import Argv
 from respq.protocol.resp import QUEUED, bulks
+from respq.protocol.runs import Run
+from respq.restrictions import Restriction, refuse
 from respq.slowlog import MANY_WORDS, SINGLY_BELOW_US, timed
 from respq.state import (
     ANY_WORDS,
@@ -34,9 +38,11 @@ from respq.state import (
     Rejected,
     Server,
     Spec,
+    Step,
     Table,
 )
 
+RESTRICTED_KEPT = 64  # tables of restricted users, of which there may be many; one has about 200 KB
 USUAL_WORDS = 16  # in a command; what has more is looked up the long way
 
 Wrapper = Callable[[Spec, Handler], Handler]
@@ -52,6 +58,7 @@ class Mode(NamedTuple):
     muted: bool = False  # CLIENT REPLY
     monitoring: bool = False
     listening: bool = False  # subscribed, in RESP2
+    permissions: Permissions | None = None  # of a user who may not do everything
 
 
 class Tables:
@@ -62,18 +69,48 @@ class Tables:
         self.gates = server.gates
         self._open: dict[Mode, Table] = {}  # those without gates, kept while there are some
         self._built = self._open  # those for the present gates
+        self._restrictions: dict[Permissions, Restriction] = {}
 
     def of(self, client: Client) -> Table:
         """The table for the client's present mode."""
+        known = self.server.knows(client)
         return self._table(
             Mode(
-                authenticated=client.authenticated,
+                authenticated=known,
                 queueing=client.queued is not None,
                 muted=client.muted,
                 monitoring=client.monitoring,
                 listening=client.subscribed and client.enc.version == 2,
+                permissions=client.user.permissions if known else None,
             )
         )
+
+    def admits_run(self, client: Client, handler: Handler, run: Run) -> bool:
+        """Whether a restricted client may execute a run by its bulk form; `handler` is not the plain one.
+
+        It may if nothing but a look at its permissions stands before that, and these allow all of the run.
+        """
+        restriction = self._restriction_of(client)
+        return restriction is not None and restriction.admits_run(handler, run)
+
+    def admitted(self, client: Client, steps: Sequence[Step]) -> list[Step] | None:
+        """The steps of a restricted client's transaction without the look at permissions, which allow them.
+
+        None if they do not, or if something else stands before a handler.
+        """
+        restriction = self._restriction_of(client)
+        if restriction is None:
+            return None
+        bare: list[Step] = []
+        for handler, spec, argv in steps:
+            if spec.bare is None or not (handler is spec.bare or restriction.admits(handler, argv)):
+                return None
+            bare.append((spec.bare, spec, argv))
+        return bare
+
+    def _restriction_of(self, client: Client) -> Restriction | None:
+        permissions = client.user.permissions
+        return None if permissions is None else self._restrictions.get(permissions)
 
     def unguarded(self) -> Table:
         """Every command without any mode, for whoever executes the log."""
@@ -90,6 +127,7 @@ class Tables:
     def rebuild(self) -> None:
         """Something else that tables depend on changed: MONITOR, the slow log's threshold."""
         self._open.clear()
+        self._restrictions.clear()
         for spec in self.server.specs.values():
             spec.bare = None
         self._switch()
@@ -106,8 +144,18 @@ class Tables:
     def _table(self, mode: Mode) -> Table:
         table = self._built.get(mode)
         if table is None:
+            if mode.permissions is not None:
+                self._forget_restricted()
             table = self._built[mode] = self._build(self._wrappers(mode), mode.queueing)
         return table
+
+    def _forget_restricted(self) -> None:
+        """Drop the tables of restricted users if there are many; who has one keeps it. O(tables)."""
+        restricted = [mode for mode in self._built if mode.permissions is not None]
+        if len(restricted) >= RESTRICTED_KEPT:
+            for mode in restricted:
+                del self._built[mode]
+            self._restrictions.clear()
 
     def _wrappers(self, mode: Mode) -> list[Wrapper]:
         """Innermost first."""
@@ -124,6 +172,9 @@ class Tables:
             wrappers.append(_spectating)
         if mode.listening:
             wrappers.append(_listening)
+        if mode.permissions is not None:
+            restriction = self._restrictions.setdefault(mode.permissions, Restriction(mode.permissions))
+            wrappers.append(partial(restriction.wrap, refuse))
         if config.enable_debug_command != "yes":
             wrappers.append(_debug_refused)
         if not mode.authenticated:

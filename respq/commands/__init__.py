@@ -2,6 +2,7 @@
 
 from respq.command import SPECS
 from respq.commands import (
+    acl,
     bitmaps,
     blocking_lists,
     blocking_sorted_sets,
@@ -43,6 +44,7 @@ from respq.commands import (
 
 __all__ = [
     "SPECS",
+    "acl",
     "bitmaps",
     "blocking_lists",
     "blocking_sorted_sets",

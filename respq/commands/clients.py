@@ -121,7 +121,7 @@ def client_reply(c: Client, argv: Argv) -> bytes:
          tips=("nondeterministic_output",))  # fmt: skip
 def client_info(c: Client, argv: Argv) -> bytes:
     """Describe this connection as CLIENT LIST does."""
-    return c.enc.verbatim(_line(c))
+    return c.enc.verbatim(client_line(c) + b"\n")
 
 
 @command("CLIENT|LIST", arity=-2, flags=PRIVILEGED, group="connection", since="2.4.0",
@@ -141,7 +141,7 @@ def client_list(c: Client, argv: Argv) -> bytes:
         chosen = [clients[number] for number in numbers if number in clients]
     elif len(argv) > 2:
         raise syntax_error()
-    return c.enc.verbatim(b"".join([_line(client) for client in chosen]))
+    return c.enc.verbatim(b"".join([client_line(client) + b"\n" for client in chosen]))
 
 
 def type_of(client: Client) -> bytes:
@@ -164,8 +164,8 @@ def _last_command(client: Client) -> str:
     return spec.fullname if spec else "NULL"
 
 
-def _line(client: Client) -> bytes:
-    """The connection as CLIENT LIST describes it."""
+def client_line(client: Client) -> bytes:
+    """The connection as CLIENT LIST describes it, without the end of the line."""
     transport = client.transport
     unsent_bytes = transport.output_bytes()
     queued = client.queued
@@ -173,6 +173,7 @@ def _line(client: Client) -> bytes:
     unread_bytes = client.reader.pending + len(client.held)
     now_ms = client.server.clock.now_ms
     pubsub = client.server.pubsub
+    username = client.user.name.decode(errors="surrogateescape")
     return (
         f"id={client.id} addr={transport.address()} laddr={transport.local_address()} "
         f"fd={transport.descriptor()} name={shown(client.name).decode()} "
@@ -184,11 +185,11 @@ def _line(client: Client) -> bytes:
         f"qbuf={unread_bytes} qbuf-free=0 argv-mem=0 multi-mem={multi_bytes} rbs=0 rbp=0 obl=0 "
         f"oll={1 if unsent_bytes else 0} omem={unsent_bytes} "
         f"tot-mem={unread_bytes + multi_bytes + unsent_bytes} events={'rw' if unsent_bytes else 'r'} "
-        f"cmd={_last_command(client)} user=default redir=-1 resp={client.enc.version} "
+        f"cmd={_last_command(client)} user={username} redir=-1 resp={client.enc.version} "
         f"lib-name={shown(client.lib_name).decode()} lib-ver={shown(client.lib_version).decode()} "
         f"io-thread=0 tot-net-in={client.bytes_in} tot-net-out={client.bytes_out} "
-        f"tot-cmds={client.commands_done}\n"
-    ).encode()
+        f"tot-cmds={client.commands_done}"
+    ).encode(errors="surrogateescape")
 
 
 def _flags(client: Client) -> str:
@@ -279,9 +280,10 @@ def _by_type(c: Client, word: bytes) -> Test:
 
 
 def _by_user(c: Client, word: bytes) -> Test:
-    if word != b"default":
+    user = c.server.users.get(word)
+    if user is None:
         raise CommandError(b"No such user '%b'" % shown(word))
-    return lambda client: True
+    return lambda client: client.user is user
 
 
 def _by_address(c: Client, word: bytes) -> Test:

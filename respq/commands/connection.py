@@ -1,18 +1,19 @@
 """Connections: what protocol they speak, as whom, and in which database.
 
-There is one user, `default`, with the password of `requirepass` or none. RESP2 and RESP3 differ in
-the client's encoder alone (`Client.enc`), so HELLO swaps it and nothing else.
+A connection begins as the user `default`. RESP2 and RESP3 differ in the client's encoder alone
+(`Client.enc`), so HELLO swaps it and nothing else.
 """
 
 from __future__ import annotations
 
-from hmac import compare_digest
-
+from respq.acl.permissions import Denial
+from respq.acl.users import DEFAULT
 from respq.command import ALLOW_BUSY, FAST, LOADING, NO_AUTH, NOSCRIPT, STALE, Argv, Client, command
 from respq.commands.arguments import parse_db, parse_int
 from respq.commands.transactions import leave
 from respq.errors import CommandError, shown
 from respq.protocol.resp import EMPTY_ARRAY, OK, PONG, RESP2, RESP3, bulk, integer
+from respq.restrictions import note
 from respq.state import Closing
 
 BEFORE_AUTH = NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY
@@ -24,23 +25,24 @@ def auth(c: Client, argv: Argv) -> bytes:
     """Authenticate the connection."""
     if len(argv) > 3:
         raise CommandError("syntax error")
-    if len(argv) == 2 and not c.server.config.requirepass:
+    if len(argv) == 2 and c.server.users.default.nopass:
         raise CommandError(
             "AUTH <password> called without any password configured for the default user. "
             "Are you sure your configuration is correct?"
         )
-    authenticate(c, argv[1] if len(argv) == 3 else b"default", argv[-1])
+    authenticate(c, argv[1] if len(argv) == 3 else DEFAULT, argv[-1], argv[0])
     return OK
 
 
-def authenticate(c: Client, user: bytes, password: bytes) -> None:
-    """Let the client be `user` from now on, or raise WRONGPASS."""
-    expected = c.server.config.requirepass
-    if user != b"default" or (expected and not compare_digest(password, expected)):
+def authenticate(c: Client, name: bytes, password: bytes, command_name: bytes) -> None:
+    """Let the client be the user of that name from now on, or raise WRONGPASS."""
+    user = c.server.users.get(name)
+    if user is None or not user.accepts(password):
+        context = "multi" if c.executing else "toplevel"
+        note(c, Denial("auth", command_name), context, username=name)
         raise CommandError("invalid username-password pair or user is disabled.", "WRONGPASS")
-    if not c.authenticated:
-        c.authenticated = True
-        c.table = c.server.table_of(c)
+    c.user, c.authenticated = user, True
+    c.table = c.server.table_of(c)
 
 
 @command("HELLO", arity=-1, flags=BEFORE_AUTH, group="connection", since="6.0.0",
@@ -55,7 +57,7 @@ def hello(c: Client, argv: Argv) -> bytes:
         enc = RESP2 if version == 2 else RESP3
     credentials, name = _hello_options(argv)
     if credentials is not None:
-        authenticate(c, *credentials)
+        authenticate(c, *credentials, argv[0])
     if not c.authenticated:
         raise CommandError(
             "HELLO must be called with the client already authenticated, otherwise the HELLO <proto> "
@@ -146,7 +148,7 @@ def reset(c: Client, argv: Argv) -> bytes:
     c.name = b""
     c.no_evict = c.no_touch = c.muted = False
     c.reply_mode = "on"
-    c.authenticated = not server.config.requirepass
+    c.user, c.authenticated = server.users.default, server.users.open
     c.reader.restricted = not c.authenticated
     leave(c)
     if c.monitoring:

@@ -283,10 +283,10 @@ def _stats(server: Server) -> Fields:
     yield "eventloop_duration_max", stats.longest_tick_us
     yield "instantaneous_eventloop_cycles_per_sec", int(cycles_per_s)
     yield "instantaneous_eventloop_duration_usec", int(loop_us_per_s / cycles_per_s) if cycles_per_s else 0
-    yield "acl_access_denied_auth", 0
-    yield "acl_access_denied_cmd", 0
-    yield "acl_access_denied_key", 0
-    yield "acl_access_denied_channel", 0
+    yield "acl_access_denied_auth", stats.access_denied["auth"]
+    yield "acl_access_denied_cmd", stats.access_denied["command"]
+    yield "acl_access_denied_key", stats.access_denied["key"]
+    yield "acl_access_denied_channel", stats.access_denied["channel"]
 
 
 def _rates(server: Server) -> tuple[float, ...]:

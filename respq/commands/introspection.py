@@ -26,11 +26,11 @@ KEY_NAMES = {
     "destination", "destkey", "dst", "key", "key1", "key2", "newkey", "source", "sourcekey", "src",
 }  # fmt: skip
 INTEGER_NAMES = {
-    "bit", "client-id", "count", "cursor", "db", "decrement", "destination-db", "end", "entries-added",
-    "entriesread", "frequency", "increment", "index", "index1", "index2", "len", "limit", "maxage",
-    "milliseconds", "min-match-len", "ms", "num-matches", "numfields", "numids", "numkeys", "numlocal",
-    "numreplicas", "offset", "protover", "rank", "seconds", "start", "stop", "timeout", "ttl", "version",
-    "weight",
+    "bit", "bits", "client-id", "count", "cursor", "db", "decrement", "destination-db", "end",
+    "entries-added", "entriesread", "frequency", "increment", "index", "index1", "index2", "len", "limit",
+    "maxage", "milliseconds", "min-match-len", "ms", "num-matches", "numfields", "numids", "numkeys",
+    "numlocal", "numreplicas", "offset", "protover", "rank", "seconds", "start", "stop", "timeout", "ttl",
+    "version", "weight",
 }  # fmt: skip
 SCORES_BETWEEN = {"ZCOUNT", "ZRANGEBYSCORE", "ZREMRANGEBYSCORE", "ZREVRANGEBYSCORE"}  # min and max
 IDS_BETWEEN = {"XAUTOCLAIM", "XPENDING", "XRANGE", "XREVRANGE"}  # start and end

@@ -21,6 +21,7 @@ from respq.command import (
     PUBSUB,
     STALE,
     Argv,
+    Channels,
     Client,
     command,
     container,
@@ -42,22 +43,23 @@ SHARD_CHANNELS = (keys(1, -1, 1, "not_key"),)
 # -- subscribing -----------------------------------------------------------------------------------
 
 
-@command("SUBSCRIBE", arity=-2, flags=LISTENING, group="pubsub", since="2.0.0",
+@command("SUBSCRIBE", arity=-2, flags=LISTENING, channels=Channels.ALL, group="pubsub", since="2.0.0",
          syntax="channel [channel ...]", complexity="O(N) for N channels")  # fmt: skip
 def subscribe(c: Client, argv: Argv) -> bytes:
     """Listen to the messages of channels."""
     return _subscribe(c, c.server.pubsub.channels, argv[1:])
 
 
-@command("PSUBSCRIBE", arity=-2, flags=LISTENING, group="pubsub", since="2.0.0",
+@command("PSUBSCRIBE", arity=-2, flags=LISTENING, channels=Channels.PATTERNS, group="pubsub", since="2.0.0",
          syntax="pattern [pattern ...]", complexity="O(N) for N patterns")  # fmt: skip
 def psubscribe(c: Client, argv: Argv) -> bytes:
     """Listen to the messages of all channels that match patterns."""
     return _subscribe(c, c.server.pubsub.patterns, argv[1:])
 
 
-@command("SSUBSCRIBE", arity=-2, flags=LISTENING, keys=SHARD_CHANNELS, group="pubsub", since="7.0.0",
-         syntax="shardchannel [shardchannel ...]", complexity="O(N) for N channels")  # fmt: skip
+@command("SSUBSCRIBE", arity=-2, flags=LISTENING, keys=SHARD_CHANNELS, channels=Channels.ALL,
+         group="pubsub", since="7.0.0", syntax="shardchannel [shardchannel ...]",
+         complexity="O(N) for N channels")  # fmt: skip
 def ssubscribe(c: Client, argv: Argv) -> bytes:
     """Listen to the messages of shard channels."""
     return _subscribe(c, c.server.pubsub.shard_channels, argv[1:])
@@ -126,7 +128,8 @@ def _who_gets_the_reply(c: Client) -> Client:
     return scripts.whose if scripts is not None and c is scripts.client else c
 
 
-@command("PUBLISH", arity=3, flags=PUBLISHING, group="pubsub", since="2.0.0", syntax="channel message",
+@command("PUBLISH", arity=3, flags=PUBLISHING, channels=Channels.FIRST, group="pubsub", since="2.0.0",
+         syntax="channel message",
          complexity="O(N+M) for N subscribers of the channel and M patterns of all clients")  # fmt: skip
 def publish(c: Client, argv: Argv) -> bytes:
     """Send a message to a channel; the answer is how many clients get it."""
@@ -135,8 +138,9 @@ def publish(c: Client, argv: Argv) -> bytes:
     return integer(c.server.pubsub.publish(argv[1], argv[2], by))
 
 
-@command("SPUBLISH", arity=3, flags=PUBLISHING, keys=(key(1, "not_key"),), group="pubsub", since="7.0.0",
-         syntax="shardchannel message", complexity="O(N) for N subscribers of the channel")  # fmt: skip
+@command("SPUBLISH", arity=3, flags=PUBLISHING, keys=(key(1, "not_key"),), channels=Channels.FIRST,
+         group="pubsub", since="7.0.0", syntax="shardchannel message",
+         complexity="O(N) for N subscribers of the channel")  # fmt: skip
 def spublish(c: Client, argv: Argv) -> bytes:
     """Send a message to a shard channel; the answer is how many clients get it."""
     by = _who_gets_the_reply(c)

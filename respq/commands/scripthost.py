@@ -26,6 +26,7 @@ from respq.commands.scriptcalls import caller, executor
 from respq.commands.scripttable import ScriptTable, table_for
 from respq.errors import ONE_LINE, CommandError
 from respq.protocol.resp import RESP2, RESP3
+from respq.restrictions import denial_of
 from respq.scripting.operations import LONG_INTEGER, UnfitError
 from respq.scripting.runtime import Answer, Compiled, CompileError, Failure, Runtime
 from respq.scripting.shebang import Flags, read_shebang
@@ -142,7 +143,7 @@ class ScriptHost:
         spec = self.server.find_spec(argv)
         if spec is None:
             raise CommandError("Invalid command passed to redis.acl_check_cmd()")
-        return True
+        return denial_of(self.client.user, spec, argv) is None
 
     def log(self, level: int, text: bytes) -> None:
         """Write a line to the log."""
@@ -258,7 +259,9 @@ class ScriptHost:
         if flags is not None:
             self._admit(flags, read_only)
             read_only = read_only or Flags.NO_WRITES in flags
-        self.table = server.script_tables.get(read_only) or table_for(server, read_only)
+        self.client.user, permissions = c.user, c.user.permissions
+        tables = server.script_tables
+        self.table = tables.get((read_only, permissions)) or table_for(server, read_only, permissions)
         self.whose, self.running = c, script
         self.mark = len(self.effects)
 

@@ -8,27 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from respq.acl.permissions import Permissions
 from respq.command import Argv, Client, Spec
 from respq.errors import CommandError
 from respq.flags import Flag
 from respq.monitor import monitored
+from respq.restrictions import Restriction, refuse_in_script
 from respq.slowlog import SINGLY_BELOW_US, timed
 from respq.state import Handler, Rejected, Server
-from respq.tables import NOT_COUNTED
+from respq.tables import NOT_COUNTED, RESTRICTED_KEPT
 
 # What a name leads to: handler, fewest and most words, what it was declared as, whether it writes.
 ScriptEntry = tuple[Handler, int, int, Spec, bool]
 ScriptTable = dict[bytes, ScriptEntry]
 
 
-def table_for(server: Server, read_only: bool) -> ScriptTable:
-    """The commands of scripts, or of those that may not write; by name in both cases."""
+def table_for(server: Server, read_only: bool, permissions: Permissions | None) -> ScriptTable:
+    """The commands of scripts, or of those that may not write, for a user; by name in both cases."""
     table: ScriptTable = {}
+    restriction = None if permissions is None else Restriction(permissions)
     for spec in server.specs.values():
         if "|" not in spec.name:
-            entry = _entry(server, spec, read_only)
+            entry = _entry(server, spec, read_only, restriction)
             table[spec.name.encode()] = table[spec.name.lower().encode()] = entry
-    server.script_tables[read_only] = table
+    if len(server.script_tables) >= RESTRICTED_KEPT:
+        server.script_tables.clear()
+    server.script_tables[read_only, permissions] = table
     return table
 
 
@@ -58,24 +63,31 @@ def execute(entry: ScriptEntry, c: Client, argv: Argv) -> bytes:
     return reply
 
 
-def _entry(server: Server, spec: Spec, read_only: bool) -> ScriptEntry:
+def _entry(server: Server, spec: Spec, read_only: bool, restriction: Restriction | None) -> ScriptEntry:
     writes = Flag.WRITE in spec.flags
     if spec.subcommands:
-        return _container(server, spec, read_only), spec.fewest, spec.most, NOT_COUNTED, False
+        return _container(server, spec, read_only, restriction), spec.fewest, spec.most, NOT_COUNTED, False
     if Flag.NOSCRIPT in spec.flags:
         return _not_in_scripts, spec.fewest, spec.most, spec, False
     if read_only and (writes or Flag.MAY_REPLICATE in spec.flags):
-        return _not_in_readers, spec.fewest, spec.most, spec, False
-    return _wrapped(server, spec, writes), spec.fewest, spec.most, spec, writes
+        handler: Handler = _not_in_readers
+        writes = False
+    else:
+        handler = _wrapped(server, spec, writes)
+    if restriction is not None:
+        handler = restriction.wrap(refuse_in_script, spec, handler)
+    return handler, spec.fewest, spec.most, spec, writes
 
 
-def _container(server: Server, spec: Spec, read_only: bool) -> Handler:
+def _container(server: Server, spec: Spec, read_only: bool, restriction: Restriction | None) -> Handler:
     """The handler of a name with subcommands; without one it may be a command as well."""
     entries = {
-        sub.name.partition("|")[2].lower().encode(): _entry(server, sub, read_only)
+        sub.name.partition("|")[2].lower().encode(): _entry(server, sub, read_only, restriction)
         for sub in spec.subcommands.values()
     }
     alone = _wrapped(server, spec, writes=False) if spec.handler is not None else None
+    if alone is not None and restriction is not None:
+        alone = restriction.wrap(refuse_in_script, spec, alone)
 
     def dispatch(c: Client, argv: Argv) -> bytes:
         if alone is not None and len(argv) == 1:

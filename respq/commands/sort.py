@@ -86,9 +86,10 @@ DESTINATION = Keys(
 class Order:
     """What the words of SORT ask for."""
 
-    __slots__ = ("alpha", "by", "count", "descending", "get", "sorts", "start", "store")
+    __slots__ = ("alpha", "by", "count", "descending", "get", "may_look_up", "sorts", "start", "store")
 
-    def __init__(self, argv: Argv, *, may_store: bool) -> None:
+    def __init__(self, argv: Argv, *, may_store: bool, may_look_up: bool) -> None:
+        self.may_look_up = may_look_up  # the user may read whatever a pattern finds
         self.by: bytes | None = None
         self.get: list[bytes] = []
         self.start, self.count = 0, -1
@@ -108,8 +109,13 @@ class Order:
             self.start, self.count = max(0, parse_int(start)), parse_int(count)
         elif name == b"BY":
             self.by = options.value()
-            self.sorts = self.sorts and b"*" in _up_to_nul(self.by)  # one without a `*` counts for all
+            if b"*" not in _up_to_nul(self.by):  # one without counts for all
+                self.sorts = False
+            elif not self.may_look_up:
+                raise _may_not_look_up("BY")
         elif name == b"GET":
+            if not self.may_look_up:
+                raise _may_not_look_up("GET")
             self.get.append(options.value())
         elif name == b"STORE" and may_store:
             self.store = options.value()
@@ -119,6 +125,15 @@ class Order:
     def part(self, length: int) -> slice:
         """What LIMIT leaves of so many elements."""
         return slice(self.start, length if self.count < 0 else self.start + self.count)
+
+
+def _may_not_look_up(option: str) -> CommandError:
+    return CommandError(f"{option} option of SORT denied due to insufficient ACL permissions.")
+
+
+def _may_look_up(c: Client, argv: Argv) -> bool:
+    permissions = c.user.permissions
+    return permissions is None or permissions.may_read_every_key(argv[0].lower(), argv[1])
 
 
 def _up_to_nul(text: bytes) -> bytes:
@@ -289,7 +304,7 @@ COMPLEXITY = (
          acl="-keyspace set sortedset list dangerous", complexity=COMPLEXITY)  # fmt: skip
 def sort(c: Client, argv: Argv) -> bytes:
     """Put the elements of a list, a set or a sorted set in order, and return or store them."""
-    return _execute(c, argv, Order(argv, may_store=True))
+    return _execute(c, argv, Order(argv, may_store=True, may_look_up=_may_look_up(c, argv)))
 
 
 @command("SORT_RO", arity=-2, flags=READONLY | MOVABLEKEYS, keys=(SOURCE, PATTERNS), group="generic",
@@ -297,4 +312,4 @@ def sort(c: Client, argv: Argv) -> bytes:
          complexity=COMPLEXITY)  # fmt: skip
 def sort_ro(c: Client, argv: Argv) -> bytes:
     """Put the elements of a list, a set or a sorted set in order, and return them."""
-    return _execute(c, argv, Order(argv, may_store=False))
+    return _execute(c, argv, Order(argv, may_store=False, may_look_up=_may_look_up(c, argv)))

@@ -38,10 +38,10 @@ from respq.command import (
 )
 from respq.errors import CommandError
 from respq.protocol.resp import OK, QUEUED, array
+from respq.restrictions import NoLongerAllowed
 from respq.slowlog import note_slow_batch
-from respq.state import ANY_WORDS, Abandoned, Closing, Handler, Rejected, Spec
+from respq.state import ANY_WORDS, Abandoned, Closing, Rejected, Spec, Step
 
-Step = tuple[Handler, Spec, Argv]
 ALWAYS = NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY
 
 
@@ -65,6 +65,11 @@ def at_once(c: Client, commands: list[Argv], at: int) -> int:
         return 0
     if not steps or spec.name != "EXEC":
         return 0
+    if c.user.permissions is not None:
+        admitted = c.server.admitted(c, steps)
+        if admitted is None or handler is not spec.bare:
+            return 0
+        steps = admitted
     done.append(c.server.specs["MULTI"])
     c.out.append(OK + QUEUED * len(steps))
     try:
@@ -223,8 +228,9 @@ def _replies(c: Client, steps: Iterable[Step], done: list[Spec]) -> tuple[list[b
         except CommandError as error:
             answer(b"" if c.muted else error.reply)
             c.server.stats.count(error)
-            spec.calls += 1
-            spec.failed_calls += 1
+            failed = c.server.specs["EXEC"] if isinstance(error, NoLongerAllowed) else spec
+            failed.failed_calls += 1
+            spec.calls += failed is spec
         except Abandoned:
             raise
         except Closing as last:

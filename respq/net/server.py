@@ -320,7 +320,7 @@ class Loop:
         """Why this client may not come in, or nothing."""
         if len(self.connections) >= self.config.maxclients:
             return b"-ERR max number of clients reached\r\n"
-        if self.config.protected_mode and not self.config.requirepass and not is_local(peer):
+        if self.config.protected_mode and self.engine.server.users.default.nopass and not is_local(peer):
             return PROTECTED
         return b""
 

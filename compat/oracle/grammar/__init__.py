@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from compat.oracle.grammar.acl import ACL
 from compat.oracle.grammar.bitmaps import BITMAPS
 from compat.oracle.grammar.connection import CONNECTION
 from compat.oracle.grammar.family import Family
@@ -35,6 +36,7 @@ FAMILIES: dict[str, Family] = {
         GENERIC,
         TRANSACTIONS,
         CONNECTION,
+        ACL,
         SERVER,
         SCRIPTING,
         FUNCTIONS_FAMILY,

@@ -28,7 +28,7 @@ Publish = Callable[[bytes, bytes, "S | None"], int]
 
 EVENTS_OF = {
     "g": "del expire persist rename_from rename_to move_from move_to copy_to restore",
-    "$": "set setrange incrby incrbyfloat append setbit",
+    "$": "set setrange incrby incrbyfloat append setbit pfadd",
     "l": "lpush rpush lpop rpop linsert lset lrem ltrim sortstore",
     "s": "sadd srem spop sinterstore sunionstore sdiffstore",
     "h": "hset hincrby hincrbyfloat hdel hexpire hexpired hpersist",

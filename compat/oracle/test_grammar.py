@@ -23,6 +23,7 @@ ELSEWHERE = {
     "RESTORE-ASKING": "is RESTORE, as nodes of a cluster call it: tests/commands/test_dumping.py",
     "SCRIPT|DEBUG": "redis-server asks for it outside of a pipeline, and respq has no debugger",
     "SHUTDOWN": "ends the server: tests/process",
+    "PFSELFTEST": "a second of work each time, and one reply: tests/commands",
     "XCFGSET": "came after the reference: tests/commands, and compat/clients",
     "XIDMPRECORD": "likewise",
     "XNACK": "likewise",

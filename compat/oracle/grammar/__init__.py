@@ -9,6 +9,7 @@ from compat.oracle.grammar.family import Family
 from compat.oracle.grammar.functions import FUNCTIONS_FAMILY
 from compat.oracle.grammar.generic import GENERIC
 from compat.oracle.grammar.hashes import HASHES
+from compat.oracle.grammar.hyperloglogs import HYPERLOGLOGS
 from compat.oracle.grammar.lists import LISTS
 from compat.oracle.grammar.pubsub import PUBSUB
 from compat.oracle.grammar.scripts import SCRIPTING
@@ -27,6 +28,7 @@ FAMILIES: dict[str, Family] = {
         LISTS,
         STRINGS,
         BITMAPS,
+        HYPERLOGLOGS,
         HASHES,
         SETS,
         SORTED_SETS,

@@ -224,6 +224,7 @@ class Persistence:
         if ended:
             sizes = f"{self._rewritten_bytes} bytes before, {aof.current_bytes} now"
             self.engine.log("notice", f"Rewrote the append-only file in {seconds:.1f} s: {sizes}")
+            self.engine.wake(LOG_SYNCED)  # a log that has just been switched on is whole now
             return
         self.engine.log("warning", f"Gave the rewrite of the append-only file up after {seconds:.1f} s")
         if not aof.is_whole:

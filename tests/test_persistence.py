@@ -510,6 +510,38 @@ def test_a_log_switched_off_while_it_is_loaded_is_not_written(kept: Kept) -> Non
     assert kept.disk.get(INCREMENT) == before
 
 
+# -- WAITAOF ---------------------------------------------------------------------------------------
+
+
+def test_waitaof_waits_for_a_log_that_is_switched_on_to_be_whole() -> None:
+    """Until its base is there a loss of power brings the data of before back, synced or not."""
+    kept = Kept(appendfsync="always")
+    ann = kept.peer()
+    for words in (["set", "a", 1], ["config", "set", "appendonly", "no"], ["set", "b", 2]):
+        ann.send(*words)
+    ann.send("config", "set", "appendonly", "yes")
+    ann.send("set", "c", 3)
+    assert kept.persistence.flush(kept.clock.now_ms)
+    assert kept.server.aof is not None
+    kept.server.aof.writer.sync()
+    assert ann.send("waitaof", 0, 0, 0) == b"*2\r\n:0\r\n:0\r\n"
+    assert ann.send("waitaof", 1, 0, 0) == b""
+    assert kept.restarted().data()[0].keys() == {b"a"}
+    while not kept.server.aof.is_whole:
+        kept.persistence.cron(kept.clock.now_ms)
+    assert ann.take() == b"*2\r\n:1\r\n:0\r\n"
+    assert kept.restarted().data()[0].keys() == {b"a", b"b", b"c"}
+
+
+def test_waitaof_in_a_transaction_does_not_count_what_it_has_not_logged(kept: Kept, ann: Peer) -> None:
+    """redis-server 8.2.3 answers 1 even under `appendfsync no`."""
+    kept.server.config.set({"appendfsync": "everysec"})
+    assert kept.persistence.flush(kept.clock.now_ms)
+    for words in (["MULTI"], ["SET", "a", 1], ["WAITAOF", 1, 0, 0]):
+        ann.send(*words)
+    assert ann.send("EXEC") == b"*2\r\n+OK\r\n*2\r\n:0\r\n:0\r\n"
+
+
 # -- a disk that fails -----------------------------------------------------------------------------
 
 MISCONF = b"-MISCONF Errors writing to the AOF file: No space left on device\r\n"

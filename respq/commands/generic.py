@@ -474,7 +474,7 @@ def waitaof(c: Client, argv: Argv) -> bytes:
                 c.server.drain()  # what this client just wrote is part of it
             argv = _SyncedUpTo(argv)
             argv.position = aof.writer.position + len(c.effects)
-        synced = int(aof.writer.synced >= argv.position)
+        synced = int(aof.synced >= argv.position)
     reply = array([integer(synced), ZERO])
     if synced >= local and not replicas:
         return reply

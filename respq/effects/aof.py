@@ -193,6 +193,11 @@ class AppendOnlyFile:
         """Whether what is written belongs to the set: not before the rewrite that switches the log on."""
         return self.writer.path in map(self._set.path, self._set.manifest.increments)
 
+    @property
+    def synced(self) -> int:
+        """How much of what was appended a loss of power cannot take; -1: not even what there was before."""
+        return self.writer.synced if self.is_whole else -1
+
     def prepare_rewrite(self, now_ms: int) -> bool:
         """Have the log synced on the thread, so that `begin_rewrite` need not wait for the disk long.
 

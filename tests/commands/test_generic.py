@@ -532,6 +532,10 @@ class FakeLog:
     def __init__(self) -> None:
         self.writer = FakeWriter()
 
+    @property
+    def synced(self) -> int:
+        return self.writer.synced
+
     def append(self, data: bytes) -> None:
         self.writer.position += len(data)
 

@@ -2,7 +2,10 @@
 
 Several workers, each with a connection of its own, do what people do with a queue until the server is gone;
 they know what was acknowledged and what was only sent. The server is started again on the same directory,
-each worker checks its own keys and goes on where it was, until the next kill. Some kills fall into a rewrite.
+each worker checks its own keys and goes on where it was, until the next kill. Some kills fall into a rewrite,
+some into a BGSAVE, and what is left of a snapshot is whole.
+
+Without a log the same holds for what the last snapshot has that was written.
 
 `pytest -m crash_long tests/process/test_crash.py` kills 200 times instead of 25. A failure names its seed.
 """
@@ -13,12 +16,15 @@ import random
 import signal
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as NoConnection
 
+from respq.effects.files import Files
+from respq.effects.loader import Loader
 from tests.process.servers import PATIENCE_S, Server, Start, until
 
 
@@ -32,7 +38,7 @@ class Worker(threading.Thread):
         super().__init__(name=name)
         self.port = port
         self.rng = random.Random(rng.random())
-        self.acknowledged = self.sent = first
+        self.first = self.acknowledged = self.sent = first
         self.failure: BaseException | None = None
 
     def key(self, name: str) -> str:
@@ -50,6 +56,10 @@ class Worker(threading.Thread):
             pass  # killed
         except BaseException as error:  # noqa: BLE001  # told to the test
             self.failure = error
+
+    def let_do(self, count: int) -> None:
+        """Wait until that much has been acknowledged, or it has failed."""
+        until(lambda: self.acknowledged >= self.first + count or self.failure, "work")
 
     def prepare(self, client: Redis) -> None:
         """What has to be there before the first step."""
@@ -197,6 +207,7 @@ def crash(start: Start, policy: str, kills: int, seed: int) -> None:
     workers: list[Worker] = []
     for number in range(kills + 1):
         server = start("--appendfsync", policy, "--auto-aof-rewrite-percentage", "0")
+        assert_the_snapshot_is_whole(server.directory)
         if workers:
             firsts = [worker.check(server.client) for worker in workers]
         if number == kills:
@@ -207,6 +218,13 @@ def crash(start: Start, policy: str, kills: int, seed: int) -> None:
             firsts = [0] * len(KINDS)
         workers = workers_for(server, rng, firsts)
         work_until(server, signal.SIGKILL, workers, rng)
+
+
+def assert_the_snapshot_is_whole(directory: Path) -> None:
+    """What BGSAVE left, if there is anything, can be read to its end."""
+    path = directory / "respq-data" / "dump.rdb"
+    if path.exists():
+        Loader(Files(), lambda commands: None, None, 0, lambda *stored: None).load_dump(path)
 
 
 def workers_for(server: Server, rng: random.Random, firsts: list[int]) -> list[Worker]:
@@ -223,18 +241,29 @@ def work_until(server: Server, number: int, workers: list[Worker], rng: random.R
         return sum(worker.acknowledged for worker in workers)
 
     enough = done() + rng.randrange(10, 1500)
-    rewriting = rng.random() < 0.5
+    child = rng.choice((None, server.client.bgrewriteaof, server.client.bgsave))
     for worker in workers:
         worker.start()
     until(lambda: done() > enough, "work")
-    if rewriting:
-        server.client.bgrewriteaof()
-        enough = done() + rng.randrange(500)  # during the rewrite, or just behind it
-        until(lambda: done() > enough, "work")
+    if child is not None:
+        child()
+        if rng.random() < 0.6:
+            until(lambda: is_writing(server), "the child")
+        enough = done() + rng.choice((0, rng.randrange(500)))  # while it writes, or just behind it
+        until(lambda: done() >= enough, "work")
     assert server.stop(number) == (0 if number == signal.SIGTERM else -number)
     for worker in workers:
         worker.join(PATIENCE_S)
         assert worker.failure is None
+
+
+def is_writing(server: Server) -> bool:
+    """Whether a rewrite or a snapshot is being written, or has been: it may take but a moment."""
+    data = server.directory / "respq-data"
+    if any(data.glob("appendonlydir/temp-rewriteaof*")) or any(data.glob("temp-dump*")):
+        return True
+    info = server.client.info("persistence")
+    return not info["aof_rewrite_in_progress"] and not info["rdb_bgsave_in_progress"]
 
 
 @pytest.mark.parametrize(("policy", "kills"), [("always", 12), ("everysec", 13)])
@@ -244,6 +273,32 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_acknowledged(
     seed = random.randrange(1 << 30)
     print(f"seed {seed}")  # shown if it fails
     crash(start, policy, kills, seed)
+
+
+def test_kill_9_at_any_moment_leaves_the_last_snapshot(start: Start) -> None:
+    rng, kinds = random.Random(2), (Booking, Consumer)
+    firsts = [0] * len(kinds)
+    for _ in range(4):
+        server = start("--appendonly", "no")
+        workers = [
+            kind(server.port, kind.__name__, rng, first) for kind, first in zip(kinds, firsts, strict=True)
+        ]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.let_do(20)
+        saved = [worker.acknowledged for worker in workers]
+        server.client.save()
+        server.client.bgsave()
+        server.stop(signal.SIGKILL)
+        again = start("--appendonly", "no")
+        for worker, number in zip(workers, saved, strict=True):
+            worker.join(PATIENCE_S)
+            assert worker.failure is None
+            worker.acknowledged = number
+        firsts = [worker.check(again.client) for worker in workers]
+        again.client.save()
+        again.stop(signal.SIGKILL)
 
 
 def test_sigterm_during_traffic_keeps_all_that_was_acknowledged(start: Start) -> None:

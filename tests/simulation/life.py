@@ -120,6 +120,7 @@ class Expected:
     waited: bool = False  # all that this client had been answered for is on the disk
     changes: int = 0  # of the policy, when it was sent: it may change under way
     troubles: int = 0
+    gaps: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -169,6 +170,7 @@ class Life:
         self.machine: Machine | None = None
         self.done = before.done
         self.changes = 0  # of the policy, asked for
+        self.gaps = 0  # ticks in which the log was off, or not whole yet: nothing is promised
         self.troubles = 0  # ticks in which the log could not be written: reads go on then and promise nothing
         self.kept = self.safe = before.safe  # how many of `done` were promised
         self.saving = 0  # how many are in the snapshot that is being written
@@ -284,6 +286,8 @@ class Life:
             self.tell(client, "WAITAOF 1 0 0", Expected(waited=True))
         elif number < 0.97:
             self.tell(client, "BGREWRITEAOF")
+        elif number < 0.98:
+            self.tell(client, f"CONFIG SET appendonly {self.random.choice(('no', 'yes', 'yes'))}")
         else:
             policy = self.random.choice(("always", "everysec", "no"))
             self.changes += 1
@@ -309,7 +313,7 @@ class Life:
         self._expect(client, expected or Expected())
 
     def _expect(self, client: Client, expected: Expected) -> None:
-        expected.changes, expected.troubles = self.changes, self.troubles
+        expected.changes, expected.troubles, expected.gaps = self.changes, self.troubles, self.gaps
         client.expected.append(expected)
 
     def _send(self, client: Client, *words: str) -> None:
@@ -323,9 +327,12 @@ class Life:
         machine.tick(ms)
         self._note_done()
         aof = machine.engine.server.aof
-        if aof is not None:
+        if aof is not None and aof.is_whole:
             self.positions.append((aof.writer.position, len(self.done)))
             self.troubles += aof.error is not None
+        else:
+            self.positions.clear()
+            self.gaps += 1
         for client in self.clients:
             self._listen(client)
 
@@ -357,7 +364,13 @@ class Life:
             return
         length = 0
         if expected.mark:
-            length = client.answered = self.done.index(expected.mark) + 1
+            client.answered = self.done.index(expected.mark) + 1
+        if expected.waited and reply == [1, 0]:
+            self.safe = max(self.safe, client.answered)
+        if expected.gaps < self.gaps:
+            return
+        if expected.mark:
+            length = client.answered
         elif expected.read and expected.troubles == self.troubles:
             assert isinstance(reply, int)
             length = reply
@@ -365,8 +378,6 @@ class Life:
         unchanged = expected.changes == self.changes
         if unchanged and self.machine.engine.server.config.appendfsync == "always":
             self.safe = max(self.safe, length)
-        if expected.waited and reply == [1, 0]:
-            self.safe = max(self.safe, client.answered)
 
     def fail(self) -> None:
         """The server has stopped by itself, as it has to after an error: look at what it left."""
@@ -376,8 +387,9 @@ class Life:
 
     def end(self) -> None:
         """Stop the server as SIGTERM does. Raises AofError."""
+        aof = self.machine.engine.server.aof
         self.machine.close()
-        if self.with_log:
+        if aof is not None and aof.is_whole:
             self.kept = self.safe = len(self.done)
         self.machine = None
         self.examine("at the end")

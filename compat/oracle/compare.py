@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from compat.oracle.case import SPREAD, Case
-from compat.oracle.normalise import command_name, equivalent, same_but_activity
+from compat.oracle.normalise import command_name, equivalent, stream_after_loading
 from compat.oracle.targets import Outcome
 from compat.oracle.wire import CONFIRMED, Argv, Node, is_push, parse_all, show, split_pushes
 
@@ -70,7 +70,7 @@ def same_after_loading(argv: Argv, before: Node, after: Node) -> bool:
     if argv[0] == b"SMEMBERS":  # the order of a hash table is that of what was done to it
         return equivalent(argv, before, after)
     if argv[0] == b"XINFO":
-        return same_but_activity(argv, before, after)
+        return stream_after_loading(argv, before, after)
     return before == after or argv[0] == b"OBJECT"
 
 

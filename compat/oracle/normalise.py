@@ -290,6 +290,24 @@ def _same_but_times(a: Any, b: Any, name: Any = None) -> bool:
     return bool(a == b)
 
 
+def stream_after_loading(_argv: Argv, before: Node, after: Node) -> bool:
+    """What XINFO tells of a stream and of the same one loaded from a log of respq.
+
+    How it is kept depends on what was done, of which the log has the outcome.
+    """
+    return _same_but_times(_without_nodes(plain(before)), _without_nodes(plain(after)))
+
+
+def _without_nodes(reply: Any) -> Any:
+    if not isinstance(reply, list):
+        return reply
+    names = [None, *reply]
+    return [
+        None if isinstance(name, bytes) and name.startswith(b"radix-tree") else item
+        for name, item in zip(names, reply, strict=False)
+    ]
+
+
 def same_but_activity(_argv: Argv, before: Node, after: Node) -> bool:
     """What XINFO tells of a stream and of one that was loaded: consumers are seen anew."""
     return bool(_without_activity(plain(before)) == _without_activity(plain(after)))

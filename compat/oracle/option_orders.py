@@ -8,13 +8,12 @@ first is part of what clients see. A third of the commands go through a script, 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from compat.oracle.case import BRIEF_MS
-from compat.oracle.grammar.family import Command, Family, Sentences
+from compat.oracle.grammar.family import Command, Sentences
 from compat.oracle.grammar.stream_groups import STREAM_GROUPS
-from compat.oracle.grammar.tree import Argument
 from compat.oracle.wire import Argv
 
 CALL = b"return redis.call(unpack(ARGV))"
@@ -237,15 +236,11 @@ OPTION_ORDERS = replace(
 class OptionOrders(Sentences):
     """As `Sentences`, without regard to any grammar."""
 
-    def __init__(self, family: Family, trees: Mapping[str, tuple[Argument, ...]]) -> None:
-        super().__init__(family, trees)
-        self._setups = family.setups
-
     def write(self, seed: int) -> list[Command]:
         """About 50 commands; the same for the same seed."""
         rng = random.Random(seed)
         writer = _Writer(rng)
-        commands = [argv for argv in self._setups if rng.random() < 0.8]
+        commands = [argv for argv in self.family.setups if rng.random() < 0.8]
         while len(commands) < 50:
             chance = rng.random()
             if chance < 0.05:

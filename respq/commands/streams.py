@@ -180,8 +180,8 @@ def _trim(stream: StreamValue, trimming: Trimming) -> int:
     by_length = trimming.word == b"MAXLEN"
     if trimming.policy == ACKED and stream.groups:
         if by_length:
-            return stream.drop_acknowledged(stream.excess(trimming.threshold), MAX + 1)
-        return stream.drop_acknowledged(len(stream), trimming.threshold)
+            return stream.drop_acknowledged(trimming.threshold)
+        return stream.drop_acknowledged(0, trimming.threshold)
     count = stream.excess(trimming.threshold) if by_length else stream.below(trimming.threshold)
     if trimming.whole_nodes:
         minid = MAX + 1 if by_length else trimming.threshold

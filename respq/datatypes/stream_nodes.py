@@ -109,7 +109,7 @@ class _Shelf:
     def is_full(self, raw: int, max_bytes: int, max_entries: int) -> bool:
         """Whether an entry whose words have `raw` bytes begins another node."""
         return bool(max_bytes and self.sizes[-1] + raw >= max_bytes) or bool(
-            max_entries and self.lives[-1] >= max_entries
+            max_entries and self.lives[-1] + self.deleted[-1] >= max_entries
         )
 
     def id_bytes(self, ids: Sequence[int]) -> list[int]:
@@ -222,7 +222,9 @@ class StreamNodes:
                     shelf, at = self._shelves[-1], stop
                     continue
                 shelf = self._open(ids[at], fields)
-            most = at + min(_SHORT - 1, max_entries or _SHORT - 1) - shelf.lives[-1]
+            most = at + _SHORT - 1 - shelf.lives[-1]
+            if max_entries:
+                most = min(most, at + max_entries - shelf.lives[-1] - shelf.deleted[-1])
             if shelf.fields[-1] != fields or most <= at:
                 self._add_each(ids[at : at + 1], table.entries[at : at + 1], max_bytes, max_entries)
                 shelf = self._shelves[-1]
@@ -276,14 +278,23 @@ class StreamNodes:
 
     # -- removing ----------------------------------------------------------------------------------
 
-    def remove(self, entry_id: int) -> None:
-        """An entry that has been looked at is deleted. O(log n)."""
-        shelf_at = bisect_right(self._firsts, entry_id) - 1
+    def remove(self, entry_id: int, *, keep: bool = False) -> None:
+        """An entry that has been looked at is deleted, and its node, unless that is to be kept. O(log n)."""
+        shelf_at, at = self._place_of(entry_id)
         shelf = self._shelves[shelf_at]
-        at = bisect_right(shelf.starts, entry_id) - 1
         shelf.remove(at, 1)
-        if not shelf.lives[at]:
+        if not shelf.lives[at] and not keep:
             self._drop(shelf_at, at, at + 1)
+
+    def drop_empty(self, first_id: int) -> None:
+        """Take out a node without entries, which begins with this ID. O(log n)."""
+        shelf_at, at = self._place_of(first_id)
+        self._drop(shelf_at, at, at + 1)
+
+    def _place_of(self, entry_id: int) -> tuple[int, int]:
+        """The index of a shelf, and that of the node on it which has an entry."""
+        shelf_at = bisect_right(self._firsts, entry_id) - 1
+        return shelf_at, bisect_right(self._shelves[shelf_at].starts, entry_id) - 1
 
     def remove_first(self, count: int, minid: int | None = None) -> None:
         """The first entries, which have been looked at, are deleted. O(nodes that go), of a fast kind.
@@ -323,9 +334,18 @@ class StreamNodes:
 
     # -- looking -----------------------------------------------------------------------------------
 
-    def extents(self) -> Iterator[tuple[int, int]]:
-        """For each node, how many entries of it are left, and its last ID, be that deleted."""
-        return (node for shelf in self._shelves for node in zip(shelf.lives, shelf.lasts, strict=True))
+    @property
+    def begins_empty(self) -> bool:
+        """Whether the first node has no entries."""
+        return self.count > 0 and not self._shelves[0].lives[0]
+
+    def extents(self) -> Iterator[tuple[int, int, int]]:
+        """For each node its first and last ID, be they deleted, and how many entries of it are left."""
+        return (
+            node
+            for shelf in self._shelves
+            for node in zip(shelf.starts, shelf.lasts, shelf.lives, strict=True)
+        )
 
     def tree_nodes(self) -> int:
         """How many nodes the radix tree has that holds them by their first IDs. O(n) of a fast kind.
@@ -358,7 +378,7 @@ class StreamNodes:
     def check(self, log: EntryLog) -> None:
         """Assert that every entry that was looked at is in its node."""
         starts = [start for shelf in self._shelves for start in shelf.starts]
-        lives = [live for live, _ in self.extents()]
+        lives = [live for _, _, live in self.extents()]
         partings = b"".join(shelf.partings for shelf in self._shelves)
         for shelf in self._shelves:
             assert len({len(shelf.starts), len(shelf.lasts), len(shelf.fields), len(shelf.partings)}) == 1

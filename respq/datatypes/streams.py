@@ -197,7 +197,7 @@ class StreamValue(Value):
         self.max_deleted_id = max(self.max_deleted_id, entry_id)
         return True
 
-    def _remove(self, entry_id: int) -> bool:
+    def _remove(self, entry_id: int, *, keep_node: bool = False) -> bool:
         log = self._log
         tail = log.tail
         is_alone = log.count == 1 and not self._nodes.count
@@ -206,22 +206,48 @@ class StreamValue(Value):
         if not log.delete(entry_id):
             return False
         if not is_alone:
-            self._nodes.remove(entry_id)
+            self._nodes.remove(entry_id, keep=keep_node)
         if not self._nodes.count:
             self._nodes = StreamNodes()
         return True
 
-    def drop_acknowledged(self, count: int, minid: int) -> int:
-        """Trim at most `count` entries less than `minid` that no group refers to; return how many. O(n)."""
-        if not minid:
-            return 0
-        texts = (text for stretch in self._log.stretches(0, minid - 1) for text in stretch.ids())
-        numbers = ((number_of(text), text) for text in texts)
-        free = (number for number, text in numbers if not self.is_referred_to(number, text))
-        chosen = list(islice(free, count))
+    def drop_acknowledged(self, maxlen: int, minid: int | None = None) -> int:
+        """Trim to `maxlen` entries, or those less than `minid`, that no group refers to; return how many.
+
+        As redis-server 8.2.3 does, the last node that is looked at is the first one that would not go as a
+        whole if nobody referred to its entries. O(entries looked at).
+        """
+        self._know_nodes()
+        length = len(self)
+        chosen: list[int] = []
+        partial: list[int] = []  # of the last node, which stays even if it is empty then
+        empty: list[int] = []  # nodes, by their first IDs
+        for first_id, last_id, live in self._nodes.extents():
+            if minid is None and length <= maxlen:
+                break
+            whole = length - live >= maxlen if minid is None else last_id < minid
+            if whole and not live:
+                empty.append(first_id)
+            entries = self._unreferenced(first_id, last_id if minid is None else min(last_id, minid - 1))
+            found = entries if whole else islice(entries, length - maxlen if minid is None else None)
+            (taken := chosen if whole else partial).extend(found)
+            length = len(self) - len(chosen) - len(partial)
+            if taken is partial:
+                break
+        for first_id in empty:
+            self._nodes.drop_empty(first_id)
         for entry_id in chosen:
             self._remove(entry_id)
-        return len(chosen)
+        for entry_id in partial:
+            self._remove(entry_id, keep_node=True)
+        return len(chosen) + len(partial)
+
+    def _unreferenced(self, start: int, stop: int) -> Iterator[int]:
+        """The IDs of an interval that no group refers to. O(entries * groups)."""
+        for stretch in self._log.stretches(start, stop):
+            for text in stretch.ids():
+                if not self.is_referred_to(entry_id := number_of(text), text):
+                    yield entry_id
 
     def _know_nodes(self) -> None:
         """Look at what is not sealed yet as well. O(128)."""
@@ -250,15 +276,16 @@ class StreamValue(Value):
         if count >= self._log.sealed:
             self._know_nodes()
         removed = 0
-        for live, last_id in self._nodes.extents():
-            if last_id >= minid or removed + live > count or (limit and removed + live > limit):
+        for _, last_id, live in self._nodes.extents():
+            more = removed + live
+            if last_id >= minid or more > count or (limit and more > limit):
                 break
-            removed += live
+            removed = more
         return removed
 
     def drop_first(self, count: int, minid: int | None = None) -> None:
         """Trim the first `count` entries, which are those less than `minid`, if that is given. O(blocks)."""
-        if count > self._log.sealed:
+        if count > self._log.sealed or (minid is not None and self._nodes.begins_empty):
             self._know_nodes()
         if minid is None and 0 < self._log.count <= count:
             self._nodes = StreamNodes()

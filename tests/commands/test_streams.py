@@ -312,3 +312,38 @@ def test_trimming_by_minid_leaves_a_node_that_had_an_entry_from_there_on(alice: 
         for line in [*lines, *(f"XTRIM s {trim}" for trim in trims)]:
             ask(alice, line)
         assert b"radix-tree-keys\r\n:%d\r\n" % nodes in ask(alice, "XINFO STREAM s"), trims
+
+
+def test_deleted_entries_fill_a_node_as_well(alice: Peer) -> None:
+    ask(alice, "CONFIG SET stream-node-max-entries 3")
+    lines = [*(f"XADD s {n}-0 f v" for n in (1, 2, 3)), "XDEL s 2-0", "XADD s 4-0 f v"]
+    for line in lines:
+        ask(alice, line)
+    assert b"radix-tree-keys\r\n:2\r\n" in ask(alice, "XINFO STREAM s")
+    ask(alice, "CONFIG SET stream-node-max-entries 100")
+
+
+@pytest.mark.parametrize(
+    ("added", "maxlen", "left"),
+    [
+        ((16,), 2, (1, 2, 16)),
+        ((15, 16), 3, (1, 2, 15, 16)),
+        ((15, 16), 2, (1, 2)),
+        ((15, 16, 17), 3, (1, 2, 17)),
+    ],
+)
+def test_trimming_what_is_acknowledged_ends_in_the_first_node_that_would_stay(
+    alice: Peer, added: tuple[int, ...], maxlen: int, left: tuple[int, ...]
+) -> None:
+    """As redis-server 8.2.3 answers; 1 and 2 are pending, and with 3 they fill a node."""
+    ask(alice, "CONFIG SET stream-node-max-entries 3")
+    for line in [*(f"XADD s {n}-0 f v" for n in (1, 2, 3)), "XGROUP CREATE s g 0"]:
+        ask(alice, line)
+    ask(alice, "XREADGROUP GROUP g ann COUNT 2 STREAMS s >")
+    ask(alice, "XGROUP SETID s g 99")
+    for n in added:
+        ask(alice, f"XADD s {n}-0 f v")
+    ask(alice, f"XTRIM s MAXLEN {maxlen} ACKED")
+    rest = b"".join(entry(f"{n}-0", "f", "v") for n in left)
+    assert ask(alice, "XRANGE s - +") == b"*%d\r\n%b" % (len(left), rest)
+    ask(alice, "CONFIG SET stream-node-max-entries 100")

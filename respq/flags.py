@@ -75,3 +75,8 @@ class Keys:
         self.behind = behind
         self.find = find
         self.notes = notes
+
+    @property
+    def is_first_word(self) -> bool:
+        """Whether the only key is the first word behind the name."""
+        return self.at == 1 and not (self.last or self.counted or self.behind or self.find)

@@ -2,7 +2,8 @@
 
 Handlers are the same as ever, so there is no second way of reading what they wrote. Clients that are
 connected meanwhile get LOADING, by a gate. What the log's commands change has no effects: it stands in the
-log, and nobody watches or waits yet.
+log, and nobody watches or waits yet. So nobody sees either in which order keys change, and runs of one key's
+commands are executed as one (`effects.by_key`).
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from typing import Self
 
 from respq.datatypes.hashes import HashValue
 from respq.datatypes.value import Value
-from respq.effects.loader import CommandFailedError
+from respq.effects.loader import Apart, CommandFailedError
 from respq.engine import Engine
 from respq.errors import CommandError
 from respq.flags import Flag
 from respq.protocol import Argv
+from respq.protocol.runs import Run
 from respq.rdb.cursor import BadFormatError
-from respq.state import ANY_WORDS, Client, Closing, Rejected, Spec
+from respq.state import ANY_WORDS, Client, Closing, Rejected, Server, Spec
 from respq.tables import NOT_COUNTED
 from respq.transport import Unconnected
 
@@ -32,6 +34,7 @@ class Loading:
         loader.authenticated = True
         loader.executing = True  # nothing blocks
         loader.table = engine.tables.unguarded()
+        self.apart = Apart(_names_of_one_key(engine.server), self.execute_apart)
 
     def __enter__(self) -> Self:
         server = self._engine.server
@@ -66,10 +69,48 @@ class Loading:
             except CommandError as error:
                 if spec.name == "SELECT":  # what follows would go into the wrong database
                     raise CommandFailedError(index, str(error)) from error
-                self._engine.log("warning", f"A command of the log was refused: {argv[0]!r}: {error}")
+                self._warn(argv, error)
             except Closing:
                 raise CommandFailedError(index, f"{argv[0]!r} has no place in a log") from None
         server.effects.clear()
+
+    def execute_apart(self, groups: list[Run | list[Argv]]) -> bool:
+        """Execute commands of one key each, key by key; decline if one has a wrong number of words."""
+        table = self._loader.table
+        for group in groups:
+            forms = [(group.name, group.words)] if isinstance(group, Run) else set(map(_form, group))
+            for name, words in forms:
+                spec = table[name][ANY_WORDS][1]
+                if not spec.fewest <= words <= spec.most:
+                    return False
+        self._engine.server.clock.stand_at(0)
+        for group in groups:
+            self._execute_group(group)
+        self._engine.server.effects.clear()
+        return True
+
+    def _execute_group(self, group: Run | list[Argv]) -> None:
+        client, commands, at = self._loader, group, 0
+        table = client.table
+        while at < len(group):
+            run = commands if isinstance(commands, Run) else Run.at(commands, at)
+            if run is not None:
+                bulk = table[run.name][ANY_WORDS][1].bulk
+                if bulk is not None and bulk(client, run) is not None:
+                    at += run.count
+                    continue
+                commands = group.commands if isinstance(group, Run) else group
+            assert isinstance(commands, list)
+            stop = at + (run.count if run is not None else 1)
+            for argv in commands[at:stop]:
+                try:
+                    table[argv[0]][ANY_WORDS][0](client, argv)
+                except CommandError as error:
+                    self._warn(argv, error)
+            at = stop
+
+    def _warn(self, argv: Argv, error: CommandError) -> None:
+        self._engine.log("warning", f"A command of the log was refused: {argv[0]!r}: {error}")
 
     def store(self, db: int, key: bytes, value: Value) -> None:
         """Store a value from a dump. Raises BadFormatError: no such database, or the key is there."""
@@ -95,3 +136,22 @@ class Loading:
     def _refuse_clients(self, client: Client, argv: Argv, spec: Spec) -> None:
         if Flag.LOADING not in spec.flags and client is not self._loader:  # whom MULTI gives a gated table
             raise Rejected("Redis is loading the dataset in memory", "LOADING")
+
+
+def _form(argv: Argv) -> tuple[bytes, int]:
+    return argv[0], len(argv)
+
+
+def _names_of_one_key(server: Server) -> frozenset[bytes]:
+    """The names, as they are mostly spelled, of commands that change the key behind them and no other."""
+    names = {
+        spec.name.encode()
+        for spec in server.specs.values()
+        if Flag.WRITE in spec.flags
+        and Flag.MOVABLEKEYS not in spec.flags
+        and not spec.subcommands
+        and "|" not in spec.name
+        and len(spec.keys) == 1
+        and spec.keys[0].is_first_word
+    }
+    return frozenset(names | {name.lower() for name in names})

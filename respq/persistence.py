@@ -75,7 +75,7 @@ class Persistence:
     def _load_log(self, aof: AppendOnlyFile, loading: Loading, progress: Callable[[int, int], None]) -> None:
         config = self.config
         steps = aof.load(
-            loading.execute, progress, loading.store, loading.keep,
+            loading.execute, progress, loading.store, loading.keep, apart=loading.apart,
             truncate=config.aof_load_truncated, checked=config.rdbchecksum,
         )  # fmt: skip
         if steps:

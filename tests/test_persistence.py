@@ -453,7 +453,7 @@ def test_keys_do_not_expire_while_the_log_is_loaded(kept: Kept, ann: Peer) -> No
 
 
 def test_info_and_progress_while_loading(kept: Kept, ann: Peer) -> None:
-    for _ in range(3):
+    for _ in range(12):
         ann.send("RPUSH", "list", b"x" * 1_000_000)
     kept.written()
     seen: list[bytes] = []
@@ -474,7 +474,7 @@ def test_info_and_progress_while_loading(kept: Kept, ann: Peer) -> None:
 
     persistence.start(look)
     assert bob.send("GET", "warm") == b"$2\r\nup\r\n"
-    assert len(seen) > 40  # once for each 64 KiB
+    assert len(seen) > 40  # once for each 256 KiB
     for info in seen:
         assert b"\r\nloading:1\r\n" in info
         assert b"\r\naof_enabled:1\r\n" in info

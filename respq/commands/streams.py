@@ -205,9 +205,13 @@ def _logged_trimming(stream: StreamValue, trimming: Trimming) -> Argv:
 
 
 def _xadd_run(c: Client, run: Run) -> bytes | None:
-    """Entries with IDs by the server and without options, added to one stream."""
+    """Entries without options, added to one stream: with IDs by the server, or as a log has them."""
     shared = run.shared
-    if len(shared) < _RUN_WORDS or shared[2] != b"*" or run.words < 5 or not run.words % 2:
+    if run.words < 5 or not run.words % 2:
+        return None
+    if len(shared) == 2:
+        return _xadd_ids_run(c, run)
+    if len(shared) < _RUN_WORDS or shared[2] != b"*":
         return None
     db, name, count = c.db, shared[1], run.count
     try:
@@ -224,11 +228,32 @@ def _xadd_run(c: Client, run: Run) -> bytes | None:
         db.add(name, stream)
     ids = Column(show_ids(first_id, count))
     columns = [Column.of([word] * count, constant=True) for word in shared[_RUN_WORDS:]] + run.described
-    stream.extend(first_id, ids, columns)
+    stream.extend(range(first_id, first_id + count), ids, columns)
     logged = Run.of([b"XADD", name], [ids, *columns])
     logged.encoded = encode_commands(logged.shared, logged.described)
     c.effects.append((db, name, "xadd", logged))
     return bulk_strings(ids.words)
+
+
+def _xadd_ids_run(c: Client, run: Run) -> bytes | None:
+    """Entries with whole, ascending IDs, added to one stream."""
+    db, name = c.db, run.shared[1]
+    texts = run.columns[0]
+    try:
+        stream = db.find(name, StreamValue)
+    except CommandError:
+        return None
+    found = entry_ids.ascending(texts, stream.last_id if stream is not None else 0)
+    if found is None:
+        return None
+    ids, halves = found
+    if stream is None:
+        stream = StreamValue()
+        db.add(name, stream)
+    described = run.described
+    stream.extend(ids, described[0], described[1:], halves)
+    c.effects.append((db, name, "xadd", run))
+    return bulk_strings(texts)
 
 
 @command(

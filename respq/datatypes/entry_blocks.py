@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple
 
-from respq.datatypes.entry_ids import SEQ_BITS, SEQ_MAX, show_id
+from respq.datatypes.entry_ids import SEQ_BITS, SEQ_MAX, Halves, halves_of, show_id
 from respq.protocol.columns import Column, Layout
 from respq.protocol.resp import bulk_strings
 
@@ -71,7 +71,7 @@ def _long_way(entry: bytes, count: int) -> list[bytes]:
 class Table:
     """Entries that are about to be sealed, turned on their side if all have one number of words."""
 
-    __slots__ = ("_entries", "columns", "ids", "texts")
+    __slots__ = ("_entries", "columns", "halves", "ids", "texts")
 
     def __init__(
         self,
@@ -79,8 +79,10 @@ class Table:
         texts: Column,
         columns: Sequence[Column],
         entries: Sequence[Words] | None = None,
+        halves: Halves | None = None,
     ) -> None:
         self.ids = ids
+        self.halves = halves or halves_of(ids)
         self.texts = texts  # of the IDs
         self.columns = columns  # none: the entries are not alike
         self._entries = entries
@@ -197,18 +199,18 @@ class Keys:
 
     __slots__ = ("_base", "_shift", "numbers")
 
-    def __init__(self, ids: Sequence[int]) -> None:
+    def __init__(self, halves: Halves) -> None:
         self.numbers: Sequence[int]
-        span = ids[-1] - ids[0]
-        if span <= SEQ_MAX and ids[0] >> SEQ_BITS == ids[-1] >> SEQ_BITS:  # of one millisecond
-            self._base, self._shift = ids[0], SEQ_BITS
-            ones = span == len(ids) - 1
-            self.numbers = range(len(ids)) if ones else _packed([number - ids[0] for number in ids])
+        ms, seq = halves
+        first = ms[0]
+        if first == ms[-1]:  # of one millisecond
+            self._base, self._shift = first << SEQ_BITS | seq[0], SEQ_BITS
+            ones = seq[-1] - seq[0] == len(seq) - 1
+            self.numbers = range(len(seq)) if ones else _packed([number - seq[0] for number in seq])
             return
-        first = ids[0] >> SEQ_BITS
-        self._shift = shift = max([number & SEQ_MAX for number in ids]).bit_length()
+        self._shift = shift = max(seq).bit_length()
         self._base = first << SEQ_BITS
-        self.numbers = _packed([(number >> SEQ_BITS) - first << shift | number & SEQ_MAX for number in ids])
+        self.numbers = _packed([(at - first) << shift | number for at, number in zip(ms, seq, strict=True)])
 
     def id_at(self, index: int) -> int:
         """The ID of one entry."""
@@ -338,7 +340,7 @@ class Block:
     def __init__(self, table: Table) -> None:
         encoded = _encode(table)
         self._data, self.ends, self._codes, self._id_bytes, self._id_at, self._id_end = encoded
-        self._keys = Keys(table.ids)
+        self._keys = Keys(table.halves)
         self.first_id, self.last_id = table.ids[0], table.ids[-1]  # they may be gone
         self.head = 0  # index of the first entry that is not gone
         self.live = len(table.ids)

@@ -39,6 +39,7 @@ _SAME_FIELDS: Final = 2  # a flag of an entry
 _ID_BYTES: Final = 16  # the key of a node in the radix tree
 _SHELF_NODES: Final = 512
 _SHORT: Final = 128  # numbers below take two bytes in a listpack
+_MIDDLING: Final = 4096  # numbers down to this below zero take three
 _ID_SIZE: Final = 4  # of an ID, as two differences that are short
 
 
@@ -112,15 +113,15 @@ class _Shelf:
             max_entries and self.lives[-1] + self.deleted[-1] >= max_entries
         )
 
-    def id_bytes(self, ids: Sequence[int]) -> list[int]:
-        """For each ID, the bytes that it takes above _ID_SIZE; nothing if that is none for all."""
-        first_id = self.starts[-1]
-        if ids[-1] - first_id < _SHORT:
-            return []
-        ms, seq = first_id >> SEQ_BITS, first_id & SEQ_MAX
+    def id_bytes(self, ms: Sequence[int], seq: Sequence[int]) -> list[int]:
+        """For each ID, in halves, the bytes that it takes above _ID_SIZE; nothing if that is none for all."""
+        first_ms, first_seq = self.starts[-1] >> SEQ_BITS, self.starts[-1] & SEQ_MAX
+        least = min(seq) - first_seq
+        if ms[-1] - first_ms < _SHORT and max(seq) - first_seq < _SHORT and least >= -_MIDDLING:
+            return [] if least >= 0 else [int(number < first_seq) for number in seq]
         return [
-            _difference_bytes((number >> SEQ_BITS) - ms) + _difference_bytes((number & SEQ_MAX) - seq)
-            for number in ids
+            _difference_bytes(at - first_ms) + _difference_bytes(number - first_seq)
+            for at, number in zip(ms, seq, strict=True)
         ]
 
     def remove(self, at: int, count: int) -> None:
@@ -198,6 +199,7 @@ class StreamNodes:
     def _add_alike(self, table: Table, fields: list[bytes], max_bytes: int, max_entries: int) -> None:
         """Add entries that have the same fields, a node at a time."""
         ids, count = table.ids, len(table.ids)
+        ms, seq = table.halves
         overhead = integer_bytes(_SAME_FIELDS) + _ID_SIZE + integer_bytes(len(fields) + 3)
         size, raw = _sizes(table)
         alike = 0  # entries of a node if all are of one size and have IDs that follow each other
@@ -237,10 +239,10 @@ class StreamNodes:
             else:
                 stop = next((n for n in range(at + 1, stop) if filled[n] >= room), stop)
             more = 0
-            if id_bytes := shelf.id_bytes(ids[at:stop]):
+            if id_bytes := shelf.id_bytes(ms[at:stop], seq[at:stop]):
                 extra = list(accumulate(id_bytes, initial=0))
-                full = (n for n in range(1, stop - at) if filled[at + n] + extra[n] >= room)
-                stop = at + next(full, stop - at)
+                while stop - at > 1 and filled[stop - 1] + extra[stop - 1 - at] >= room:
+                    stop -= 1
                 more = extra[stop - at]
             shelf.add_like(stop - at, before[stop] - before[at] + more, ids[stop - 1])
             at = stop

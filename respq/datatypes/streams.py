@@ -13,7 +13,7 @@ from typing import ClassVar, Final, Self
 
 from respq.datatypes.consumer_groups import UNKNOWN, Group
 from respq.datatypes.entry_blocks import Stretch, Table, id_text, words_of
-from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, number_of, show_id
+from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, Halves, number_of, show_id
 from respq.datatypes.entry_log import EntryLog
 from respq.datatypes.idempotency import Idempotency, Settings
 from respq.datatypes.pending_entries import Consumer
@@ -82,17 +82,18 @@ class StreamValue(Value):
                 self._nodes.extend(sealed, self.node_max_bytes, self.node_max_entries)
         return text
 
-    def extend(self, first_id: int, texts: Column, columns: Sequence[Column]) -> None:
-        """Add several entries under IDs that follow each other, which `texts` spell. O(words).
+    def extend(
+        self, ids: Sequence[int], texts: Column, columns: Sequence[Column], halves: Halves | None = None
+    ) -> None:
+        """Add several entries under ascending IDs, which `texts` spell. O(words).
 
-        `columns`: the first word of each, the second, and so on.
+        `columns`: the first word of each, the second, and so on. `halves` of the IDs, if they are known.
         """
-        count = len(texts.words)
-        table = Table(range(first_id, first_id + count), texts, columns)
+        table = Table(ids, texts, columns, halves=halves)
         for sealed in self._log.extend(table):
             self._nodes.extend(sealed, self.node_max_bytes, self.node_max_entries)
-        self.last_id = first_id + count - 1
-        self.entries_added += count
+        self.last_id = ids[-1]
+        self.entries_added += len(ids)
 
     # -- reading -----------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from pathlib import Path
 
 from respq.effects.encoding import encode, encode_run, pieces, select
 from respq.effects.files import AofError, Files
-from respq.effects.loader import Execute, Keep, Loader, Progress, Store, no_libraries, no_values
+from respq.effects.loader import Apart, Execute, Keep, Loader, Progress, Store, no_libraries, no_values
 from respq.effects.logset import LogSet
 from respq.effects.rewrite import History, Rewrite, should_rewrite
 from respq.effects.snapshot import Commands, ForkedSnapshot, TakeSnapshot
@@ -78,20 +78,22 @@ class AppendOnlyFile:
         store: Store = no_values,
         keep: Keep = no_libraries,
         *,
+        apart: Apart | None = None,
         truncate: bool = True,
         checked: bool = True,
     ) -> int:
         """Execute the log; return the number of commands and keys. `truncate`: a torn end is cut off.
 
         `execute` gets batches: whole transactions, MULTI and EXEC included, and a SELECT at the start of
-        each file. It raises `CommandFailedError` for what cannot be executed. `progress` gets the bytes
-        read and the total, after each piece. `store` gets the values of a base that is an RDB file, `keep`
-        its libraries of functions; its checksum counts if it is `checked`.
+        each file. It raises `CommandFailedError` for what cannot be executed. `apart` gets what may be
+        executed key by key. `progress` gets the bytes read and the total, after each piece. `store` gets the
+        values of a base that is an RDB file, `keep` its libraries of functions; its checksum counts if it is
+        `checked`.
         """
         with self._explained("cannot read the log"):
             paths = [self._set.path(file) for file in self._set.manifest.files]
             total = sum(map(self._files.size, paths))
-            loader = Loader(self._files, execute, progress, total, store, keep, checked=checked)
+            loader = Loader(self._files, execute, progress, total, store, keep, apart=apart, checked=checked)
             for path in paths:
                 loader.load(path, last=path == paths[-1], truncate=truncate)
             return loader.commands + loader.keys

@@ -1,11 +1,12 @@
 """Reading the log: the base and the increments, as batches of commands, in bounded memory.
 
-A file is read 64 KiB at a time and each piece is handed over as one batch, together with the end of the
-piece before. Only a command larger than that, or a transaction, is held in memory as a whole: commands
-between MULTI and EXEC are handed over when EXEC has been seen, because a transaction is done whole or not
-at all. Every file starts in database 0, which a SELECT in front of it says. A file may begin with a dump of
-the data set (`rdb.file`), as redis-server writes it with `aof-use-rdb-preamble yes`: it is mapped into
-memory, and its values are stored one by one.
+A file is read 256 KiB at a time and each piece is handed over as one batch, together with the end of the
+piece before: in the order of the log, or key by key (`by_key`) where that is the same and worth it. Only a
+command larger than that, or a transaction, is held in memory as a whole: commands between MULTI and EXEC are
+handed over when EXEC has been seen, because a transaction is done whole or not at all. Every file starts in
+database 0, which a SELECT in front of it says. A file may begin with a dump of the data set (`rdb.file`), as
+redis-server writes it with `aof-use-rdb-preamble yes`: it is mapped into memory, and its values are stored
+one by one.
 
 What may be wrong with a file, and what follows (redis-server 8.2.3, differences marked):
 
@@ -27,21 +28,25 @@ from dataclasses import dataclass
 from mmap import mmap
 from operator import itemgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from respq.datatypes.value import Value
+from respq.effects.by_key import KeyReader
 from respq.effects.files import AofError, DamagedError, Files, datasync
 from respq.effects.grammar import FormatError, declared_size, parse, parse_strictly
 from respq.protocol import Argv
 from respq.protocol.annotations import read_lines
+from respq.protocol.runs import Run
 from respq.rdb.cursor import BadFormatError
 from respq.rdb.file import SIGNATURES, DumpReader
 
 Store = Callable[[int, bytes, Value], None]  # database, key, value with its expiry; raises BadFormatError
 Keep = Callable[[bytes], None]  # the code of a library of functions; raises BadFormatError
 Execute = Callable[[list[Argv]], None]
+ExecuteApart = Callable[[list[Run | list[Argv]]], bool]
 Progress = Callable[[int, int], None]  # bytes read so far, and in total
 
-_READ_BYTES = 1 << 16  # less than 5 ms of work, after which clients are told that they have to wait
+_READ_BYTES = 1 << 18  # a few ms of work, after which clients are told that they have to wait
 _SIGNATURE_BYTES = 6
 _BELIEVE_BYTES = 1 << 20  # of a command that have to be there before its declared length is believed
 _COMMAND_START = re.compile(rb"\r\n(?=\*[1-9]\d*\r\n\$\d+\r\n)")
@@ -56,6 +61,16 @@ class CommandFailedError(Exception):
     def __init__(self, index: int, reason: str) -> None:
         super().__init__(reason)
         self.index = index
+
+
+class Apart(NamedTuple):
+    """How commands are executed key by key: which, by name, and by whom, who may decline.
+
+    `execute` gets the commands of one key after those of another. What it declines it has not begun.
+    """
+
+    names: frozenset[bytes]
+    execute: ExecuteApart
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +102,13 @@ class Loader:
         store: Store = no_values,
         keep: Keep = no_libraries,
         *,
+        apart: Apart | None = None,
         checked: bool = True,
     ) -> None:
         self.files = files
         self.execute = execute
+        self.apart = apart
+        self.keys_apart = KeyReader(apart.names) if apart else None
         self.store = store
         self.keep = keep
         self.checked = checked  # whether checksums of dumps are looked at
@@ -199,17 +217,36 @@ class _FileLoad:
         ):
             self.loader.advance(len(part))
             data += part
-            commands, used, error = parse(data)
-            self._deliver(commands, offset)
-            if error is not None:
-                raise self._bad(offset + error.offset, str(error), offset + used)
+            used = self._execute_apart(data) or self._execute_in_order(data, offset)
             offset += used
             data = data[used:]
+        used = self._execute_in_order(data, offset)  # the command that ends where the file does
+        offset += used
+        data = data[used:]
         if data:
             self._refuse_damage(data, offset)
         if self.held:
             return self._locate(self.held_at)
         return offset if data else None
+
+    def _execute_apart(self, data: bytes) -> int:
+        """Execute what `data` begins with key by key; return its size, 0 if it has to be done in order."""
+        apart, reader = self.loader.apart, self.loader.keys_apart
+        if apart is None or reader is None or self.held:
+            return 0
+        found = reader.read(data)
+        if found is None or not apart.execute(found[0]):
+            return 0
+        self.loader.commands += found[1]
+        return found[2]
+
+    def _execute_in_order(self, data: bytes, offset: int) -> int:
+        """Execute what `data`, which stands at `offset`, begins with; return its size."""
+        commands, used, error = parse(data)
+        self._deliver(commands, offset)
+        if error is not None:
+            raise self._bad(offset + error.offset, str(error), offset + used)
+        return used
 
     def _wanted(self, data: bytes, offset: int) -> int:
         """Return how much to read behind `data`, which holds no complete command; 0 if it never will.

@@ -250,19 +250,16 @@ class Words:
         if data.count(b"\r\n", last + len(separator)) != width or not data.endswith(b"\r\n"):
             end = last  # what follows is part of a command
         lines = data[begin:end].replace(separator, b"\r\n").split(b"\r\n") if end > 0 else []
-        heads = _LENGTHS  # the first length of a command is without its $
+        spelled = _LENGTHS  # the first length of a command is without its $
         if not lines or len(lines) % width:
             return _NONE
         columns = []
         for at in range(0, width, 2):
             words = lines[at + 1 :: width]
-            try:
-                if lines[at::width] != list(map(heads.__getitem__, map(len, words))):
-                    return _NONE
-            except IndexError:  # a long word
+            if not _announced(lines[at::width], words, spelled):
                 return _NONE
             columns.append(words)
-            heads = _HEADS
+            spelled = _HEADS
         return Run(self._shared, columns), end + 2
 
 
@@ -325,13 +322,13 @@ class Table:
         return Run([self._name], columns[1:]), len(data) - part
 
 
-def _announced(heads: list[bytes], words: list[bytes]) -> bool:
-    """Whether each of the lines before the words says how long the word is."""
+def _announced(heads: list[bytes], words: list[bytes], spelled: list[bytes] = _HEADS) -> bool:
+    """Whether each of the lines before the words says how long the word is, as `spelled`."""
     lengths = list(map(len, words))
-    if heads.count(heads[0]) == len(heads):
-        return heads[0] == b"$%d" % lengths[0] and lengths.count(lengths[0]) == len(lengths)
     try:
-        return heads == list(map(_HEADS.__getitem__, lengths))
+        if heads.count(heads[0]) == len(heads):
+            return heads[0] == spelled[lengths[0]] and lengths.count(lengths[0]) == len(lengths)
+        return heads == list(map(spelled.__getitem__, lengths))
     except IndexError:  # a long word
         return False
 

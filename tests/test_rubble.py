@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from respq.rubble import SMALL, Rubble
 from tests.conftest import Workbench
 
@@ -39,15 +41,17 @@ def test_flushall_leaves_the_work_to_the_timer(engine: Workbench) -> None:
     engine.server.databases[0].check()
 
 
-def test_a_large_hash_is_freed_in_slices_however_it_goes(engine: Workbench) -> None:
+@pytest.mark.parametrize("add", ["HSET", "SADD"])
+def test_a_large_value_is_freed_in_slices_however_it_goes(engine: Workbench, add: str) -> None:
     alice = engine.peer()
     rubble = engine.server.rubble
-    words = [word for number in range(2 * SMALL) for word in (f"f{number}", "v")]
+    words = [word for number in range(2 * SMALL) for word in (f"f{number}", f"v{number}")]
     for divided, last in ((False, "DEL h"), (True, "UNLINK h"), (False, "SET h v"), (True, "FLUSHALL")):
         alice.send("DEL", "h")
-        alice.send("HSET", "h", *words)
+        engine.clear_away(budget_us=10_000_000)
+        alice.send(add, "h", *words)
         if divided:
-            alice.send("HSCAN", "h", 0)
+            alice.send(add[0] + "SCAN", "h", 0)
         for number in range(SMALL if last == "FLUSHALL" else 0):
             alice.send("SET", number, "v")
         alice.send(*last.split())
@@ -59,10 +63,12 @@ def test_a_large_hash_is_freed_in_slices_however_it_goes(engine: Workbench) -> N
         engine.server.databases[0].check()
 
 
-def test_an_expired_hash_goes_the_same_way(engine: Workbench) -> None:
+def test_expired_values_go_the_same_way(engine: Workbench) -> None:
     alice = engine.peer()
     alice.send("HSET", "h", *[word for number in range(SMALL) for word in (f"f{number}", "v")])
+    alice.send("SADD", "s", *range(SMALL))
     alice.send("PEXPIRE", "h", 10)
+    alice.send("PEXPIRE", "s", 10)
     engine.clock.advance(20)
-    assert alice.send("EXISTS", "h") == b":0\r\n"
-    assert len(engine.server.rubble) == SMALL
+    assert alice.send("EXISTS", "h", "s") == b":0\r\n"
+    assert len(engine.server.rubble) == 2 * SMALL

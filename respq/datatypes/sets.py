@@ -26,6 +26,7 @@ from respq.datatypes.packing import Packed
 from respq.datatypes.shards import PACKED_BYTES, Shards
 from respq.datatypes.strings import is_int
 from respq.datatypes.value import Limits, Value
+from respq.rubble import Structures
 
 INTSET: Final = b"intset"
 LISTPACK: Final = b"listpack"
@@ -247,6 +248,11 @@ class SetValue(Value):
         packed = not isinstance(members, dict) and members.is_packed
         each = (PACKED_BYTES if packed else _MEMBER_BYTES) + sum(sampled) // max(1, len(sampled))
         return _HEADER_BYTES + each * len(members)
+
+    def parts(self) -> Structures:
+        """See `Value`."""
+        members = self._members
+        return [members] if isinstance(members, dict) else members.parts()
 
     def copy(self) -> Self:
         """The same members, as the same kind."""

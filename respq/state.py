@@ -484,8 +484,10 @@ class Server:
 
     def note_subscriptions(self, client: Client) -> None:
         """Let a client be in the mode that its subscriptions and its protocol call for."""
-        client.subscribed = self.pubsub.subscribed(client)
-        client.table = self.table_of(client)
+        subscribed = self.pubsub.subscribed(client)
+        if subscribed is not client.subscribed:
+            client.subscribed = subscribed
+            client.table = self.table_of(client)
 
     def note_protocol(self, client: Client) -> None:
         """A client that is subscribed chose a version of the protocol. O(subscriptions)."""

@@ -218,6 +218,5 @@ def _channels(registry: Registry[Client], argv: Argv) -> bytes:
 def _audiences(registry: Registry[Client], argv: Argv) -> bytes:
     counts = []
     for name in argv[2:]:
-        audience = registry.audiences.get(name)
-        counts += [bulk(name), integer(len(audience.subscribers) if audience else 0)]
+        counts += [bulk(name), integer(registry.listeners(name))]
     return array(counts)

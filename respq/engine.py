@@ -275,8 +275,11 @@ class Engine:
     def next_deadline_ms(self) -> int | None:
         """The earliest moment at which `on_time` has something to do for a parked client, or None."""
         waiting = self.server.waiting
-        moments = [waiting.timeouts.next_ms(), waiting.alarms.next_ms(), self.server.paused_until_ms or None]
-        return min([moment for moment in moments if moment is not None], default=None)
+        earliest = self.server.paused_until_ms or None
+        for moment in (waiting.timeouts.next_ms(), waiting.alarms.next_ms()):
+            if moment is not None and (earliest is None or moment < earliest):
+                earliest = moment
+        return earliest
 
     def on_time(self) -> None:
         """Answer parked clients whose time is up; end a pause."""

@@ -31,6 +31,9 @@ class Sender:
         self._held: list[Connection] = []  # their output waits for the log to be written
         # What waits for the disk: the position in the log that must be safe, oldest first.
         self._unsynced: deque[tuple[int, Connection, bytes]] = deque()
+        self._least_limit = 0  # bytes that no class of clients may have waiting; 0: there is no limit
+        server.config.on_change("client-output-buffer-limit", self._note_limits)
+        self._note_limits()
 
     def send_all(self) -> None:
         """Offer every client its output; what the kernel does not take waits for the socket to drain.
@@ -42,7 +45,7 @@ class Sender:
             self._put_off(aof.writer.written)
             return
         sent_bytes = 0
-        most = self._least_limit()
+        most = self._least_limit
         several: list[bytes] = []  # what a client got last who got more than one thing
         joined = b""
         for client in outbox:
@@ -77,10 +80,10 @@ class Sender:
         outbox.clear()
         self._server.pubsub.sent()
 
-    def _least_limit(self) -> int:
-        """Bytes of output that no limit forbids, whatever the class of the client; 0: there is no limit."""
+    def _note_limits(self) -> None:
+        """Apply `client-output-buffer-limit`."""
         limits = [hard for hard, _, _ in self._server.config.client_output_buffer_limit.values() if hard]
-        return min(limits) + UNCOUNTED_BYTES if limits else 0
+        self._least_limit = min(limits) + UNCOUNTED_BYTES if limits else 0
 
     def _hold_back(self, connection: Connection, data: bytes, taken: int = 0) -> None:
         """Queue output for later, within what the client's class may have waiting."""

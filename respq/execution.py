@@ -287,7 +287,7 @@ class Execution:
         if len(effects) > 1 or (argv.__class__ is list and len(batch) > 1):
             logged = _logged(effects)
             changes = len(logged)
-            sent = raw and (raw if logged == batch else _sent_of(raw, batch, logged))
+            sent = raw if logged == batch else _sent_of(raw, batch, logged)
             if [effect[0] for effect in effects].count(db) < len(effects):
                 sent = None
         elif isinstance(argv, Run):
@@ -321,11 +321,13 @@ def _logged(effects: Effects) -> list[Argv]:
     return commands
 
 
-def _sent_of(raw: bytes, batch: list[Argv] | Run, logged: list[Argv]) -> bytes | None:
+def _sent_of(raw: bytes | None, batch: list[Argv] | Run, logged: list[Argv]) -> bytes | None:
     """The part of `raw` that sent the commands in `logged`: without the reads, say. O(n).
 
     None if something is logged otherwise than as it was sent, or an argument looks like the next command.
     """
+    if raw is None or len(batch) == 1:
+        return None
     pieces = raw[1:-2].split(b"\r\n*")
     if len(pieces) != len(batch):
         return None

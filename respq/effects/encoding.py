@@ -23,7 +23,7 @@ def _heads(count: int) -> list[bytes]:
     return [b"*%d\r\n$%d\r\n" % (count, size) for size in range(64)]
 
 
-_1, _2, _3, _4 = map(_heads, range(1, 5))
+_1, _2, _3, _4, _5 = map(_heads, range(1, 6))
 
 
 def pieces(argv: Argv) -> tuple[bytes, ...]:
@@ -41,6 +41,12 @@ def pieces(argv: Argv) -> tuple[bytes, ...]:
             return _4[len(a)], a, _BETWEEN[len(b)], b, _BETWEEN[len(c)], c, _BETWEEN[len(d)], d, _END
         if count == 1:
             return _1[len(argv[0])], argv[0], _END
+        if count == 5:  # SET with a deadline
+            a, b, c, d, e = argv
+            return (
+                _5[len(a)], a, _BETWEEN[len(b)], b, _BETWEEN[len(c)], c, _BETWEEN[len(d)], d,
+                _BETWEEN[len(e)], e, _END,
+            )  # fmt: skip
         if count < _MANY:
             parts = [b"*%d" % count, _END] * (count + 1)
             parts[1:-1:2] = map(_BETWEEN.__getitem__, map(len, argv))

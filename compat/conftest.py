@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,10 @@ from compat.servers import Restartable, Server, debian_binary, start_redis, star
 LOG_TAIL = 6000  # characters
 SERVERS = {"redis": start_redis, "respq": start_respq}
 DURABLE = {"appendonly": "yes", "appendfsync": "everysec"}
+OUTLIVES_ITSELF = {  # with which each keeps all that it answered when it is killed
+    "redis": {"appendonly": "yes", "appendfsync": "always"},  # else it answers first while a sync is slow
+    "respq": DURABLE,
+}
 
 
 @pytest.hookimpl(wrapper=True)
@@ -65,7 +70,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="package")
 def start(kind: str) -> Callable[..., Server]:
     """Starts a server of the kind in a directory, durable as both are by default."""
-    return lambda directory, **directives: SERVERS[kind](directory, **DURABLE, **directives)
+    return lambda directory, **directives: SERVERS[kind](directory, **{**DURABLE, **directives})
 
 
 @pytest.fixture(scope="package")
@@ -86,10 +91,10 @@ def journal(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Journal:
 
 
 @pytest.fixture
-def own(start: Callable[..., Server], tmp_path: Path) -> Iterator[Restartable]:
-    """A server of this test alone."""
+def own(kind: str, tmp_path: Path) -> Iterator[Restartable]:
+    """A server of this test alone, which may be killed."""
     (tmp_path / "data").mkdir()
-    restartable = Restartable(start, tmp_path / "data")
+    restartable = Restartable(partial(SERVERS[kind], **OUTLIVES_ITSELF[kind]), tmp_path / "data")
     yield restartable
     restartable.server.stop()
 

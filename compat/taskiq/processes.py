@@ -21,9 +21,9 @@ def taskiq(name: str, words: list[str], url: str, journal: Journal, kind: str, *
 def worker(
     url: str, journal: Journal, name: str, kind: str, processes: int = 1, **environment: str
 ) -> Iterator[Process]:
-    """A worker that listens; it acknowledges a message when its task has been executed."""
+    """A worker that listens; it acknowledges a message when the result of its task has been stored."""
     words = ["worker", "compat.taskiq.application:broker", "--workers", str(processes)]
-    process = taskiq(name, [*words, "--ack-type", "when_executed"], url, journal, kind, **environment)
+    process = taskiq(name, [*words, "--ack-type", "when_saved"], url, journal, kind, **environment)
     try:
         eventually(
             lambda: process.log().count("Listening started.") >= processes, f"{name} listens", START_SECONDS

@@ -18,13 +18,13 @@ from respq.commands.connection import REDIS_VERSION
 from respq.datatypes.value import Value
 from respq.effects.files import AofError, Files, discard, sync_directory
 from respq.effects.loader import Loader
-from respq.effects.snapshot import ForkedDump, Snapshot, TakeDump, write_pieces
+from respq.effects.snapshot import ForkedSnapshot, Snapshot, TakeSnapshot, write_pieces
 from respq.engine import Engine
 from respq.errors import CommandError
 from respq.loading import Loading
 from respq.protocol import Argv
 from respq.rdb.file import Contents, write_dump
-from respq.rdb.strings import write_compressed, write_plain
+from respq.rdb.strings import WriteString, write_compressed, write_plain
 
 Progress = Callable[[int, int], None]
 
@@ -51,7 +51,7 @@ class Dumps:
         self.config = engine.server.config
         self.saves = engine.server.saves
         self.files = files
-        self.take_dump: TakeDump = ForkedDump  # how one is written in the background
+        self.take_snapshot: TakeSnapshot = ForkedSnapshot  # how one is written in the background
         self.is_rewriting = is_rewriting
         self._dump: Snapshot | None = None  # is being written
         self._target = self.path  # what it becomes
@@ -181,7 +181,7 @@ class Dumps:
         self._changes = self.server.changes_since_save
         saves.attempts += 1
         try:
-            self._dump = self.take_dump(self.files, self._temporary(self._target), self._pieces)
+            self._dump = self.take_snapshot(self.files, self._temporary(self._target), self._pieces)
         except OSError as error:
             saves.last_ok = False
             self.engine.log("warning", f"{self._target}: no snapshot can be written: {error.strerror}")
@@ -251,6 +251,14 @@ class Dumps:
 
     def _pieces(self) -> Iterator[bytes]:
         """The file: what this server holds at this moment."""
+        write_string = write_compressed if self.config.rdbcompression else write_plain
+        return self._written(write_string, b"0")
+
+    def base_pieces(self) -> Iterator[bytes]:
+        """The same, to begin a log with. Not compressed: it would take ten times as long."""
+        return self._written(write_plain, b"1")
+
+    def _written(self, write_string: WriteString, is_base: bytes) -> Iterator[bytes]:
         databases = (
             Contents(db.index, db.values.items(), len(db), db.expiring)
             for db in self.server.databases
@@ -260,9 +268,8 @@ class Dumps:
             b"redis-ver": REDIS_VERSION,
             b"redis-bits": b"64",
             b"ctime": b"%d" % (self.engine.clock.now_ms // 1000),
-            b"aof-base": b"0",
+            b"aof-base": is_base,
         }
-        write_string = write_compressed if self.config.rdbcompression else write_plain
         libraries = [library.code for library in self.server.libraries]
         return write_dump(
             databases, about, write_string, libraries=libraries, checked=self.config.rdbchecksum

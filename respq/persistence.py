@@ -11,19 +11,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
 
 from respq.config.kinds import ConfigError
 from respq.dumps import Dumps
 from respq.effects.aof import AppendOnlyFile
 from respq.effects.files import AofError, Files, SyncError
-from respq.effects.snapshot import ForkedSnapshot, TakeSnapshot, dataset_commands
+from respq.effects.manifest import COMMANDS, DUMP
+from respq.effects.snapshot import Base, ForkedSnapshot, TakeSnapshot, dataset_commands, encode_commands
 from respq.effects.writer import NO
 from respq.engine import Engine
 from respq.errors import CommandError
 from respq.loading import Loading
-from respq.protocol import Argv
 from respq.waiting import LOG_SYNCED
 
 RETRY_MS = 1000  # between attempts to begin a log
@@ -85,7 +86,7 @@ class Persistence:
     def _go_on_in(self, aof: AppendOnlyFile) -> None:
         """Write to the log that has been loaded, unless it was switched off meanwhile."""
         if self.config.appendonly:
-            aof.start(self.engine.clock.now_ms)
+            aof.start(self.engine.clock.now_ms, self._base())
             self.server.aof = aof
 
     def _note_progress(self, done: int, total: int) -> None:
@@ -206,7 +207,7 @@ class Persistence:
 
     def _fork(self, aof: AppendOnlyFile) -> None:
         """Begin the rewrite itself. Raises AofError."""
-        fork_us = aof.begin_rewrite(self._dataset, self.engine.clock.now_ms)
+        fork_us = aof.begin_rewrite(self._base(), self.engine.clock.now_ms)
         self._apply_policy(aof)
         self.server.stats.forks += 1
         self.server.stats.last_fork_us = fork_us
@@ -230,10 +231,16 @@ class Persistence:
         if not aof.is_whole:
             self._rewrite_at_ms = now_ms + RETRY_MS  # nothing is kept until one has succeeded
 
-    def _dataset(self) -> Iterator[tuple[int, Argv]]:
-        for library in self.server.libraries:
-            yield 0, [b"FUNCTION", b"LOAD", library.code]
-        yield from dataset_commands((db.index, db.values.items()) for db in self.server.databases if len(db))
+    def _base(self) -> Base:
+        """What a log begins with."""
+        if self.config.aof_use_rdb_preamble:
+            return Base(DUMP, self.dumps.base_pieces)
+        return Base(COMMANDS, self._command_pieces)
+
+    def _command_pieces(self) -> Iterable[bytes]:
+        libraries = ((0, [b"FUNCTION", b"LOAD", library.code]) for library in self.server.libraries)
+        filled = ((db.index, db.values.items()) for db in self.server.databases if len(db))
+        return encode_commands(chain(libraries, dataset_commands(filled)))
 
     # -- CONFIG SET --------------------------------------------------------------------------------
 

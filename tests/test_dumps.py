@@ -9,11 +9,11 @@ from random import Random
 import pytest
 
 from respq.datatypes.strings import StringValue
-from respq.effects.files import AofError, Files
-from respq.effects.snapshot import Pieces, write_pieces
+from respq.effects.files import AofError
 from respq.rdb.file import Contents, write_dump
 from tests.conftest import START_MS, Peer
 from tests.effects.disk import Disk, Killed
+from tests.effects.model import LaterSnapshot
 from tests.rdb.samples import values
 from tests.test_persistence import Kept
 
@@ -127,37 +127,12 @@ def test_killed_while_the_log_begins_nothing_is_lost(step: int) -> None:
 # -- writing ---------------------------------------------------------------------------------------
 
 
-class LaterDump:
-    """A snapshot taken at once and written by the second `poll`, in this process."""
-
-    def __init__(self, files: Files, path: Path, pieces: Pieces) -> None:
-        self._files, self._path, self._pieces = files, path, list(pieces())
-        self._polls = 0
-        self.report = ""
-        self.private_bytes = 4096
-        self.fork_us = 250
-
-    def poll(self) -> bool | None:
-        self._polls += 1
-        if self._polls == 1:
-            return None
-        try:
-            write_pieces(self._files, self._path, lambda: self._pieces, lambda: None)
-        except OSError as error:
-            self.report = str(error)
-            return False
-        return True
-
-    def cancel(self) -> None:
-        self._polls = -1
-
-
 class Saved(Kept):
     """A server without a log; what it writes in the background is written by the next but one `tend`."""
 
     def __init__(self, disk: Disk | None = None, now_ms: int = START_MS, **directives: str) -> None:
         super().__init__(disk, now_ms, **{**OFF, **directives})
-        self.persistence.dumps.take_dump = LaterDump
+        self.persistence.dumps.take_snapshot = LaterSnapshot
         self.alice = self.peer()
 
     def tend(self, times: int = 1) -> None:

@@ -15,7 +15,7 @@ and CONFIG SET know and CONFIG REWRITE replaces.
 
 Defaults are those of redis-server but for three: what is written is kept (`appendonly yes`), in a
 directory of its own, and `bind` lets in clients of this machine alone. Because the log keeps the data,
-`save ""` asks for no snapshots beside it; and its base is written as commands (`aof-use-rdb-preamble no`).
+`save ""` asks for no snapshots beside it.
 """
 
 from __future__ import annotations
@@ -258,6 +258,7 @@ class Live:
     )
     rdbchecksum = flag(True, "snapshots have checksums, which are looked at", immutable=True)
     rdbcompression = flag(True, "compress strings in dumps; 2 to 5 MB a second, so big data sets do without")
+    aof_use_rdb_preamble = flag(True, "a rewritten log begins with a snapshot; no: with commands")
     no_appendfsync_on_rewrite = flag(False, "do not force the log to the disk while it is rewritten")
 
     # The server
@@ -357,7 +358,6 @@ class Inert:
 
     # Snapshots
     aof_rewrite_incremental_fsync = flag(True)
-    aof_use_rdb_preamble = flag(False)
     rdb_del_sync_files = flag(False)
     rdb_save_incremental_fsync = flag(True)
     sanitize_dump_payload = choice("no", "no yes clients")

@@ -6,7 +6,7 @@
     aof.start(now_ms)             # from here on it can be written
     aof.append_effect(0, argv)    # or append(raw) for a client's own bytes
     aof.flush(now_ms)             # once per tick and from a timer
-    aof.prepare_rewrite(now_ms); aof.begin_rewrite(commands, now_ms); aof.poll(now_ms)
+    aof.prepare_rewrite(now_ms); aof.begin_rewrite(base, now_ms); aof.poll(now_ms)
     aof.close(now_ms)
 
 The parts: `manifest` and `logset` (which files), `grammar` and `loader` (reading), `encoding` and `writer`
@@ -27,9 +27,9 @@ from pathlib import Path
 from respq.effects.encoding import encode, encode_run, pieces, select
 from respq.effects.files import AofError, Files
 from respq.effects.loader import Apart, Execute, Keep, Loader, Progress, Store, no_libraries, no_values
-from respq.effects.logset import LogSet
+from respq.effects.logset import NOTHING, LogSet
 from respq.effects.rewrite import History, Rewrite, should_rewrite
-from respq.effects.snapshot import Commands, ForkedSnapshot, TakeSnapshot
+from respq.effects.snapshot import Base, ForkedSnapshot, TakeSnapshot
 from respq.effects.writer import EVERYSEC, LogWriter
 from respq.keyspace import Effects
 from respq.protocol import Argv
@@ -108,11 +108,11 @@ class AppendOnlyFile:
         with self._explained("cannot begin the log"):
             self._set.adopt(dump)
 
-    def start(self, now_ms: int) -> None:
-        """Make the log ready to be written, after `load`."""
+    def start(self, now_ms: int, first_base: Base = NOTHING) -> None:
+        """Make the log ready to be written, after `load`; an empty one begins with `first_base`."""
         with self._explained("cannot write the log"):
             self._set.settle()
-            self._set.complete()
+            self._set.complete(first_base)
             increment = self._set.path(self._set.manifest.increments[-1])
             size = self._files.size(increment)
             self.writer.switch(self._files.open_append(increment), increment, size)
@@ -207,8 +207,8 @@ class AppendOnlyFile:
         """
         return not self.writer.is_open or self.error is not None or self.writer.sync_behind(now_ms)
 
-    def begin_rewrite(self, commands: Commands, now_ms: int) -> int:
-        """Start a rewrite; `commands` yields the data set and runs in a copy of this process.
+    def begin_rewrite(self, base: Base, now_ms: int) -> int:
+        """Start a rewrite, which makes the data set the new `base` in a copy of this process.
 
         Return the microseconds that making the copy took.
 
@@ -222,7 +222,7 @@ class AppendOnlyFile:
                 if not self.writer.flush(now_ms, force=True):
                     raise AofError(f"{self.writer.path}: cannot rewrite what cannot be written")
                 self.writer.sync()
-            self._rewrite = Rewrite(self._set, self.writer, self._take_snapshot, commands)
+            self._rewrite = Rewrite(self._set, self.writer, self._take_snapshot, base)
         except AofError as error:
             log.error("%s", error)
             self._history.note(False, now_ms)

@@ -38,7 +38,7 @@ from respq.protocol import Argv
 from respq.protocol.annotations import read_lines
 from respq.protocol.runs import Run
 from respq.rdb.cursor import BadFormatError
-from respq.rdb.file import SIGNATURES, DumpReader
+from respq.rdb.file import SIGNATURES, DumpReader, describe_part
 
 Store = Callable[[int, bytes, Value], None]  # database, key, value with its expiry; raises BadFormatError
 Keep = Callable[[bytes], None]  # the code of a library of functions; raises BadFormatError
@@ -47,7 +47,7 @@ ExecuteApart = Callable[[list[Run | list[Argv]]], bool]
 Progress = Callable[[int, int], None]  # bytes read so far, and in total
 
 _READ_BYTES = 1 << 18  # a few ms of work, after which clients are told that they have to wait
-_SIGNATURE_BYTES = 6
+SIGNATURE_BYTES = 6
 _BELIEVE_BYTES = 1 << 20  # of a command that have to be there before its declared length is believed
 _COMMAND_START = re.compile(rb"\r\n(?=\*[1-9]\d*\r\n\$\d+\r\n)")
 _RESYNC_COMMANDS = 3  # whole commands in a row behind a "torn" one: then its length is wrong
@@ -117,6 +117,7 @@ class Loader:
         self.bytes_done = 0
         self.commands = 0
         self.keys = 0  # that were stored
+        self.dump: DumpReader | None = None  # the last one that was read
 
     def load(self, path: Path, *, last: bool, truncate: bool) -> None:
         """Execute the file at `path`; cut it if it is the `last` one, torn, and `truncate` allows that."""
@@ -148,7 +149,7 @@ class Loader:
         data = self.files.map(fd, self.files.size(path))
         at = 0
         try:
-            reader = DumpReader(data, checked=self.checked)
+            reader = self.dump = DumpReader(data, checked=self.checked)
             at = reader.at
             shown = 0
             for stored in reader:
@@ -163,7 +164,7 @@ class Loader:
                 self.keep(code)
             self.advance(at - shown)
         except BadFormatError as error:
-            raise DamagedError(path, at, f"at or behind this key: {error}", 0) from None
+            raise DamagedError(path, at, f"{describe_part(data, at)}: {error}", 0) from None
         finally:
             if isinstance(data, mmap):
                 data.close()
@@ -208,7 +209,7 @@ class _FileLoad:
     def run(self) -> int | None:
         """Execute all; return None, or the offset of the command or transaction that the file ends in."""
         offset = 0
-        if self.files.read(self.fd, _SIGNATURE_BYTES, 0).startswith(SIGNATURES):
+        if self.files.read(self.fd, SIGNATURE_BYTES, 0).startswith(SIGNATURES):
             offset, _ = self.loader.store_dump(self.fd, self.path)
         self._execute([[b"SELECT", b"0"]], None)
         data = b""

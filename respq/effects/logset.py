@@ -18,11 +18,15 @@ import logging
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from respq.effects import manifest
 from respq.effects.files import AofError, Files, datasync, discard, sync_directory
-from respq.effects.manifest import BASE, LogFile, Manifest
+from respq.effects.manifest import BASE, COMMANDS, LogFile, Manifest
+from respq.effects.snapshot import Base, write_pieces
 from respq.effects.writer import LogWriter
+
+NOTHING: Final = Base(COMMANDS, lambda: ())
 
 log = logging.getLogger(__name__)
 
@@ -122,22 +126,19 @@ class LogSet:
                 self.files.close(fd)
         sync_directory(self.files, self.directory)
 
-    def complete(self) -> None:
-        """Create what a set needs to be written to."""
+    def complete(self, base: Base = NOTHING) -> None:
+        """Create what a set needs to be written to; `base`: what an empty one begins with."""
         if self.manifest.increments:
             return
         new = self.manifest
         if new.base is None:
-            new = replace(new, base=new.next_base(self.filename))
-            self._create_empty(new.base)
+            first = new.next_base(self.filename, base.form)
+            write_pieces(self.files, self.path(first), base.pieces, lambda: None)
+            new = replace(new, base=first)
         increment = new.next_increment(self.filename, 0)
-        self._create_empty(increment)
+        self.files.close(self.files.create(self.path(increment)))
         sync_directory(self.files, self.directory)
         self.replace(new.with_increment(increment))
-
-    def _create_empty(self, file: LogFile | None) -> None:
-        if file is not None:
-            self.files.close(self.files.create(self.path(file)))
 
     # -- changes -----------------------------------------------------------------------------------
 

@@ -1,8 +1,9 @@
 """The manifest: which files make up the append-only file, and in which order.
 
 Since Redis 7 the log is a set of files in one directory: at most one *base* (the data set at some moment,
-as commands), *increments* (what happened since, in the order of their sequence numbers) and *history*
-(files that a rewrite has made superfluous and that wait to be deleted). `<filename>.manifest` lists them:
+as commands or as a dump, which its name says), *increments* (what happened since, in the order of their
+sequence numbers) and *history* (files that a rewrite has made superfluous and that wait to be deleted).
+`<filename>.manifest` lists them:
 
     file appendonly.aof.1.base.aof seq 1 type b
     file appendonly.aof.1.incr.aof seq 1 type i startoffset 0
@@ -28,6 +29,7 @@ from pathlib import Path
 from respq.effects.files import AofError, Files, discard, sync_directory, write_all
 
 BASE, INCREMENT, HISTORY = "b", "i", "h"
+COMMANDS, DUMP = "aof", "rdb"  # forms of a base
 
 _LINE_MAX_BYTES = 1024  # Redis's reader takes no longer line
 _READ_BYTES = 65536
@@ -63,10 +65,10 @@ class Manifest:
         """The files that hold the data, in the order in which they are loaded."""
         return ((self.base,) if self.base else ()) + self.increments
 
-    def next_base(self, filename: str) -> LogFile:
+    def next_base(self, filename: str, form: str) -> LogFile:
         """Name the base that a rewrite would write."""
         seq = self.base.seq + 1 if self.base else 1
-        return LogFile(f"{filename}.{seq}.base.aof", seq, BASE)
+        return LogFile(f"{filename}.{seq}.base.{form}", seq, BASE)
 
     def next_increment(self, filename: str, start_offset: int) -> LogFile:
         """Name the increment that comes after the present ones."""

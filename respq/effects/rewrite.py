@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from respq.effects.files import AofError, discard, sync_directory
 from respq.effects.logset import LogSet
 from respq.effects.manifest import LogFile
-from respq.effects.snapshot import Commands, TakeSnapshot
+from respq.effects.snapshot import Base, TakeSnapshot
 from respq.effects.writer import LogWriter
 
 _FAILURES_BEFORE_DELAY = 3
@@ -80,17 +80,15 @@ class Rewrite:
     Raises `AofError` if it cannot begin, with the log as it was before or with one increment more.
     """
 
-    def __init__(
-        self, log_set: LogSet, writer: LogWriter, take_snapshot: TakeSnapshot, commands: Commands
-    ) -> None:
+    def __init__(self, log_set: LogSet, writer: LogWriter, take_snapshot: TakeSnapshot, base: Base) -> None:
         self._set = log_set
         self._writer = writer
         self._files = log_set.files
         try:
             self._increment = self._begin_increment()
-            self._base = log_set.manifest.next_base(log_set.filename)
+            self._base = log_set.manifest.next_base(log_set.filename, base.form)
             self._temporary = log_set.directory / f"temp-rewriteaof-{self._base.seq}.aof"
-            self._snapshot = take_snapshot(self._files, self._temporary, commands)
+            self._snapshot = take_snapshot(self._files, self._temporary, base.pieces)
         except OSError as error:
             raise AofError(f"{log_set.directory}: cannot begin a rewrite: {error.strerror}") from error
 

@@ -24,6 +24,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -33,8 +34,7 @@ from respq.effects.files import Files, write_all
 from respq.protocol import Argv
 from respq.protocol.annotations import annotate, is_annotated
 
-Commands = Callable[[], Iterable[tuple[int, Argv]]]  # yields (database, command) for the whole data set
-Pieces = Callable[[], Iterable[bytes]]
+Pieces = Callable[[], Iterable[bytes]]  # yields the whole file
 Check = Callable[[], None]
 
 _CHUNK_BYTES = 256 * 1024
@@ -64,12 +64,8 @@ def dataset_commands(
                 yield db, [b"PEXPIREAT", key, b"%d" % value.expires_ms]
 
 
-def write_base(files: Files, path: Path, commands: Commands, check: Check) -> None:
-    """Write the data set to a new file and sync it; `check` is called now and then and may raise."""
-    write_pieces(files, path, lambda: _encoded(commands()), check)
-
-
-def _encoded(commands: Iterable[tuple[int, Argv]]) -> Iterator[bytes]:
+def encode_commands(commands: Iterable[tuple[int, Argv]]) -> Iterator[bytes]:
+    """The commands as they stand in a log."""
     selected = None
     for db, argv in commands:
         if db != selected:
@@ -101,6 +97,14 @@ def write_pieces(files: Files, path: Path, pieces: Pieces, check: Check) -> None
         files.close(fd)
 
 
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The data set as a log begins with it: in which form, COMMANDS or DUMP of `manifest`, and the file."""
+
+    form: str
+    pieces: Pieces
+
+
 class Snapshot(Protocol):
     """A data set being written, whoever does it."""
 
@@ -128,14 +132,13 @@ class Snapshot(Protocol):
         ...
 
 
-TakeSnapshot = Callable[[Files, Path, Commands], Snapshot]
-TakeDump = Callable[[Files, Path, Pieces], Snapshot]
+TakeSnapshot = Callable[[Files, Path, Pieces], Snapshot]
 
 
-class _Forked:
-    """A snapshot written by a child process, which does `work`."""
+class ForkedSnapshot:
+    """A snapshot written by a child process."""
 
-    def __init__(self, work: Callable[[Check], None]) -> None:
+    def __init__(self, files: Files, path: Path, pieces: Pieces) -> None:
         self.report = ""
         self.private_bytes = 0
         self._result: bool | None = None
@@ -149,7 +152,7 @@ class _Forked:
             os.close(pipe)
             raise
         if self._pid == 0:
-            _be_child(pipe, die_with_parent, work)
+            _be_child(pipe, die_with_parent, lambda check: write_pieces(files, path, pieces, check))
         self.fork_us = (stopwatch_ns() - start_ns) // 1000
         os.close(pipe)
 
@@ -179,20 +182,6 @@ class _Forked:
             self.private_bytes = int(said)
         else:
             self.report = said or f"the process that wrote it ended with status {status}"
-
-
-class ForkedSnapshot(_Forked):
-    """The data set as commands, written by a child process."""
-
-    def __init__(self, files: Files, path: Path, commands: Commands) -> None:
-        super().__init__(lambda check: write_base(files, path, commands, check))
-
-
-class ForkedDump(_Forked):
-    """Pieces of a file, written by a child process."""
-
-    def __init__(self, files: Files, path: Path, pieces: Pieces) -> None:
-        super().__init__(lambda check: write_pieces(files, path, pieces, check))
 
 
 def _fork() -> int:

@@ -1,7 +1,7 @@
 """A data set as one file: what stands around the values.
 
     REDIS0012 (or VALKEY080), then by turns:
-    250 name value                 about the server that wrote it
+    250 name value                 about the server that wrote it; or what respq says of the next key
     254 database                   of the keys that follow
     251 keys, expiring keys        how much to expect
     252 ms | 253 s                 when the next key expires
@@ -22,12 +22,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from respq.datatypes.streams import StreamValue
 from respq.datatypes.value import Value
+from respq.rdb import kinds
 from respq.rdb.checksum import crc64
 from respq.rdb.cursor import BadFormatError, Cursor, Data
 from respq.rdb.decoding import EmptyValueError, read_value
 from respq.rdb.encoding import write_value
 from respq.rdb.payload import FUNCTION, FUNCTION_EARLY, VALKEY_VERSION, VERSION, write_library
+from respq.rdb.stream_extras import FIELD as STREAM_EXTRAS
+from respq.rdb.stream_extras import read_extras, write_extras
 from respq.rdb.strings import WriteString, write_length, write_plain
 
 SIGNATURES: Final = (b"REDIS", b"VALKEY")
@@ -47,6 +51,8 @@ EXPIRY_S: Final = 253
 DATABASE: Final = 254
 END: Final = 255
 _FIRST_CODE: Final = 243
+_LENGTHS: Final = {SIZES: 2, IDLE: 1, SLOT_INFO: 3, DATABASE: 1}  # integers behind the code
+_WIDTHS: Final = {FREQUENCY: 1, EXPIRY_S: 4, EXPIRY_MS: 8}  # bytes behind the code, before a key
 _MODULE_END, _MODULE_FLOAT, _MODULE_DOUBLE, _MODULE_STRING = 0, 3, 4, 5
 
 Stored = tuple[int, bytes, Value]  # database, key, value with its expiry
@@ -69,8 +75,10 @@ class DumpReader:
             raise BadFormatError(f"has version {self.version} of the format, which is not known here")
         self.about: dict[bytes, bytes] = {}
         self.libraries: list[bytes] = []  # the code of each, as far as it has been read
+        self.verified = False  # there was a checksum, and it is right
         self.empty = 0  # collections without elements, which are left out
         self._checked = checked
+        self._extras = b""  # of the next key
         self._cursor = Cursor(data, _HEADER_BYTES)
 
     @property
@@ -90,6 +98,8 @@ class DumpReader:
                     self.empty += 1
                 else:
                     value.expires_ms = expires_ms
+                    if self._extras:
+                        self._complete(value)
                     yield db, key, value
                 expires_ms = 0
             elif code == DATABASE:
@@ -106,10 +116,13 @@ class DumpReader:
         """What says nothing about a key's value."""
         cursor = self._cursor
         if code == AUX:
-            name = cursor.string()
-            self.about[name] = cursor.string()
-        elif code in (SIZES, IDLE, SLOT_INFO):
-            for _ in range({SIZES: 2, IDLE: 1, SLOT_INFO: 3}[code]):
+            name, text = cursor.string(), cursor.string()
+            if name == STREAM_EXTRAS:
+                self._extras = text
+            else:
+                self.about[name] = text
+        elif code in _LENGTHS:
+            for _ in range(_LENGTHS[code]):
                 cursor.length()
         elif code == FREQUENCY:
             cursor.byte()
@@ -121,6 +134,13 @@ class DumpReader:
             raise BadFormatError("has functions of a pre-release of Redis 7")
         else:
             raise BadFormatError(f"has a part of type {code}, which is not known here")
+
+    def _complete(self, value: Value) -> None:
+        """Add what stood before the key."""
+        if not isinstance(value, StreamValue):
+            raise BadFormatError("has what belongs to a stream before a key of another type")
+        read_extras(self._extras, value)
+        self._extras = b""
 
     def _skip_module(self) -> None:
         cursor = self._cursor
@@ -151,6 +171,27 @@ class DumpReader:
             found = crc64(cursor.data[at : min(at + _SUMMED_BYTES, end)], found)
         if found != expected:
             raise BadFormatError("has another checksum than it says")
+        self.verified = True
+
+
+def describe_part(data: Data, at: int) -> str:
+    """What the part of a dump is that begins at `at`, in words; as far as can be seen, if it is damaged."""
+    cursor = Cursor(data, at)
+    try:
+        while (code := cursor.byte()) >= _FIRST_CODE:
+            if code == AUX:
+                cursor.string()
+                cursor.string()
+            elif code in _LENGTHS:
+                for _ in range(_LENGTHS[code]):
+                    cursor.length()
+            elif code in _WIDTHS:
+                cursor.take(_WIDTHS[code])
+            else:
+                return "at its end" if code == END else "in the part of the file that begins here"
+        return f"in the {kinds.TYPE_NAMES.get(code, 'value')} under {cursor.string()!r}"
+    except BadFormatError:
+        return "in the part of the file that begins here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +228,16 @@ def _pieces(
     write_string: WriteString,
 ) -> Iterator[bytes]:
     yield b"REDIS%04d" % VERSION
-    for name, text in about.items():
-        yield b"%c%b%b" % (AUX, write_plain(name), write_plain(text))
+    for field in about.items():
+        yield _auxiliary(*field)
     for code in libraries:
         yield write_library(code, write_string)
     for database in databases:
         sizes = write_length(database.keys) + write_length(database.expiring)
         yield b"%c%b%c%b" % (DATABASE, write_length(database.number), SIZES, sizes)
         for key, value in database.items:
+            if value.__class__ is StreamValue and (extras := write_extras(value)):
+                yield _auxiliary(STREAM_EXTRAS, extras)
             kind, pieces = write_value(value, write_string)
             expiry = (
                 b"%c%b" % (EXPIRY_MS, value.expires_ms.to_bytes(8, "little")) if value.expires_ms else b""
@@ -202,3 +245,7 @@ def _pieces(
             yield b"%b%c%b" % (expiry, kind, write_string(key))
             yield from pieces
     yield b"%c" % END
+
+
+def _auxiliary(name: bytes, text: bytes) -> bytes:
+    return b"%c%b%b" % (AUX, write_plain(name), write_plain(text))

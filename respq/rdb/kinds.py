@@ -31,5 +31,16 @@ HASH_METADATA: Final = 24  # with deadlines
 HASH_LISTPACK_EX: Final = 25
 VALKEY_HASH: Final = 22  # with deadlines, in files and payloads of Valkey
 
+TYPE_NAMES: Final = {
+    **dict.fromkeys((STRING,), "string"),
+    **dict.fromkeys((LIST, LIST_ZIPLIST, LIST_QUICKLIST, LIST_QUICKLIST_2), "list"),
+    **dict.fromkeys((SET, SET_INTSET, SET_LISTPACK), "set"),
+    **dict.fromkeys((ZSET, ZSET_2, ZSET_ZIPLIST, ZSET_LISTPACK), "sorted set"),
+    **dict.fromkeys((HASH, HASH_ZIPMAP, HASH_ZIPLIST, HASH_LISTPACK), "hash"),
+    **dict.fromkeys((HASH_METADATA_EARLY, HASH_LISTPACK_EX_EARLY, HASH_METADATA, HASH_LISTPACK_EX), "hash"),
+    **dict.fromkeys((STREAM, STREAM_2, STREAM_3), "stream"),
+    **dict.fromkeys((MODULE, MODULE_2), "value of a module"),
+}
+
 PLAIN_NODE: Final = 1  # of a list: one long element
 PACKED_NODE: Final = 2

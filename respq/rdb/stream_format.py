@@ -10,7 +10,7 @@ Three versions: 2 (Redis 7.0) remembers the first ID, the greatest deleted one, 
 been, and how many a group has read; 3 (7.2) when a consumer last got something.
 
 An entry that was given back (XNACK of Redis 8.8) has no place in it: it is written as pending for whoever had
-it last, since the year 1970, so that it is the first to be claimed.
+it last, since the year 1970, so that it is the first to be claimed. In files `stream_extras` says the rest.
 
 Nodes are cut anew when a stream is written: what Redis keeps of deleted entries is left out.
 """
@@ -106,25 +106,26 @@ def _read_entry(words: list[bytes], at: int, first_id: int, fields: list[bytes])
 
 
 def _read_history(cursor: Cursor, version: int, stream: StreamValue) -> None:
-    length, last_id = cursor.length(), _read_id(cursor)
+    length, last_id = cursor.length(), read_entry_id(cursor)
     if length != len(stream) or last_id < stream.last_id:
         raise BadFormatError("a stream has other entries than it says")
     stream.last_id = last_id
     if version < 2:
         return
-    _read_id(cursor)  # the first one, which is seen
-    stream.max_deleted_id = _read_id(cursor)
+    read_entry_id(cursor)  # the first one, which is seen
+    stream.max_deleted_id = read_entry_id(cursor)
     stream.entries_added = cursor.length()
     if stream.entries_added < length:
         raise BadFormatError("a stream has more entries than there have ever been")
 
 
-def _read_id(cursor: Cursor) -> int:
+def read_entry_id(cursor: Cursor) -> int:
+    """An ID that is written as two lengths."""
     return cursor.length() << SEQ_BITS | cursor.length()
 
 
 def _read_group(cursor: Cursor, version: int, stream: StreamValue) -> Group:
-    group = Group(_read_id(cursor))
+    group = Group(read_entry_id(cursor))
     if version < 2:
         group.entries_read = stream.position(group.last_id)
     else:
@@ -179,7 +180,7 @@ def write_stream(stream: StreamValue, write_string: WriteString) -> Iterator[byt
         yield write_string(node)
     yield write_length(len(stream))
     for entry_id in (stream.last_id, stream.first_id(), stream.max_deleted_id):
-        yield _write_id(entry_id)
+        yield write_id(entry_id)
     yield write_length(stream.entries_added)
     yield write_length(len(stream.groups))
     for name in sorted(stream.groups):
@@ -224,12 +225,13 @@ def _pack(node: list[Entry]) -> bytes:
     return listpack.pack(elements)
 
 
-def _write_id(entry_id: int) -> bytes:
+def write_id(entry_id: int) -> bytes:
+    """An ID as two lengths."""
     return write_length(entry_id >> SEQ_BITS) + write_length(entry_id & SEQ_MAX)
 
 
 def _write_group(group: Group, write_string: WriteString) -> Iterator[bytes]:
-    yield _write_id(group.last_id)
+    yield write_id(group.last_id)
     yield write_length(group.entries_read % (1 << 64))
     yield write_length(len(group.pending))
     for text, delivery in group.pending.following(0):

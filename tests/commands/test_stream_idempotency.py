@@ -335,8 +335,12 @@ def test_a_transaction_with_records_is_replayed(kept: Kept) -> None:
     assert remembered(kept.restarted()) == remembered(kept)
 
 
-def test_the_rewrite_has_settings_and_records(kept: Kept) -> None:  # 11
+@pytest.mark.parametrize(
+    ("form", "suffix", "said"), [("yes", "rdb", b"respq-stream"), ("no", "aof", b"#respq")]
+)
+def test_the_rewrite_has_settings_and_records(kept: Kept, form: str, suffix: str, said: bytes) -> None:  # 11
     ann = kept.peer()
+    ask(ann, f"CONFIG SET aof-use-rdb-preamble {form}")
     for line in (
         "XADD s * f v",
         "XCFGSET s IDMP-MAXSIZE 7",
@@ -359,7 +363,7 @@ def test_the_rewrite_has_settings_and_records(kept: Kept) -> None:  # 11
         assert kept.persistence.flush(kept.clock.now_ms)
         kept.server.aof.writer.sync()
         kept.persistence.cron(kept.clock.now_ms)
-    assert b"#respq" in kept.disk.get(DIRECTORY / "appendonly.aof.2.base.aof")
+    assert said in kept.disk.get(DIRECTORY / f"appendonly.aof.2.base.{suffix}")
     again = kept.restarted()
     assert remembered(again) == remembered(kept)
 

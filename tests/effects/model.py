@@ -8,7 +8,8 @@ from pathlib import Path
 from respq.effects.aof import AppendOnlyFile
 from respq.effects.files import Files
 from respq.effects.loader import CommandFailedError
-from respq.effects.snapshot import Commands, write_base
+from respq.effects.manifest import COMMANDS
+from respq.effects.snapshot import Base, Pieces, encode_commands, write_pieces
 from respq.protocol import Argv
 
 DIRECTORY = Path("/data/appendonlydir")
@@ -17,10 +18,10 @@ DIRECTORY = Path("/data/appendonlydir")
 class LaterSnapshot:
     """A snapshot taken at once and written by the first `poll` that is told to, in this process."""
 
-    def __init__(self, files: Files, path: Path, commands: Commands) -> None:
+    def __init__(self, files: Files, path: Path, pieces: Pieces) -> None:
         self._files = files
         self._path = path
-        self._commands = list(commands())
+        self._pieces = list(pieces())
         self._polls = 0
         self.report = ""
         self.private_bytes = 4096
@@ -31,7 +32,7 @@ class LaterSnapshot:
         if self._polls == 1:
             return None
         try:
-            write_base(self._files, self._path, lambda: self._commands, lambda: None)
+            write_pieces(self._files, self._path, lambda: self._pieces, lambda: None)
         except OSError as error:
             self.report = str(error)
             return False
@@ -58,9 +59,11 @@ class Dataset:
             elif argv[0] not in (b"MULTI", b"EXEC"):
                 raise CommandFailedError(index, f"unknown command {argv[0]!r}")
 
-    def commands(self) -> Iterator[tuple[int, Argv]]:
-        for number in self.numbers:
-            yield 5, push(number)
+    def base(self) -> Base:
+        return Base(COMMANDS, self._pieces)
+
+    def _pieces(self) -> Iterator[bytes]:
+        return encode_commands((5, push(number)) for number in self.numbers)
 
 
 def push(number: int) -> Argv:

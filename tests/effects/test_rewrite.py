@@ -12,7 +12,9 @@ import pytest
 
 from respq.effects.aof import AppendOnlyFile
 from respq.effects.files import AofError, SyncError
+from respq.effects.manifest import COMMANDS
 from respq.effects.rewrite import History, should_rewrite
+from respq.effects.snapshot import Base
 from tests.effects.disk import Disk, Killed
 from tests.effects.model import DIRECTORY, Dataset, open_log, push, recover
 
@@ -53,7 +55,7 @@ class Run:
 
     def rewrite(self) -> None:
         try:
-            self.aof.begin_rewrite(self.data.commands, self.now_ms)
+            self.aof.begin_rewrite(self.data.base(), self.now_ms)
         except SyncError:
             raise
         except AofError:
@@ -159,7 +161,7 @@ def test_a_failed_rewrite_leaves_the_old_base_and_is_counted() -> None:
     run.aof.open()
     run.aof.start(0)
     run.push(2)
-    run.aof.begin_rewrite(run.data.commands, 0)
+    run.aof.begin_rewrite(run.data.base(), 0)
     run.push(1)
     assert run.aof.poll(0) is None
     disk.fail(0, errno.ENOSPC, only="create temp-rewriteaof", forever=True)
@@ -181,7 +183,7 @@ def test_what_cannot_be_written_cannot_be_rewritten() -> None:
     disk.fail(0, errno.ENOSPC, only="write", forever=True)
     run.push(1)
     with pytest.raises(AofError, match="cannot rewrite what cannot be written"):
-        run.aof.begin_rewrite(run.data.commands, 0)
+        run.aof.begin_rewrite(run.data.base(), 0)
     disk.works()
     run.push(1)
     assert run.acknowledged == 2
@@ -255,7 +257,7 @@ def test_a_forked_child_writes_the_data_of_the_moment_of_the_fork(tmp_path: Path
     aof.open()
     aof.start(0)
     data.numbers = list(range(50_000))
-    aof.begin_rewrite(data.commands, 0)
+    aof.begin_rewrite(data.base(), 0)
     data.numbers.append(-1)
     aof.append_effect(5, push(-1))
     assert aof.flush(0)
@@ -274,10 +276,10 @@ def test_a_child_that_fails_says_why(tmp_path: Path, caplog: pytest.LogCaptureFi
     aof.open()
     aof.start(0)
 
-    def broken() -> list[tuple[int, list[bytes]]]:
+    def broken() -> list[bytes]:
         raise ValueError("no such thing")
 
-    aof.begin_rewrite(broken, 0)
+    aof.begin_rewrite(Base(COMMANDS, broken), 0)
     while (ended := aof.poll(0)) is None:
         pass
     assert not ended
@@ -290,11 +292,11 @@ def test_a_cancelled_rewrite_leaves_no_process_and_no_file(tmp_path: Path) -> No
     aof.open()
     aof.start(0)
 
-    def endless() -> list[tuple[int, list[bytes]]]:
+    def endless() -> list[bytes]:
         while True:
             pass
 
-    aof.begin_rewrite(endless, 0)
+    aof.begin_rewrite(Base(COMMANDS, endless), 0)
     aof.close(0)
     assert not list((tmp_path / "log").glob("temp-*"))
 
@@ -303,15 +305,17 @@ ENDLESS = """
 import sys
 from pathlib import Path
 from respq.effects.aof import AppendOnlyFile
+from respq.effects.manifest import COMMANDS
+from respq.effects.snapshot import Base
 
 def endless():
     while True:
-        yield 0, [b"SET", b"a", b"x" * 100_000]
+        yield b"x" * 100_000
 
 aof = AppendOnlyFile(Path(sys.argv[1]) / "log")
 aof.open()
 aof.start(0)
-aof.begin_rewrite(endless, 0)
+aof.begin_rewrite(Base(COMMANDS, endless), 0)
 print("forked", flush=True)
 sys.stdin.read()
 """

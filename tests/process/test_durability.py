@@ -48,14 +48,17 @@ def test_a_rewrite_under_way_does_not_outlive_the_server_nor_hold_anything_of_it
     (tmp_path / "sitecustomize.py").write_text(
         "import os, pathlib, signal, sys, time\n"
         "import respq.effects.snapshot as snapshot\n"
-        "def write_base(files, path, commands, check):\n"
+        "server, write = os.getpid(), snapshot.write_pieces\n"
+        "def write_pieces(files, path, pieces, check):\n"
+        "    if os.getpid() == server:\n"
+        "        return write(files, path, pieces, check)\n"
         "    pathlib.Path('child').write_text(f'{os.getpid()} ')\n"
         "    if sys.platform == 'linux':\n"
         "        signal.pause()\n"  # the kernel ends it
         "    while True:\n"
         "        check()\n"
         "        time.sleep(0.01)\n"
-        "snapshot.write_base = write_base\n"
+        "snapshot.write_pieces = write_pieces\n"
     )
     server = Server(tmp_path, PYTHONPATH=f"{tmp_path}:{ROOT}")
     server.client.set("key", "value")
@@ -308,11 +311,11 @@ def test_damage_in_the_middle_is_refused_with_file_and_offset(
 
 def test_a_damaged_rdb_base_is_refused_by_name(start: Start, run: Run, tmp_path: Path) -> None:
     assert start().stop() == 0
-    base = directory_of(tmp_path) / "appendonly.aof.1.base.aof"
+    base = directory_of(tmp_path) / "appendonly.aof.1.base.rdb"
     base.write_bytes(b"REDIS0012\xfa\x09redis-ver\x058.2.3")
     ended = run("serve", "--port", "0", "--unixsocket", "s")
     assert ended.returncode == 1
-    assert "appendonly.aof.1.base.aof: offset 9: " in ended.stderr
+    assert "appendonly.aof.1.base.rdb: offset 9: " in ended.stderr
     assert ended.stderr.count("\n") == 1
 
 

@@ -271,27 +271,31 @@ def ping(url: str | None, timeout: float, ready: bool) -> None:
 @click.option("--fix", is_flag=True, help="Cut off what cannot be loaded at the end of the log.")
 @click.option("--appendfilename", default="appendonly.aof", show_default=True, metavar="NAME",
               help="The name that the log has in a directory.")  # fmt: skip
-def check(path: Path, fix: bool, appendfilename: str) -> None:
-    """Check an append-only file without starting a server.
+@click.option("--dbfilename", default="dump.rdb", show_default=True, metavar="NAME",
+              help="The name that the snapshot has there.")  # fmt: skip
+def check(path: Path, fix: bool, appendfilename: str, dbfilename: str) -> None:
+    """Check an append-only file or a snapshot without starting a server.
 
-    PATH is a data directory, a manifest, or one file of a log. Each file is read as a server would read it,
-    and not executed. Exit status 0: the log can be loaded. 1: it cannot, or only after cutting its end, which
-    --fix does; nothing but the end of the last file is ever cut, and not while a server uses the directory.
+    PATH is a data directory, a manifest, one file of a log, or a snapshot. Each file is read as a server
+    would read it, and not executed. Exit status 0: all can be loaded. 1: it cannot, or only after cutting the
+    end of the log, which --fix does; nothing but the end of its last file is ever cut, and not while a server
+    uses the directory.
     """
-    from respq.effects.check import check_log, curable, cut
+    from respq.clock import Clock
+    from respq.effects.check import check_data, curable, cut
     from respq.effects.files import AofError, Files
 
     files = Files()
     try:
-        verdicts = check_log(files, path, appendfilename)
-        for verdict in verdicts:
-            outcome = verdict.problem or f"sound, {verdict.commands} commands in {verdict.size} bytes"
-            click.echo(f"{verdict.path}: {outcome}")
-        last = verdicts[-1] if verdicts else None
-        if last is None or not any(verdict.problem for verdict in verdicts):
-            return
+        verdicts, snapshots = check_data(files, path, appendfilename, dbfilename, Clock().now_ms)
+        for verdict in (*verdicts, *snapshots):
+            click.echo("\n  ".join(verdict.lines()))
+        damaged = any(verdict.problem for verdict in snapshots)
+        if not any(verdict.problem for verdict in verdicts):
+            sys.exit(damaged)
+        last = verdicts[-1]
         if not curable(files, verdicts):
-            complain("A file that others follow cannot be cut: restore it from a backup")
+            complain("A snapshot, or a file that others follow, cannot be cut: restore it from a backup")
             sys.exit(1)
         loss = f"{last.excess} bytes behind {last.commands} commands"
         if not fix:
@@ -300,6 +304,7 @@ def check(path: Path, fix: bool, appendfilename: str) -> None:
         with _reserved(last.path.parent.parent):
             cut(files, last)
         click.echo(f"{last.path}: cut off {loss}")
+        sys.exit(damaged)
     except (AofError, OSError) as error:
         complain(str(error))
         sys.exit(1)

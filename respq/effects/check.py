@@ -1,22 +1,27 @@
-"""Checking a log without a server: what can be read of it, where that ends, and what a cut there costs.
+"""Checking a log or a snapshot without a server: what can be read of it, where that ends, what a cut costs.
 
 A file that ends in the middle of a command or a transaction is *torn*, as kill -9 or a loss of power leave
 it: nothing acknowledged is missing but, perhaps, the last second. Anything else is *damage*. Only the last
 file of a log may be cut: what comes behind a hole would be applied to data that never were.
 
-The commands are read by the same code as at the start of a server, and not executed.
+A snapshot is never cut, be it a file of its own or what a log begins with: without its end it says nothing
+about what is missing.
+
+All is read by the same code as at the start of a server. Commands are not executed, keys are counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from respq.effects import manifest
+from respq.effects.census import Census
 from respq.effects.files import AofError, DamagedError, Files, datasync
-from respq.effects.loader import Loader
+from respq.effects.loader import SIGNATURE_BYTES, Loader
 from respq.protocol import Argv
+from respq.rdb.file import SIGNATURES
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,51 +33,112 @@ class Verdict:
     commands: int
     sound: int
     problem: str = ""
+    census: Census | None = None  # of the snapshot that the file is, or begins with
 
     @property
     def excess(self) -> int:
         """Bytes that cannot be loaded."""
         return self.size - self.sound
 
+    def lines(self) -> Iterator[str]:
+        """What is known, for people."""
+        held = [f"{self.census.keys} keys"] if self.census else []
+        if self.commands or not held:
+            held.append(f"{self.commands} commands")
+        unread = f"; {self.excess} bytes behind its end, which no server reads" if self.excess else ""
+        state = self.problem or f"sound, {' and '.join(held)} in {self.sound} bytes{unread}"
+        yield f"{self.path}: {state}"
+        if self.census:
+            yield from self.census.lines()
 
-def check_log(files: Files, path: Path, filename: str) -> list[Verdict]:
-    """Check one file of a log, or all that a manifest lists, or the log in a directory; the oldest first.
+    @property
+    def dump_bytes(self) -> int:
+        """Length of the snapshot at the beginning; at least 1 if there is one."""
+        dump = self.census.dump if self.census else None
+        return dump.at if dump else 0
 
-    A directory has a manifest for `filename` in it, or one directory in it has. Raises `AofError` if there is
-    nothing to be checked, and `OSError`. O(bytes).
+
+def check_data(
+    files: Files, path: Path, filename: str, dump_name: str, now_ms: int
+) -> tuple[list[Verdict], list[Verdict]]:
+    """Check one file, or all that a manifest lists, or the log and the snapshot in a directory.
+
+    Return what is known of the files of the log, the oldest first, and of the snapshot. The manifest for
+    `filename` is in the directory or in one below it, the snapshot is `dump_name` in it. Raises `AofError` if
+    there is nothing to be checked, and `OSError`. O(bytes).
     """
-    if path.is_dir():
-        path = _manifest_in(path, filename)
+    if not path.is_dir():
+        if _is_snapshot(files, path):
+            return [], [_check_snapshot(files, path, now_ms)]
+        return _check_log(files, path, now_ms), []
+    log, dump = _manifest_in(path, filename), path / dump_name
+    snapshots = [_check_snapshot(files, dump, now_ms)] if files.exists(dump) else []
+    if log is None and not snapshots:
+        sought = f"{filename}.manifest in it and below it, and for {dump_name}"
+        raise AofError(f"{path}: looked for {sought}, and found neither")
+    return _check_log(files, log, now_ms) if log else [], snapshots
+
+
+def _manifest_in(directory: Path, filename: str) -> Path | None:
+    name = f"{filename}.manifest"
+    found = [path for path in (directory / name, *directory.glob(f"*/{name}")) if path.exists()]
+    if len(found) > 1:
+        raise AofError(f"{directory}: has more than one {name}: {' and '.join(map(str, found))}")
+    return found[0] if found else None
+
+
+def _check_log(files: Files, path: Path, now_ms: int) -> list[Verdict]:
     if path.suffix != ".manifest":
-        return [_check_file(files, path)]
+        return [_check_file(files, path, now_ms)]
     found = manifest.load(files, path)
     if found is None:
         raise AofError(f"{path}: is not there")
-    return [_check_file(files, path.parent / file.name) for file in found.files]
+    return [_check_file(files, path.parent / file.name, now_ms) for file in found.files]
 
 
-def _manifest_in(directory: Path, filename: str) -> Path:
-    name = f"{filename}.manifest"
-    found = [path for path in (directory / name, *directory.glob(f"*/{name}")) if path.exists()]
-    if len(found) != 1:
-        seen = " and ".join(map(str, found)) or "none"
-        raise AofError(f"{directory}: looked for one {name} in it and below it, and found {seen}")
-    return found[0]
-
-
-def _check_file(files: Files, path: Path) -> Verdict:
+def _check_file(files: Files, path: Path, now_ms: int) -> Verdict:
     if not files.exists(path):
         return Verdict(path, 0, 0, 0, "is listed in the manifest, but missing")
     size = files.size(path)
-    loader = Loader(files, _do_nothing, None, size)
+    census = Census(now_ms)
+    loader = Loader(files, _do_nothing, None, size, census.count)
+    sound, problem = size, ""
     try:
         end = loader.read(path)
     except DamagedError as error:
-        return Verdict(path, size, loader.commands, error.sound, error.reason)
-    if end is None:
-        return Verdict(path, size, loader.commands, size)
-    torn = f"ends in the middle of a command or transaction that begins at offset {end}"
-    return Verdict(path, size, loader.commands, end, torn)
+        sound, problem = error.sound, error.reason
+    else:
+        if end is not None:
+            sound = end
+            problem = f"ends in the middle of a command or transaction that begins at offset {end}"
+    census.dump = loader.dump
+    return Verdict(path, size, loader.commands, sound, problem, census if loader.dump else None)
+
+
+def _is_snapshot(files: Files, path: Path) -> bool:
+    """Whether a file is one, and not what a log begins with."""
+    fd = files.open_read(path)
+    try:
+        start = files.read(fd, SIGNATURE_BYTES, 0)
+    finally:
+        files.close(fd)
+    listed = any(path.name in names for names in _listed_beside(files, path))
+    return start.startswith(SIGNATURES) and not listed
+
+
+def _check_snapshot(files: Files, path: Path, now_ms: int) -> Verdict:
+    """Check a file of which a server reads a dump, and nothing behind it."""
+    size = files.size(path)
+    census = Census(now_ms)
+    loader = Loader(files, _do_nothing, None, size, census.count)
+    problem = ""
+    try:
+        loader.load_dump(path)
+    except DamagedError as error:
+        problem = error.reason
+    census.dump = loader.dump
+    sound = loader.dump.at if loader.dump and not problem else 0
+    return Verdict(path, size, 0, sound, problem, census)
 
 
 def _do_nothing(commands: list[Argv]) -> None:
@@ -83,7 +149,7 @@ def curable(files: Files, verdicts: Sequence[Verdict]) -> bool:
     """Whether cutting the last file makes the log sound."""
     *before, last = verdicts
     return (
-        bool(last.excess)
+        bool(last.excess and last.sound >= last.dump_bytes)
         and not any(verdict.problem for verdict in before)
         and not _followed(files, last.path)
     )
@@ -91,12 +157,14 @@ def curable(files: Files, verdicts: Sequence[Verdict]) -> bool:
 
 def _followed(files: Files, path: Path) -> bool:
     """Whether a manifest beside a file lists others behind it."""
+    return any(path.name in names[:-1] for names in _listed_beside(files, path))
+
+
+def _listed_beside(files: Files, path: Path) -> Iterator[list[str]]:
+    """What the manifests beside a file list."""
     for each in path.parent.glob("*.manifest"):
         found = manifest.load(files, each)
-        names = [file.name for file in found.files] if found else []
-        if path.name in names[:-1]:
-            return True
-    return False
+        yield [file.name for file in found.files] if found else []
 
 
 def cut(files: Files, verdict: Verdict) -> None:

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from respq.datatypes.hashes import HashValue
+from respq.datatypes.sets import SetValue
+from respq.datatypes.strings import StringValue
+from respq.rdb.file import Contents, write_dump
 from tests.process.servers import Run, Start
 from tests.process.test_durability import command, increment
 
@@ -26,12 +30,14 @@ def log(start: Start, tmp_path: Path) -> Path:
 
 
 def test_a_sound_log_is_said_to_be_sound(log: Path, run: Run, tmp_path: Path) -> None:
-    base = log.with_name("appendonly.aof.1.base.aof")
+    base = log.with_name("appendonly.aof.1.base.rdb")
+    size = base.stat().st_size
     for place in ("respq-data", LOG, f"{LOG}/appendonly.aof.manifest"):
         done = run("check", place)
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout == (
-            f"{base.relative_to(tmp_path)}: sound, 0 commands in 0 bytes\n"
+            f"{base.relative_to(tmp_path)}: sound, 0 keys in {size} bytes\n"
+            "  version 12 of the format, by Redis 8.2.3; checksum right\n"
             f"{log.relative_to(tmp_path)}: sound, 2 commands in {len(FIRST)} bytes\n"
         )
 
@@ -63,13 +69,14 @@ def test_damage_is_told_with_its_offset(log: Path, run: Run) -> None:
 
 
 def test_only_the_last_file_is_cut(log: Path, run: Run, tmp_path: Path) -> None:
-    base = log.with_name("appendonly.aof.1.base.aof")
-    base.write_bytes(FIRST[:-1])
-    for place in ("respq-data", str(base)):
-        done = run("check", place, "--fix")
-        assert done.returncode == 1
-        assert "cannot be cut" in done.stderr
-    assert base.read_bytes() == FIRST[:-1]
+    base = log.with_name("appendonly.aof.1.base.rdb")
+    for torn in (FIRST[:-1], base.read_bytes()[:-1]):
+        base.write_bytes(torn)
+        for place in ("respq-data", str(base)):
+            done = run("check", place, "--fix")
+            assert done.returncode == 1
+            assert "cannot be cut" in done.stderr
+        assert base.read_bytes() == torn
     base.unlink()
     done = run("check", "respq-data")
     assert (done.returncode, done.stdout.splitlines()[0]) == (
@@ -95,9 +102,59 @@ def test_nothing_is_cut_under_a_server(start: Start, run: Run, tmp_path: Path) -
 def test_what_is_no_log_is_named(run: Run, tmp_path: Path) -> None:
     done = run("check", ".")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "looked for one appendonly.aof.manifest in it and below it, and found none" in done.stderr
+    assert (
+        "looked for appendonly.aof.manifest in it and below it, and for dump.rdb, and found neither"
+        in done.stderr
+    )
     (tmp_path / "appendonly.aof.manifest").write_text("nonsense\n")
     done = run("check", "appendonly.aof.manifest")
     assert done.returncode == 1
     assert "appendonly.aof.manifest: line 1: " in done.stderr
     assert run("check", "nowhere").returncode == 2
+
+
+def test_a_snapshot_is_checked_beside_the_log_and_alone(log: Path, run: Run, tmp_path: Path) -> None:
+    snapshot = tmp_path / "respq-data" / "kept.rdb"
+    keys = {b"a": StringValue(b"1"), b"b": SetValue(), b"h": HashValue()}
+    keys[b"a"].expires_ms = 1
+    keys[b"b"].add([b"m"])
+    keys[b"h"].set_all([b"f", b"v"])
+    keys[b"h"].expire(b"f", 4_000_000_000_000)
+    data = b"".join(write_dump([Contents(0, keys.items(), 3, 1)], {b"valkey-ver": b"9.0"}))
+    snapshot.write_bytes(data)
+    said = (
+        f"sound, 3 keys in {len(data)} bytes\n"
+        "  version 12 of the format, by Redis 9.0; checksum right\n"
+        "  keys by type: hash 1, set 1, string 1\n"
+        "  1 keys expire, 1 of them have; 1 hashes have fields that expire\n"
+    )
+    assert run("check", str(snapshot)).stdout == f"{snapshot}: {said}"
+    done = run("check", "respq-data", "--dbfilename", "kept.rdb")
+    assert done.returncode == 0
+    assert done.stdout.endswith(f"{snapshot.relative_to(tmp_path)}: {said}")
+    snapshot.write_bytes(data + b"more")
+    assert "; 4 bytes behind its end, which no server reads\n" in run("check", str(snapshot)).stdout
+
+
+@pytest.mark.parametrize("place", ["respq-data", "respq-data/dump.rdb"])
+def test_a_damaged_snapshot_is_told_with_its_offset_and_never_cut(
+    log: Path, run: Run, tmp_path: Path, place: str
+) -> None:
+    snapshot = tmp_path / "respq-data" / "dump.rdb"
+    data = b"".join(write_dump([Contents(0, [(b"key", StringValue(b"v" * 100))], 1, 0)], {}))
+    snapshot.write_bytes(data[:60])
+    done = run("check", place, "--fix")
+    assert done.returncode == 1
+    assert "respq-data/dump.rdb: offset 9: in the string under b'key': " in done.stdout
+    assert snapshot.read_bytes() == data[:60]
+
+
+def test_what_is_torn_behind_a_snapshot_that_begins_a_log_is_cut(log: Path, run: Run) -> None:
+    """As Redis 4 to 6 wrote it: a snapshot and commands in one file."""
+    begun = b"".join(write_dump([Contents(0, [(b"key", StringValue(b"v"))], 1, 0)], {})) + FIRST
+    log.write_bytes(begun + b"*1\r\n")
+    done = run("check", "respq-data", "--fix")
+    assert done.returncode == 0
+    assert done.stdout.endswith(": cut off 4 bytes behind 2 commands\n")
+    assert log.read_bytes() == begun
+    assert f"sound, 1 keys and 2 commands in {len(begun)} bytes\n" in run("check", str(log)).stdout

@@ -11,6 +11,8 @@ import pytest
 
 from compat.servers import debian_binary, reference_binary, start_redis
 from respq.effects.aof import AppendOnlyFile
+from respq.effects.manifest import COMMANDS
+from respq.effects.snapshot import Base, encode_commands
 from respq.protocol import Argv
 
 BINARIES = [reference_binary, debian_binary]
@@ -65,7 +67,7 @@ def write_and_rewrite(directory: Path, memory: Memory) -> None:
     aof = open_log(directory, memory)
     write(aof, memory, 0, [b"SET", b"s", BINARY_VALUE], [b"RPUSH", b"l", b"", b"a", b"\r\n"])
     write(aof, memory, 9, [b"RPUSH", b"l", *[b"%d" % n for n in range(1000)]])
-    aof.begin_rewrite(memory.commands, 0)
+    aof.begin_rewrite(Base(COMMANDS, lambda: encode_commands(memory.commands())), 0)
     write(aof, memory, 9, [b"MULTI"], [b"SET", b"t", b"1"], [b"RPUSH", b"l", b"last"], [b"EXEC"])
     while (ended := aof.poll(0)) is None:
         pass

@@ -14,7 +14,7 @@ from compat.servers import Server, debian_binary, start_redis, start_respq
 
 Start = Callable[[Path], Server]
 STARTS: dict[str, Start] = {
-    "respq": lambda place: start_respq(place, appendonly="yes"),
+    "respq": lambda place: start_respq(place, appendonly="yes", aof_use_rdb_preamble="no"),
     "redis 8.2.3": lambda place: start_redis(place, appendonly="yes", aof_use_rdb_preamble="no"),
     "redis 7.0": lambda place: start_redis(
         place, debian_binary(), appendonly="yes", aof_use_rdb_preamble="no"

@@ -18,6 +18,7 @@ class Census:
         self.types: Counter[str] = Counter()
         self.expiring = 0
         self.expired = 0  # of them
+        self.libraries = 0  # of functions
         self.with_deadlines = 0  # hashes with fields that expire
         self.dump: DumpReader | None = None  # where they come from
 
@@ -30,6 +31,10 @@ class Census:
         if isinstance(value, HashValue) and value.next_deadline():
             self.with_deadlines += 1
 
+    def count_library(self, _code: bytes) -> None:
+        """Count a library of functions."""
+        self.libraries += 1
+
     @property
     def keys(self) -> int:
         """How many values have been counted."""
@@ -39,6 +44,8 @@ class Census:
         """The numbers for people."""
         if self.dump is not None:
             yield self._origin(self.dump)
+        if self.libraries:
+            yield f"libraries of functions: {self.libraries}"
         types = ", ".join(f"{name} {count}" for name, count in sorted(self.types.items()))
         if types:
             yield f"keys by type: {types}"

@@ -101,7 +101,7 @@ def _check_file(files: Files, path: Path, now_ms: int) -> Verdict:
         return Verdict(path, 0, 0, 0, "is listed in the manifest, but missing")
     size = files.size(path)
     census = Census(now_ms)
-    loader = Loader(files, _do_nothing, None, size, census.count)
+    loader = Loader(files, _do_nothing, None, size, census.count, census.count_library)
     sound, problem = size, ""
     try:
         end = loader.read(path)
@@ -130,7 +130,7 @@ def _check_snapshot(files: Files, path: Path, now_ms: int) -> Verdict:
     """Check a file of which a server reads a dump, and nothing behind it."""
     size = files.size(path)
     census = Census(now_ms)
-    loader = Loader(files, _do_nothing, None, size, census.count)
+    loader = Loader(files, _do_nothing, None, size, census.count, census.count_library)
     problem = ""
     try:
         loader.load_dump(path)

@@ -2,8 +2,8 @@
 
 What is found at the start, and what becomes of it (seen on redis-server 8.2.3 unless marked):
 
-- No set: an empty base and an empty increment are created. If files that look like parts of a log are
-  there without a manifest, and not empty, starting is refused. (Redis empties them.)
+- No set: a base without data and an empty increment are created. If files that look like parts of a log are
+  there without a manifest, and have data, starting is refused. (Redis empties them.)
 - `appendonly.aof` beside the directory, from before Redis 7, and no set: it becomes the base. The manifest
   is written first, then the file moved; a manifest with a base of that name that is not there yet says that
   the move is still to be done.
@@ -25,6 +25,10 @@ from respq.effects.files import AofError, Files, datasync, discard, sync_directo
 from respq.effects.manifest import BASE, COMMANDS, LogFile, Manifest
 from respq.effects.snapshot import Base, write_pieces
 from respq.effects.writer import LogWriter
+from respq.rdb.cursor import BadFormatError
+from respq.rdb.file import DumpReader
+
+_EMPTY_DUMP_BYTES: Final = 1024  # a dump without keys is shorter
 
 NOTHING: Final = Base(COMMANDS, lambda: ())
 
@@ -95,11 +99,26 @@ class LogSet:
     def _refuse_orphans(self) -> None:
         part = re.compile(re.escape(self.filename) + r"\.\d+\.(base|incr)\.(aof|rdb)")
         for name in self.files.names(self.directory):
-            if part.fullmatch(name) and self.files.size(self.directory / name):
+            path = self.directory / name
+            if part.fullmatch(name) and self.files.size(path) and not self._is_without_data(path):
                 raise AofError(
                     f"{self._manifest_path}: missing or empty, but there is {name};"
                     " restore the manifest, or move the file away to start without its data"
                 )
+
+    def _is_without_data(self, path: Path) -> bool:
+        """Whether a file is the snapshot of an empty data set, with which a log was about to begin."""
+        fd = self.files.open_read(path)
+        try:
+            data = self.files.read(fd, _EMPTY_DUMP_BYTES, 0)
+        finally:
+            self.files.close(fd)
+        try:
+            reader = DumpReader(data)
+            keys = sum(1 for _ in reader)
+        except BadFormatError:
+            return False
+        return not keys and not reader.libraries and reader.at == self.files.size(path)
 
     def adopt(self, dump: Path) -> None:
         """Begin an empty set with an RDB file as its base, which keeps the name that it has as well.
@@ -133,7 +152,9 @@ class LogSet:
         new = self.manifest
         if new.base is None:
             first = new.next_base(self.filename, base.form)
-            write_pieces(self.files, self.path(first), base.pieces, lambda: None)
+            temporary = self.directory / "temp-rewriteaof-first.aof"
+            write_pieces(self.files, temporary, base.pieces, lambda: None)
+            self.files.rename(temporary, self.path(first))  # there as a whole, or not
             new = replace(new, base=first)
         increment = new.next_increment(self.filename, 0)
         self.files.close(self.files.create(self.path(increment)))

@@ -93,6 +93,5 @@ def _read_released(cursor: Cursor, group: Group) -> None:
             raise BadFormatError("an entry that was given back is not pending")
         group.release(text, cursor.length(), owner)
     for name in missing:
-        consumer = group.consumers.pop(name, None)
-        if consumer is None or consumer.pending_count:
+        if group.delete_consumer(name) != 0:
             raise BadFormatError("a consumer that is not there has pending entries")

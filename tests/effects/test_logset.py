@@ -7,8 +7,10 @@ from random import Random
 
 import pytest
 
+from respq.datatypes.strings import StringValue
 from respq.effects.encoding import encode
 from respq.effects.files import AofError
+from respq.rdb.file import Contents, write_dump
 from tests.effects.disk import Disk
 from tests.effects.model import DIRECTORY, push, recover
 
@@ -157,3 +159,16 @@ def test_a_directory_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(AofError, match="file/log"):
         AppendOnlyFile(tmp_path / "file" / "log").open()
+
+
+def test_a_log_that_was_about_to_begin_with_a_snapshot_without_data_begins() -> None:
+    disk = Disk()
+    disk.put(DIRECTORY / "appendonly.aof.1.base.rdb", b"".join(write_dump([], {})))
+    assert recover(disk) == []
+    disk = Disk()
+    keys = {b"key": StringValue(b"value")}
+    disk.put(
+        DIRECTORY / "appendonly.aof.1.base.rdb", b"".join(write_dump([Contents(0, keys.items(), 1, 0)], {}))
+    )
+    with pytest.raises(AofError, match=r"manifest: missing or empty, but there is appendonly"):
+        recover(disk)

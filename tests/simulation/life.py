@@ -35,8 +35,8 @@ from respq.persistence import Persistence
 from tests.conftest import START_MS, Workbench
 from tests.conftest import Peer as Reader
 from tests.effects.disk import Disk
+from tests.effects.model import LaterSnapshot
 from tests.simulation.machine import NOTHING, Machine, Peer
-from tests.test_dumps import LaterDump
 from tests.test_persistence import encode
 
 MANIFEST = Path("/data/appendonlydir/appendonly.aof.manifest")
@@ -90,7 +90,7 @@ class Recovery:
             db.clear()
 
     def _mend(self, disk: Disk) -> None:
-        verdicts = check.check_log(disk, MANIFEST, "appendonly.aof")
+        verdicts, _ = check.check_data(disk, MANIFEST, "appendonly.aof", "dump.rdb", 0)
         assert check.curable(disk, verdicts), verdicts
         check.cut(disk, verdicts[-1])
 
@@ -231,7 +231,7 @@ class Life:
         self.machine = None
         self.machine = machine = Machine(self.disk, self.now_ms, self.random, **self.directives)
         machine.log.heard = self._hear
-        machine.persistence.dumps.take_dump = self._take_dump
+        machine.persistence.dumps.take_snapshot = self._take_snapshot
         self.done = marks_in(machine.engine)
         self.kept = self.saving = len(self.done)
         self.clients = [Client(machine.connect()) for _ in range(3)]
@@ -336,10 +336,10 @@ class Life:
         for client in self.clients:
             self._listen(client)
 
-    def _take_dump(self, files: Files, path: Path, pieces: Pieces) -> Snapshot:
+    def _take_snapshot(self, files: Files, path: Path, pieces: Pieces) -> Snapshot:
         self._note_done()
         self.saving = len(self.done)
-        return LaterDump(files, path, pieces)
+        return LaterSnapshot(files, path, pieces)
 
     def _hear(self, line: str) -> None:
         """A snapshot that has been written promises what is in it."""

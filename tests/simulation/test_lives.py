@@ -18,7 +18,7 @@ from random import Random
 
 import pytest
 
-from respq.effects import manifest, snapshot
+from respq.effects import manifest
 from respq.effects.aof import AppendOnlyFile
 from respq.effects.files import AofError, Files, SyncError
 from respq.effects.logset import LogSet
@@ -52,11 +52,19 @@ def seeds(number: int) -> Iterator[int]:
     return iter([int(ALONE)] if ALONE else range(SEEDS or number))
 
 
+def drawn(random: Random) -> dict[str, str]:
+    """When the log is synced, and how a rewrite writes its base."""
+    return {
+        "appendfsync": random.choice(POLICIES),
+        "aof-use-rdb-preamble": random.choice(("yes", "no")),
+    }
+
+
 def killed_or_without_power(seed: int, recovery: Recovery) -> None:
     """Lives with a log; each moment of each may be its end."""
     random, end = Random(seed), None
     for _ in range(LIVES):
-        life = Life(recovery, random, end, **WITH_LOG, appendfsync=random.choice(POLICIES))
+        life = Life(recovery, random, end, **WITH_LOG, **drawn(random))
         life.live(5)
         if random.random() < 0.3:
             life.end()
@@ -75,7 +83,7 @@ def with_snapshots(seed: int, recovery: Recovery) -> None:
 def with_errors(seed: int, recovery: Recovery, only: str | None = None) -> None:
     """A life in which the disk fails: once, or for a while, at anything or at one kind of operation."""
     random = Random(seed)
-    directives = random.choice((WITH_LOG, WITH_LOG, WITHOUT)) | {"appendfsync": random.choice(POLICIES)}
+    directives = random.choice((WITH_LOG, WITH_LOG, WITHOUT)) | drawn(random)
     life = Life(recovery, random, **directives)
     life.thinned = 3
     life.errors = Errors(
@@ -147,12 +155,13 @@ def write_unsynced(files: Files, path: Path, pieces: Pieces, _check: Check) -> N
 
 
 def a_base_in_the_manifest_before_it_is_synced(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(snapshot, "write_pieces", write_unsynced)
+    patch.setattr("respq.effects.logset.write_pieces", write_unsynced)
+    patch.setattr("tests.effects.model.write_pieces", write_unsynced)
 
 
 def a_snapshot_renamed_before_it_is_synced(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("respq.dumps.write_pieces", write_unsynced)
-    patch.setattr("tests.test_dumps.write_pieces", write_unsynced)
+    patch.setattr("tests.effects.model.write_pieces", write_unsynced)
 
 
 def answers_that_do_not_wait_for_the_sync(patch: pytest.MonkeyPatch) -> None:

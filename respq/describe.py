@@ -103,6 +103,9 @@ def key_indexes(spec: Spec, argv: Argv) -> Iterator[tuple[int, Keys]]:
             for index in keys.find(argv):
                 yield index, keys
             continue
+        if keys.behind and not keys.last:
+            yield from ((at + 1, keys) for at in _words(keys, argv) if at + 1 < len(argv))
+            continue
         first, last = _bounds(keys, argv)
         if not 0 < first < len(argv) or last >= len(argv):
             raise NoKeysError
@@ -110,11 +113,15 @@ def key_indexes(spec: Spec, argv: Argv) -> Iterator[tuple[int, Keys]]:
             yield index, keys
 
 
+def _words(keys: Keys, argv: Argv) -> list[int]:
+    """Where the first word stands that keys are behind of, or nowhere."""
+    return [at for at in range(keys.at, len(argv)) if argv[at].upper() == keys.behind][:1]
+
+
 def _bounds(keys: Keys, argv: Argv) -> tuple[int, int]:
     if keys.behind:
-        for at in range(keys.at, len(argv)):
-            if argv[at].upper() == keys.behind:
-                return at + 1, at + (len(argv) - 1 - at) // 2
+        for at in _words(keys, argv):
+            return at + 1, at + (len(argv) - 1 - at) // 2
         raise NoKeysError
     if not keys.counted:
         last = _last(keys)

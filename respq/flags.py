@@ -47,8 +47,9 @@ class Keys:
     """Where some of a command's keys stand, as one key specification of COMMAND INFO.
 
     `at` is the index of the first, `last` is relative to it or, if negative, counted from the end.
-    With `counted` the argument `at` is the number of keys, which follow it. With `behind` they begin behind
-    that word, looked for from `at` on, and are the first half of what follows. With `find` no specification
+    With `counted` the argument `at` is the number of keys, which follow it. With `behind` they stand behind
+    that word, looked for from `at` on: with `last` 0 one key, of an option that may be missing; with -1 the
+    first half of what follows. With `find` no specification
     can tell: COMMAND INFO says `unknown`, and `find` gives the indexes for an argv. `flags` are in the words
     of COMMAND INFO.
     """

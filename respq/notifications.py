@@ -33,7 +33,7 @@ EVENTS_OF = {
     "s": "sadd srem spop sinterstore sunionstore sdiffstore",
     "h": "hset hincrby hincrbyfloat hdel hexpire hexpired hpersist",
     "z": "zadd zincr zrem zpopmin zpopmax zremrangebyscore zremrangebyrank zremrangebylex"
-    " zrangestore zunionstore zinterstore zdiffstore",
+    " zrangestore zunionstore zinterstore zdiffstore georadiusstore geosearchstore",
     "x": "expired",
     "e": "evicted",
     "t": "xadd xtrim xdel xsetid xgroup-create xgroup-setid xgroup-destroy xgroup-createconsumer"

@@ -24,6 +24,7 @@ ANYTIME = LOADING | STALE
 # What an argument of a certain name is; any other is a string.
 KEY_NAMES = {
     "destination", "destkey", "dst", "key", "key1", "key2", "newkey", "source", "sourcekey", "src",
+    "storedistkey", "storekey",
 }  # fmt: skip
 INTEGER_NAMES = {
     "bit", "bits", "client-id", "count", "cursor", "db", "decrement", "destination-db", "end",
@@ -32,10 +33,11 @@ INTEGER_NAMES = {
     "numlocal", "numreplicas", "offset", "protover", "rank", "seconds", "start", "stop", "timeout", "ttl",
     "version", "weight",
 }  # fmt: skip
+DOUBLE_NAMES = {"height", "latitude", "longitude", "radius", "score", "width"}
 SCORES_BETWEEN = {"ZCOUNT", "ZRANGEBYSCORE", "ZREMRANGEBYSCORE", "ZREVRANGEBYSCORE"}  # min and max
 IDS_BETWEEN = {"XAUTOCLAIM", "XPENDING", "XRANGE", "XREVRANGE"}  # start and end
 TOKEN_NAMES = {"ALPHA": "sorting", "CH": "change", "INCR": "increment", **SYMBOLS}  # words with another name
-SHOWN_NAMES = {"entriesread": "entries-read"}
+SHOWN_NAMES = {"entriesread": "entries-read", "storedistkey": "key", "storekey": "key"}
 KEY_PATTERNS = {"BY", "GET"}  # words before a pattern of keys, all of which share one key specification
 UNORDERED = ("nondeterministic_output_order",)
 
@@ -201,7 +203,7 @@ def _key_spec(enc: Encoder, keys: Keys) -> bytes:
         begin = find = _search(enc, b"unknown", [])
     elif keys.behind:
         begin = _search(enc, b"keyword", [(b"keyword", bulk(keys.behind)), (b"startfrom", integer(keys.at))])
-        find = _range(enc, -1, 1, 2)
+        find = _range(enc, keys.last, 1, 2 if keys.last else 0)
     elif keys.counted:
         find = _search(
             enc, b"keynum", [(b"keynumidx", ZERO), (b"firstkey", ONE), (b"keystep", integer(keys.step))]
@@ -298,7 +300,7 @@ def _type(spec: Spec, argument: Argument) -> str:
         name == "increment" and spec.name.endswith("BYFLOAT")
     ):
         return "double"
-    if name == "score" or (name in {"min", "max"} and spec.name in SCORES_BETWEEN):
+    if name in DOUBLE_NAMES or (name in {"min", "max"} and spec.name in SCORES_BETWEEN):
         return "double"
     if spec.name == "ZRANGE" and name in {"start", "stop"}:  # or scores, or members
         return "string"

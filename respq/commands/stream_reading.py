@@ -138,7 +138,7 @@ def _begin_behind(stream: StreamValue | None, word: bytes) -> int:
     "XREAD",
     arity=-4,
     flags=READONLY | BLOCKING | MOVABLEKEYS,
-    keys=(Keys("RO access", 1, behind=b"STREAMS"),),
+    keys=(Keys("RO access", 1, -1, behind=b"STREAMS"),),
     group="stream",
     since="5.0.0",
     syntax="[COUNT count] [BLOCK milliseconds] <STREAMS key [key ...] id [id ...]>",

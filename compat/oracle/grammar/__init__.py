@@ -8,6 +8,7 @@ from compat.oracle.grammar.connection import CONNECTION
 from compat.oracle.grammar.family import Family
 from compat.oracle.grammar.functions import FUNCTIONS_FAMILY
 from compat.oracle.grammar.generic import GENERIC
+from compat.oracle.grammar.geo import GEO
 from compat.oracle.grammar.hashes import HASHES
 from compat.oracle.grammar.hyperloglogs import HYPERLOGLOGS
 from compat.oracle.grammar.lists import LISTS
@@ -32,6 +33,7 @@ FAMILIES: dict[str, Family] = {
         HASHES,
         SETS,
         SORTED_SETS,
+        GEO,
         SORT,
         STREAMS,
         STREAM_GROUPS,

@@ -14,6 +14,8 @@ from respq.commands.generic import encoding_of
 from respq.commands.help import help_reply
 from respq.errors import CommandError, no_such_key
 from respq.protocol.resp import OK, simple
+from respq.rdb.encoding import write_value
+from respq.rdb.strings import write_compressed, write_plain
 
 _NUMBER = re.compile(rb"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
@@ -55,16 +57,17 @@ def _reload(c: Client, argv: Argv) -> bytes:
 
 
 def _object(c: Client, argv: Argv) -> bytes:
-    """One line about a value. `serializedlength` is its size in memory: there is no dump format here."""
+    """One line about a value. `serializedlength` is that in a snapshot."""
     value = c.db.get(argv[2])
     if value is None:
         raise no_such_key()
+    write_string = write_compressed if c.server.config.rdbcompression else write_plain
     return simple(
         b"Value at:0x%x refcount:1 encoding:%b serializedlength:%d lru:%d lru_seconds_idle:0"
         % (
             id(value),
             encoding_of(c, argv[2], value),
-            value.memory_bytes(),
+            sum(map(len, write_value(value, write_string)[1])),
             c.server.clock.now_ms // 1000 % (1 << 24),
         )
     )

@@ -22,6 +22,7 @@ from typing import Final
 
 from respq.datatypes.entry_blocks import Block, Stretch, Table, Tail, Words
 from respq.datatypes.entry_ids import MAX
+from respq.datatypes.sizes import spread
 from respq.rubble import Structures
 
 _SEALED_ENTRIES: Final = 128
@@ -220,10 +221,10 @@ class EntryLog:
 
     # -- the whole ---------------------------------------------------------------------------------
 
-    def memory_bytes(self) -> int:
-        """An estimate: all of some blocks, the average for the rest. O(1)."""
+    def memory_bytes(self, samples: int) -> int:
+        """An estimate: all of some blocks, the average for the rest. O(samples), O(blocks) if that is 0."""
         blocks = self._blocks
-        seen = blocks[:: max(1, len(blocks) // 8)]
+        seen = spread(blocks, samples)
         sealed = sum(block.memory_bytes() for block in seen) * len(blocks) // len(seen) if seen else 0
         words = sum(map(len, self.tail.words))
         return 400 + sealed + self.tail.size + _OPEN_BYTES * len(self.tail) + _WORD_BYTES * words

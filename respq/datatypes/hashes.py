@@ -33,14 +33,13 @@ from random import Random
 from typing import ClassVar, Final, Self
 
 from respq.datatypes.packing import Packed
-from respq.datatypes.shards import PACKED_BYTES, Shards
+from respq.datatypes.shards import Shards, entries_bytes
+from respq.datatypes.sizes import INT_BYTES, allocated, words_bytes
 from respq.datatypes.value import Limits, Value
 from respq.rubble import Structures
 
 _REBUILD_FIELDS: Final = 32  # of one command, with their values 64 items
-_HEADER_BYTES: Final = 144  # of the objects that a hash is, when empty
-_FIELD_BYTES: Final = 33 + 33 + 42  # of two bytes objects without their content, and of a place in the dict
-_DEADLINE_BYTES: Final = 170  # of a place in the dict, an int, and a tuple in the heap
+_ENTRY_BYTES: Final = 64  # of a tuple in the heap of deadlines
 _LARGEST_DICT: Final = 1000  # fields of one dict
 _STALE: Final = 64  # entries of a heap that may always be stale
 
@@ -67,6 +66,12 @@ class FieldExpiry:
             heapify(self._heap)
         else:
             heappush(self._heap, (at_ms, field))
+
+    def memory_bytes(self, samples: int) -> int:
+        """See `Value`. The deadlines of one command are one number; here each is counted."""
+        at, heap = self.at, self._heap
+        words = words_bytes(at, len(at), samples) + INT_BYTES * len(at)
+        return allocated(self, at, heap) + words + _ENTRY_BYTES * len(heap)
 
     def next_ms(self) -> int:
         """The earliest deadline, or 0 if there is none. O(log n), amortised."""
@@ -346,15 +351,11 @@ class HashValue(Value):
             return b"hashtable"
         return b"listpack" if self.expiry is None else b"listpackex"
 
-    def memory_bytes(self) -> int:
-        """An estimate, from some of the fields if there are many. O(1)."""
-        count = len(self.fields)
-        some = list(islice(self.fields.items(), 64))
-        content = sum(len(field) + len(data) for field, data in some) * count // max(1, len(some))
-        packed = not isinstance(self.fields, dict) and self.fields.is_packed
-        deadlines = 0 if self.expiry is None else len(self.expiry.at)
-        each = PACKED_BYTES if packed else _FIELD_BYTES
-        return _HEADER_BYTES + content + each * count + _DEADLINE_BYTES * deadlines
+    def memory_bytes(self, samples: int) -> int:
+        """See `Value`."""
+        fields = self.fields
+        own = entries_bytes(fields, samples) if isinstance(fields, dict) else fields.memory_bytes(samples)
+        return allocated(self) + own + (0 if self.expiry is None else self.expiry.memory_bytes(samples))
 
     def parts(self) -> Structures:
         """See `Value`."""

@@ -152,7 +152,7 @@ class ListValue(Quicklist):
         """The state that pushes and pops have led to."""
         return b"quicklist" if self._is_quicklist() else b"listpack"
 
-    def memory_bytes(self) -> int:
+    def memory_bytes(self, samples: int) -> int:
         """An estimate. Counts the ends, which are short, when asked instead of at each push."""
         ends = (self._head,) if self._head is self._tail else (self._head, self._tail)
         size = 160 + self._middle.memory_bytes

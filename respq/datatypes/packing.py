@@ -15,8 +15,9 @@ large one is many such strings (`shards`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import ClassVar, Final, Self
+from typing import Final, Self
 
+from respq.datatypes.sizes import allocated
 from respq.rubble import Structures
 
 FIELD_END: Final = b"\xfe"
@@ -30,7 +31,6 @@ class Packed:
     """A few fields with their values, to be read as a dict is. O(n), but 0.4 µs for what is usual."""
 
     __slots__ = ("_entries",)
-    is_packed: ClassVar[bool] = True
 
     def __init__(self, entries: bytes) -> None:
         self._entries = entries
@@ -76,6 +76,10 @@ class Packed:
     def copy(self) -> Self:
         """The same: it cannot be changed."""
         return self
+
+    def memory_bytes(self, _samples: int) -> int:
+        """All of it is one string."""
+        return allocated(self, self._entries)
 
     def parts(self) -> Structures:
         """There is nothing to be taken apart."""

@@ -28,6 +28,8 @@ from collections.abc import Iterable
 from itertools import accumulate
 from typing import Final
 
+from respq.datatypes.sizes import INT_BYTES, allocated, spread
+
 CHUNK: Final = 512  # members; larger ones cost more to edit, smaller ones make ranks and marks dearer
 SMALL: Final = CHUNK // 8  # a chunk that has shrunk to this joins its neighbour
 NEAR: Final = 16  # chunks from an end that are counted one by one
@@ -310,6 +312,13 @@ class Ranking:
             index -= 1
             end = len(self.members[index])
         return found, points
+
+    def memory_bytes(self, samples: int) -> int:
+        """Without the members, which are the owner's. O(samples), of chunks; O(chunks) if that is 0."""
+        count = len(self.scores)
+        chunks = [*spread(self.scores, samples), *spread(self.members, samples)]
+        own = allocated(self, self.scores, self.members, self._marks, self._mark_members)
+        return own + 2 * count * allocated(*chunks) // len(chunks) + INT_BYTES * len(self._ends or ())
 
     def check(self) -> None:
         """Assert that the rows agree, are in order, and lie between their marks."""

@@ -18,12 +18,13 @@ dict again when it is changed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import filterfalse, islice, repeat
+from itertools import filterfalse, repeat
 from random import Random
 from typing import ClassVar, Final, Self
 
 from respq.datatypes.packing import Packed
-from respq.datatypes.shards import PACKED_BYTES, Shards
+from respq.datatypes.shards import Shards, entries_bytes
+from respq.datatypes.sizes import allocated
 from respq.datatypes.strings import is_int
 from respq.datatypes.value import Limits, Value
 from respq.rubble import Structures
@@ -34,9 +35,6 @@ HASHTABLE: Final = b"hashtable"
 
 _REBUILD_ITEMS: Final = 64
 _LARGEST_DICT: Final = 128  # members that are scanned and drawn from as one
-_SAMPLED: Final = 5  # members whose length stands for that of all
-_HEADER_BYTES: Final = 64 + 64  # the value, and an empty dict
-_MEMBER_BYTES: Final = 33 + 42  # of a bytes object, and of its place in the dict
 
 
 class SetValue(Value):
@@ -241,13 +239,11 @@ class SetValue(Value):
         """What OBJECT ENCODING answers; decided when members were added."""
         return self._form
 
-    def memory_bytes(self) -> int:
-        """From the lengths of a few members."""
+    def memory_bytes(self, samples: int) -> int:
+        """See `Value`."""
         members = self._members
-        sampled = list(map(len, islice(members, _SAMPLED)))
-        packed = not isinstance(members, dict) and members.is_packed
-        each = (PACKED_BYTES if packed else _MEMBER_BYTES) + sum(sampled) // max(1, len(sampled))
-        return _HEADER_BYTES + each * len(members)
+        own = entries_bytes(members, samples) if isinstance(members, dict) else members.memory_bytes(samples)
+        return allocated(self) + own
 
     def parts(self) -> Structures:
         """See `Value`."""

@@ -33,6 +33,7 @@ from typing import Final, Self
 
 from respq.datatypes import packing
 from respq.datatypes.packing import ENTRY_END, FIELD_END
+from respq.datatypes.sizes import allocated, spread, words_bytes
 from respq.datatypes.slots import WAITING
 from respq.rubble import Structures
 
@@ -42,7 +43,6 @@ _MOVED: Final = 1000  # fields moved by one call: 1.4 ms
 _SPENT: Final = 200_000  # packed fields and values that are freed together: about 10 MB
 _RELEASED: Final = 10  # times as many are freed as would be packed in a call
 
-PACKED_BYTES: Final = 5  # that a packed field takes besides its own bytes and those of its value
 Shard = dict[bytes, bytes] | bytes  # bytes: see `packing`
 
 
@@ -343,6 +343,13 @@ class Shards:
 
     # -- the whole ---------------------------------------------------------------------------------
 
+    def memory_bytes(self, samples: int) -> int:
+        """See `Value`: of so many shards, and so many fields that are in none yet."""
+        seen, spent = spread(self._shards, samples), self._spent
+        shards = sum(map(_shard_bytes, seen)) * len(self._shards) // len(seen)
+        rest = entries_bytes(self._rest, samples)
+        return allocated(self, self._shards, spent) + shards + rest + words_bytes(spent, len(spent), samples)
+
     def parts(self) -> Structures:
         """The structures, to be taken apart: see `Rubble`. Each shard counts as one item."""
         return [self._rest, self._shards, self._spent]
@@ -376,6 +383,17 @@ class Shards:
                 entries = packing.unpack(shard)
                 assert packing.pack(entries) == shard
                 assert all(map(packing.is_packable, entries, entries.values()))
+
+
+def entries_bytes(entries: dict[bytes, bytes], samples: int) -> int:
+    """About the bytes of a dict with its keys and values. O(samples), O(n) if that is 0."""
+    count = len(entries)
+    words = words_bytes(entries, count, samples) + words_bytes(entries.values(), count, samples)
+    return allocated(entries) + words
+
+
+def _shard_bytes(shard: Shard) -> int:
+    return entries_bytes(shard, len(shard)) if isinstance(shard, dict) else allocated(shard)
 
 
 def _names(shard: Shard) -> list[bytes]:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from respq.datatypes.sizes import INT_BYTES, allocated
 from respq.rubble import Structures
 
 WAITING: Final = 1 << 62  # cursor of a scan that has not begun
@@ -69,6 +70,10 @@ class Slots:
         end = min(cursor or len(self.members), len(self.members))
         start = max(0, end - count)
         return start, self.members[start:end]
+
+    def memory_bytes(self) -> int:
+        """Without the members, which are the owner's."""
+        return allocated(self, self.members, self._places) + INT_BYTES * len(self._places)
 
     def parts(self) -> Structures:
         """The structures, to be taken apart: see `Rubble`."""

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from random import Random
 from typing import ClassVar, Final, Self
 
 from respq.datatypes.ranking import Place, Ranking
+from respq.datatypes.sizes import FLOAT_BYTES, allocated, words_bytes
 from respq.datatypes.slots import Slots
 from respq.datatypes.value import Limits, Value
 from respq.protocol.doubles import format_doubles
@@ -29,9 +29,6 @@ SKIPLIST: Final = b"skiplist"
 
 _REBUILD_ITEMS: Final = 64
 _SLOTTED: Final = 2000  # members entered by one scan: 1 ms
-_SAMPLED: Final = 5  # members whose length stands for that of all
-_HEADER_BYTES: Final = 600  # the value, an empty dict, an empty ranking
-_MEMBER_BYTES: Final = 33 + 24 + 42 + 20  # of the objects member and score, of their places in dict and order
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,11 +301,12 @@ class SortedSetValue(Value):
         """What OBJECT ENCODING answers; decided when members were added."""
         return LISTPACK if self.packed else SKIPLIST
 
-    def memory_bytes(self) -> int:
-        """From the lengths of a few members."""
-        sampled = list(map(len, islice(self.scores, _SAMPLED)))
-        each = _MEMBER_BYTES + sum(sampled) // max(1, len(sampled))
-        return _HEADER_BYTES + each * len(self.scores)
+    def memory_bytes(self, samples: int) -> int:
+        """See `Value`."""
+        count = len(self.scores)
+        words = words_bytes(self.scores, count, samples) + FLOAT_BYTES * count
+        order = self.ranking.memory_bytes(samples) + (0 if self.slots is None else self.slots.memory_bytes())
+        return allocated(self, self.scores) + words + order
 
     def copy(self) -> Self:
         """The same members, as the same kind."""

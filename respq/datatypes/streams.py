@@ -321,10 +321,10 @@ class StreamValue(Value):
         """See `Value`."""
         return b"stream"
 
-    def memory_bytes(self) -> int:
+    def memory_bytes(self, samples: int) -> int:
         """See `Value`."""
         groups = sum(_GROUP_BYTES + _PENDING_BYTES * len(group.pending) for group in self.groups.values())
-        return 300 + self._log.memory_bytes() + groups
+        return 300 + self._log.memory_bytes(samples) + groups
 
     def parts(self) -> Structures:
         """See `Value`."""

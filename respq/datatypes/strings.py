@@ -109,7 +109,7 @@ class StringValue(Value):
 
     # -- the whole ---------------------------------------------------------------------------------
 
-    def memory_bytes(self) -> int:
+    def memory_bytes(self, samples: int) -> int:
         """Header and bytes."""
         return HEADER_BYTES + len(self.data)
 

@@ -51,8 +51,11 @@ class Value:
         """What OBJECT ENCODING answers for a Redis that holds the same value."""
         raise NotImplementedError
 
-    def memory_bytes(self) -> int:
-        """An estimate of the memory that the value takes, header included. O(1)."""
+    def memory_bytes(self, samples: int) -> int:
+        """About the memory that the value takes, header included, from so many samples of it; 0: from all.
+
+        O(samples), of elements or of the pieces that hold them.
+        """
         raise NotImplementedError
 
     def pack(self, limit: int) -> bool:

@@ -144,3 +144,16 @@ def test_a_waiting_client_is_served_by_a_restored_list(alice: Peer, bob: Peer) -
 def test_nodes_of_a_cluster_restore_by_another_name(alice: Peer) -> None:
     assert alice.send("RESTORE-ASKING", "s", 0, FIVE) == OK
     assert alice.send("GET", "s") == bulk(b"5")
+
+
+def test_debug_object_tells_the_length_in_a_snapshot() -> None:
+    """As redis-server 8.2.3 does."""
+    peer = Workbench(**{"enable-debug-command": "yes"}).peer()
+    lengths = {
+        "SET k abc": 4, "SET k 12345": 3, f"SET k {'a' * 300}": 16, "SADD k 1 2 3": 15, "SADD k a b c": 17,
+        "HSET k a b c d": 20, "ZADD k 1 a 2 b": 18, "RPUSH k a b c": 19, "XADD k 1-1 a b": 57,
+    }  # fmt: skip
+    for line, length in lengths.items():
+        peer.send("DEL", "k")
+        peer.send(*line.split())
+        assert b" serializedlength:%d " % length in peer.send("DEBUG", "OBJECT", "k")

@@ -89,7 +89,7 @@ def test_rebuilding_takes_one_set() -> None:
 
 
 def test_memory_grows_with_the_bytes() -> None:
-    assert StringValue(b"x" * 1000).memory_bytes() - StringValue().memory_bytes() == 1000
+    assert StringValue(b"x" * 1000).memory_bytes(5) - StringValue().memory_bytes(5) == 1000
 
 
 EDITS = st.lists(

@@ -41,6 +41,31 @@ class ListValue(Quicklist):
             items._become_listpack(nodes[0].size)
         return items
 
+    @classmethod
+    def of_nodes(cls, nodes: Iterable[Packed]) -> Self:
+        """A list that consists of these nodes, as a dump has them: two or more. O(nodes).
+
+        From the first one that would be no node here, elements are pushed one by one.
+        """
+        items = cls()
+        fill = fill_of(cls.max_listpack_size)
+        middle = Nodes(fill)
+        rest = iter(nodes)
+        for node in rest:
+            alone = node.count == 1 and len(node.data) > fill.size
+            if alone != (node.size == len(node.data)):
+                rest = chain((node,), rest)
+                break
+            middle.add_right(node)
+        if len(middle.chunks) > 1:
+            items._fill, items._middle, items.count = fill, middle, middle.count
+            items._unfold()
+        else:
+            rest = chain(middle.chunks, rest)
+        for node in rest:
+            items.push_right(node.elements())
+        return items
+
     # -- reading -----------------------------------------------------------------------------------
 
     def index(self, index: int) -> bytes | None:

@@ -13,6 +13,7 @@ from itertools import chain
 from math import inf, isnan
 from typing import Final
 
+from respq.datatypes.chunks import Packed
 from respq.datatypes.hashes import HashValue
 from respq.datatypes.lists import ListValue
 from respq.datatypes.sets import HASHTABLE, INTSET, LISTPACK, SetValue
@@ -76,17 +77,25 @@ def _list_of_ziplists(cursor: Cursor) -> ListValue:
 
 
 def _list_of_listpacks(cursor: Cursor) -> ListValue:
-    return _list_of(_node(cursor) for _ in range(cursor.count(2)))
+    nodes = (node for _ in range(cursor.count(2)) if (node := _node(cursor)) is not None)
+    first, second = next(nodes, None), next(nodes, None)
+    if first is None:
+        raise EmptyValueError("a list has no elements")
+    if second is None:
+        return ListValue.of(first.elements())
+    return ListValue.of_nodes(chain((first, second), nodes))
 
 
-def _node(cursor: Cursor) -> Sequence[bytes]:
+def _node(cursor: Cursor) -> Packed | None:
+    """A node, unless it is empty."""
     container = cursor.length()
     data = cursor.string()
     if container == kinds.PLAIN_NODE:
-        return (data,)
+        return Packed((data,), len(data))
     if container != kinds.PACKED_NODE:
         raise BadFormatError(f"{container} is no kind of a list's node")
-    return listpack.unpack(data)
+    elements = listpack.unpack(data)
+    return Packed(elements, len(data)) if elements else None
 
 
 def _strings(cursor: Cursor, count: int) -> list[bytes]:
@@ -96,7 +105,7 @@ def _strings(cursor: Cursor, count: int) -> list[bytes]:
 # -- sets ------------------------------------------------------------------------------------------
 
 
-def _set_of(members: list[bytes], form: bytes) -> SetValue:
+def _set_of(members: Sequence[bytes], form: bytes) -> SetValue:
     if not members:
         raise EmptyValueError("a set has no members")
     value = SetValue(form)
@@ -157,7 +166,7 @@ def _sorted_set_listpack(cursor: Cursor) -> SortedSetValue:
     return _sorted_set_packed(listpack.unpack(cursor.string()))
 
 
-def _sorted_set_packed(words: list[bytes]) -> SortedSetValue:
+def _sorted_set_packed(words: Sequence[bytes]) -> SortedSetValue:
     members, scores = words[::2], words[1::2]
     if len(members) != len(scores):
         raise BadFormatError("a member has no score")
@@ -173,7 +182,7 @@ def _score(word: bytes) -> float:
 # -- hashes ----------------------------------------------------------------------------------------
 
 
-def _hash_of(words: list[bytes]) -> HashValue:
+def _hash_of(words: Sequence[bytes]) -> HashValue:
     """A hash of fields and values by turns."""
     if len(words) % 2:
         raise BadFormatError("a field has no value")

@@ -17,7 +17,7 @@ Nodes are cut anew when a stream is written: what Redis keeps of deleted entries
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from typing import Final
 
@@ -27,6 +27,7 @@ from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, read_id, show_id
 from respq.datatypes.pending_entries import Consumer, Delivery
 from respq.datatypes.streams import StreamValue
 from respq.rdb import listpack
+from respq.rdb.alike import Gathering, read_alike
 from respq.rdb.cursor import BadFormatError, Cursor
 from respq.rdb.strings import WriteString, write_length
 
@@ -47,11 +48,20 @@ Entry = tuple[int, list[bytes]]  # an ID; fields and values by turns
 def read_stream(cursor: Cursor, version: int) -> StreamValue:
     """A stream as this version writes it. Raises BadFormatError."""
     stream = StreamValue()
+    gathering = Gathering(stream)
     for _ in range(cursor.count(2)):
-        for entry_id, words in _read_node(cursor):
+        first_id = _read_first_id(cursor)
+        node = cursor.string()
+        alike = read_alike(first_id, node)
+        if alike is not None:
+            gathering.add(alike)
+            continue
+        gathering.flush()
+        for entry_id, words in _read_node(first_id, node):
             if entry_id <= stream.last_id:
                 raise BadFormatError("the entries of a stream are not in order")
             stream.add(entry_id, words)
+    gathering.flush()
     _read_history(cursor, version, stream)
     for _ in range(cursor.count()):
         name = cursor.string()
@@ -61,15 +71,18 @@ def read_stream(cursor: Cursor, version: int) -> StreamValue:
     return stream
 
 
-def _read_node(cursor: Cursor) -> Iterator[Entry]:
+def _read_first_id(cursor: Cursor) -> int:
     first = cursor.string()
     if len(first) != _ID_BYTES:
         raise BadFormatError("a node of a stream has no ID")
-    first_id = int.from_bytes(first, "big")
-    words = listpack.unpack(cursor.string())
+    return int.from_bytes(first, "big")
+
+
+def _read_node(first_id: int, node: bytes) -> Iterator[Entry]:
+    words = listpack.unpack(node)
     try:
         live, deleted, width = map(int, words[:3])
-        fields = words[3 : 3 + max(0, width)]
+        fields = list(words[3 : 3 + max(0, width)])
         if live < 0 or deleted < 0 or len(fields) != width or words[3 + width] != b"0":
             raise BadFormatError("a node of a stream begins wrongly")
         found = [0, 0]
@@ -85,7 +98,9 @@ def _read_node(cursor: Cursor) -> Iterator[Entry]:
         raise BadFormatError("a node of a stream has not as many entries as it says")
 
 
-def _read_entry(words: list[bytes], at: int, first_id: int, fields: list[bytes]) -> tuple[bool, Entry, int]:
+def _read_entry(
+    words: Sequence[bytes], at: int, first_id: int, fields: list[bytes]
+) -> tuple[bool, Entry, int]:
     """Whether the entry at `at` is deleted, it, and where the next is. Raises IndexError or ValueError."""
     flags = int(words[at])
     ms, seq = (first_id >> SEQ_BITS) + int(words[at + 1]), (first_id & SEQ_MAX) + int(words[at + 2])
@@ -98,7 +113,7 @@ def _read_entry(words: list[bytes], at: int, first_id: int, fields: list[bytes])
     else:
         count = int(words[at + 3])
         end = at + 4 + 2 * count
-        content = words[at + 4 : end]
+        content = list(words[at + 4 : end])
         elements = 2 * count + 4
     if len(content) % 2 or int(words[end]) != elements or elements < _FEWEST_ELEMENTS:
         raise BadFormatError("an entry of a stream has another length than it says")

@@ -1,0 +1,143 @@
+"""Nodes of streams whose entries are alike, read by columns.
+
+Most streams have entries of one kind: the same fields, each value of one length. Then one regular
+expression, made from the first entry of a node, finds the parts of all entries that differ: IDs, as
+differences, and values. What it finds has to account for every byte. If it does not, or if an entry was
+deleted, the node has to be read element by element (`stream_format`), which takes three times as long.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from operator import lt
+from typing import Final, NamedTuple
+
+from respq.datatypes.entry_ids import SEQ_BITS, SEQ_MAX
+from respq.datatypes.streams import StreamValue
+from respq.protocol.columns import Column
+from respq.rdb import listpack
+from respq.rdb.cursor import BadFormatError
+
+_TOGETHER: Final = 128  # entries that are worth being added to the stream
+_MOST_FIELDS: Final = 99
+_ALIKE: Final = b"\x02\x01"  # the flags of an entry with the fields of the first one
+_INTEGER: Final = rb"([\x00-\x7f]\x01|[\xc0-\xdf].\x02|\xf1.{2}\x03|\xf2.{3}\x04|\xf3.{4}\x05|\xf4.{8}\x09)"
+
+Find = Callable[[bytes, int, int], list[tuple[bytes, ...]]]
+
+
+class Alike(NamedTuple):
+    """The entries of a node."""
+
+    fields: tuple[bytes, ...]
+    ms: list[int]
+    seq: list[int]
+    values: Sequence[Sequence[bytes]]  # of the first field in each entry, of the second …
+
+
+def read_alike(first_id: int, data: bytes) -> Alike | None:
+    """The entries of a node, which begins with `first_id`, if they are alike and none was deleted."""
+    try:
+        return _read(first_id, data)
+    except (BadFormatError, IndexError, ValueError, struct.error):
+        return None
+
+
+def _read(first_id: int, data: bytes) -> Alike | None:
+    at, end = listpack.bounds(data)
+    (live, deleted, width), at = listpack.read(data, at, end, 3)
+    if deleted != b"0" or not 0 < (count := int(width)) <= _MOST_FIELDS:
+        return None
+    (*fields, zero), at = listpack.read(data, at, end, count + 1)
+    if zero != b"0" or not data.startswith(_ALIKE, at):
+        return None
+    find, fixed = _form(_texts_at(data, listpack.read(data, at, end, 3)[1], count))
+    found = find(data, at, end)
+    ms, seq, *values = zip(*found, strict=True)
+    if b"%d" % len(found) != live or not listpack.has(data, count + 4 + (count + 4) * len(found)):
+        return None
+    if fixed * len(found) + sum(map(len, ms + seq)) != end - at:  # something stands in between
+        return None
+    first_ms, first_seq = first_id >> SEQ_BITS, first_id & SEQ_MAX
+    all_ms, all_seq = [first_ms + n for n in map(_number, ms)], [first_seq + n for n in map(_number, seq)]
+    if min(all_ms + all_seq) < 0 or max(all_ms + all_seq) > SEQ_MAX:
+        return None
+    return Alike(tuple(fields), all_ms, all_seq, values)
+
+
+def _texts_at(data: bytes, at: int, count: int) -> tuple[tuple[bytes, int, bytes], ...]:
+    """What stands before each text from `at` on, its length, what stands behind it. Raises ValueError."""
+    forms = []
+    for _ in range(count):
+        first = data[at]
+        if 0x80 <= first < 0xC0:
+            head, length = data[at : at + 1], first & 0x3F
+        elif 0xE0 <= first < 0xF0:
+            head, length = data[at : at + 2], (first & 0x0F) << 8 | data[at + 1]
+        else:
+            raise ValueError("an integer, or a very long text")
+        behind = listpack.backward(len(head) + length)
+        forms.append((head, length, behind))
+        at += len(head) + length + len(behind)
+    return tuple(forms)
+
+
+@lru_cache(maxsize=64)
+def _form(texts: tuple[tuple[bytes, int, bytes], ...]) -> tuple[Find, int]:
+    """What finds the parts of entries with such texts, and how many bytes of each are no number."""
+    end = b"%c\x01" % (len(texts) + 3)
+    pattern = re.escape(_ALIKE) + _INTEGER * 2
+    for head, length, behind in texts:
+        pattern += b"%b(.{%d})%b" % (re.escape(head), length, re.escape(behind))
+    size = sum(len(head) + length + len(behind) for head, length, behind in texts)
+    return re.compile(pattern + re.escape(end), re.DOTALL).findall, len(_ALIKE) + size + len(end)
+
+
+@lru_cache(maxsize=1 << 12)
+def _number(element: bytes) -> int:
+    """The integer that is an element of a listpack."""
+    return int(listpack.read(element, 0, len(element), 1)[0][0])
+
+
+class Gathering:
+    """Entries that are added to `stream` when there are enough of them, or others come."""
+
+    def __init__(self, stream: StreamValue) -> None:
+        self._stream = stream
+        self._fields: tuple[bytes, ...] = ()
+        self._ms: list[int] = []
+        self._seq: list[int] = []
+        self._values: list[list[bytes]] = []
+
+    def add(self, node: Alike) -> None:
+        """Add the entries of one more node. Raises BadFormatError."""
+        if node.fields != self._fields:
+            self.flush()
+            self._fields = node.fields
+            self._values = [[] for _ in node.fields]
+        self._ms += node.ms
+        self._seq += node.seq
+        for column, values in zip(self._values, node.values, strict=True):
+            column.extend(values)
+        if len(self._ms) >= _TOGETHER:
+            self.flush()
+
+    def flush(self) -> None:
+        """Add to the stream what has been gathered. Raises BadFormatError."""
+        ms, seq = self._ms, self._seq
+        if not ms:
+            return
+        pairs = list(zip(ms, seq, strict=True))
+        ids = [first << SEQ_BITS | second for first, second in pairs]
+        if ids[0] <= self._stream.last_id or not all(map(lt, ids, ids[1:])):
+            raise BadFormatError("the entries of a stream are not in order")
+        texts = Column(list(map(b"%d-%d".__mod__, pairs)))
+        columns = []
+        for field, values in zip(self._fields, self._values, strict=True):
+            columns += [Column.of([field] * len(ms), constant=True), Column(values)]
+        self._stream.extend(ids, texts, columns, (ms, seq))
+        self._ms, self._seq = [], []
+        self._values = [[] for _ in self._fields]

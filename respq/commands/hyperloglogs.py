@@ -121,6 +121,7 @@ def pfdebug(c: Client, argv: Argv) -> bytes:
     value = _checked(c.db.find(name, StringValue))
     if value is None:
         raise CommandError("The specified key does not exist")
+    value.editable()  # raw from now on, as in Redis
     handler = _SUBCOMMANDS.get(subcommand.upper())
     if handler is None:
         raise CommandError(b"Unknown PFDEBUG subcommand '%b'" % shown(subcommand))

@@ -24,7 +24,7 @@ import re
 from binascii import a2b_base64, b2a_base64
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from itertools import accumulate, compress
 from typing import Final
 
 INDEX_BITS: Final = 14
@@ -125,7 +125,7 @@ def merge(data: bytearray, values: bytes, sparse_bytes: int) -> None:
     """Let the registers, none of which is greater, be `values`, one a byte. O(registers)."""
     form = _form(data, sparse_bytes)
     if isinstance(form, _Dense) or any(
-        form.put(index, value) is None for index, value in enumerate(values) if value
+        form.put(index, values[index]) is None for index in compress(range(REGISTERS), values)
     ):
         form = _Dense(pack(values))
     data[4] = form.encoding

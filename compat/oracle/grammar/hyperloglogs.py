@@ -20,7 +20,7 @@ HYPERLOGLOGS = Family(
         "PFADD": Rule(
             8,
             errors=(ARITY, WRONGTYPE, INVALID),
-            extra=[[b"PFADD", b"h%d" % (n % 3 + 1), *many(n * 97, 2 + n * n)] for n in range(14)],
+            extra=[[b"PFADD", b"h%d" % (n % 3 + 1), *many(n * 97, 2 + n * n)] for n in range(8)],
         ),
         "PFCOUNT": Rule(4, errors=(ARITY, WRONGTYPE, INVALID, CORRUPTED)),
         "PFMERGE": Rule(3, errors=(ARITY, WRONGTYPE, INVALID, CORRUPTED)),
@@ -43,8 +43,9 @@ HYPERLOGLOGS = Family(
         "element": [b"", b"a", b"b", b"eight by", b"\x00\r\n\xff", b"x" * 31, *many(0, 40)],
     },
     setups=[
-        [b"PFADD", b"h1", *many(0, 200)],
-        [b"PFADD", b"h2", *many(1000, 1800)],
+        [b"PFADD", b"h1", *many(0, 30)],
+        [b"PFADD", b"h2", *many(1000, 60)],
+        [b"PFDEBUG", b"TODENSE", b"h2"],
         [b"PFADD", b"h3", b"a"],
         [b"SET", b"s1", b"HYLL"],
         [b"SET", b"broken", HEADER + b"\x7f\xfe"],

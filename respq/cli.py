@@ -114,6 +114,9 @@ def _serve(config: Config) -> int:
         return 1
     try:
         return _run(config, log, let_go)
+    except ConfigError as error:
+        log.fail(str(error))
+        return 1
     except Exception as error:  # noqa: BLE001  # a bug of ours
         log.fail_unexpectedly(error)
         return 1

@@ -16,8 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from respq.acl.catalogue import Catalogue
-from respq.acl.users import Users
+from respq.accounts import lines_of, users_of
 from respq.clock import Clock, stopwatch_ns
 from respq.commands import SPECS, clients, scripting
 from respq.commands.libraries import Libraries
@@ -26,7 +25,6 @@ from respq.datatypes.lists import ListValue
 from respq.datatypes.sets import SetValue
 from respq.datatypes.sorted_sets import SortedSetValue
 from respq.datatypes.streams import StreamValue
-from respq.describe import CATEGORIES, categories
 from respq.draining import give_up
 from respq.errors import ProtocolError
 from respq.execution import Execution
@@ -52,20 +50,6 @@ RUBBLE_SLICE = 500  # items freed between two looks at the time
 EXPIRE_SLICE = 32  # keys deleted between two looks at the time
 
 
-def _users(config: Config) -> Users:
-    """The users as they are at the start."""
-    by_name = {name.lower().encode(): spec for name, spec in SPECS.items()}
-    catalogue = Catalogue(
-        by_name,
-        [category.encode() for category in CATEGORIES],
-        lambda name: [category.encode() for category in categories(by_name[name])],
-    )
-    users = Users(catalogue, all_channels=config.acl_pubsub_default == "allchannels")
-    if config.requirepass:
-        users.set_default_password(config.requirepass)
-    return users
-
-
 class Engine:
     """A server without a network. `log` takes a level and a line."""
 
@@ -78,7 +62,7 @@ class Engine:
     ) -> None:
         self.clock = clock or Clock()
         self.log = log or (lambda _level, _line: None)
-        self.server = Server(config, self.clock, rng or random.Random(), SPECS, _users(config))
+        self.server = Server(config, self.clock, rng or random.Random(), SPECS, users_of(config, SPECS))
         self.tables = Tables(self.server)
         self.server.table_of = self.tables.of
         self.server.admitted = self.tables.admitted
@@ -91,6 +75,7 @@ class Engine:
         self.server.flags_of_script = scripting.flags_of_script
         self.server.libraries = Libraries(self.server)
         self.server.client_info = clients.client_line
+        config.user_lines = self._user_lines
         config.on_change("requirepass", self._set_default_password)
         config.on_change("acl-pubsub-default", self._choose_channels)
         config.on_change("slowlog-log-slower-than", self._watch_slowness)
@@ -112,7 +97,13 @@ class Engine:
         """Apply `requirepass`: nobody has to authenticate any more if it was taken away."""
         users = self.server.users
         users.set_default_password(self.server.config.requirepass)
-        self.server.note_user(users.default)
+        self.server.note_users([users.default])
+
+    def _user_lines(self) -> list[str]:
+        """The users for CONFIG REWRITE, each in the words of a line that begins with `user`."""
+        if self.server.config.aclfile:
+            return []
+        return lines_of(self.server.users)
 
     def _choose_channels(self) -> None:
         """Apply `acl-pubsub-default`."""

@@ -7,7 +7,7 @@ They hold state and the few operations that keep it consistent; what is done wit
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -417,10 +417,10 @@ class Server:
         """Whether a client need not authenticate, or has done so."""
         return client.authenticated or self.users.open
 
-    def note_user(self, user: User) -> None:
-        """Let a change of a user take effect on its connections. O(clients)."""
+    def note_users(self, users: Container[User]) -> None:
+        """Let a change of users take effect on their connections. O(clients)."""
         for client in self.clients.values():
-            if client.user is user:
+            if client.user in users:
                 client.reader.restricted = not self.knows(client)
                 client.table = self.table_of(client)
 

@@ -27,6 +27,7 @@ TOUR = "With redis-cli"  # headings with sessions that are run
 QUEUE = "A work queue that loses nothing"
 CELERY = "Celery, unchanged"
 RQ = "RQ, unchanged"
+USERS = ("Configuration", "text")  # lines of an ACL file
 DOCUMENTED_PORT = 6380  # the README's own example of another port
 PROMPT = "$ "
 

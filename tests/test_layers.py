@@ -31,7 +31,7 @@ LAYERS = (
     {"execution"},
     {"commands"},
     {"command", "tables"},
-    {"restrictions"},
+    {"accounts", "restrictions"},
     {"describe", "draining", "monitor"},
     {"slowlog"},
     {"scripting"},

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from respq.config import Config
+from respq.engine import Engine
 from tests import readme
 from tests.ports import free_port
-from tests.readme import CELERY, QUEUE, RQ, TOUR
+from tests.readme import CELERY, QUEUE, RQ, TOUR, USERS
 
 
 def test_two_commands_set_everything_up() -> None:
@@ -27,7 +29,7 @@ def test_another_port_is_given_as_the_tests_give_it() -> None:
 
 
 def test_every_block_is_run_by_some_test() -> None:
-    run = {("Set up", "sh"), (TOUR, "console"), (QUEUE, "python"), (QUEUE, "console")}
+    run = {("Set up", "sh"), (TOUR, "console"), (QUEUE, "python"), (QUEUE, "console"), USERS}
     run |= {(heading, language) for heading in (CELERY, RQ) for language in ("python", "console")}
     shown = {("Configuration", "sh"), ("Architecture", "text")}  # docker, and a picture
     assert {block[:2] for block in readme.blocks()} == run | shown
@@ -39,6 +41,21 @@ def test_a_job_survives_its_worker_and_the_server(tmp_path: Path) -> None:
         for text in readme.under(QUEUE, "console"):
             for command, output in readme.steps(text):
                 assert shell.run(command) == output, command
+
+
+def test_the_users_may_do_their_part_of_the_work_and_nothing_else(tmp_path: Path) -> None:
+    (text,) = readme.under(*USERS)
+    file = tmp_path / "users.acl"
+    file.write_text(text)
+    engine = Engine(Config.load(None, ["--appendonly", "no", "--aclfile", str(file)]))
+    replies = {}
+    for name, password in (("producer", "secret1"), ("worker", "secret2")):
+        client = engine.connect()
+        for command in ("LPUSH jobs 1", "BLMOVE jobs jobs:taken:a 1 RIGHT LEFT", "SCAN 0", "DEL jobs"):
+            engine.receive(client, f"HELLO 2 AUTH {name} {password}\r\n{command}\r\n".encode())
+            replies[name, command.partition(" ")[0]] = b"-NOPERM" not in client.out[-1]
+    assert [replies["producer", name] for name in ("LPUSH", "BLMOVE", "SCAN", "DEL")] == [True] + [False] * 3
+    assert [replies["worker", name] for name in ("LPUSH", "BLMOVE", "SCAN", "DEL")] == [True] * 3 + [False]
 
 
 def test_the_tables_are_made_from_the_declarations() -> None:

@@ -14,6 +14,9 @@ from respq.commands import SPECS
 
 # Not written at random, with the place where they are compared instead.
 ELSEWHERE = {
+    "ACL|DRYRUN": "of every command of every family: test_acl.py",
+    "ACL|LOAD": "both servers on one file: test_acl_file.py",
+    "ACL|SAVE": "likewise",
     "BGREWRITEAOF": "forks: test_persistence.py",
     "BGSAVE": "forks: compat/rdb",
     "SAVE": "writes a file: compat/rdb",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hmac import compare_digest
 
 from respq.acl.catalogue import Catalogue
@@ -86,10 +86,7 @@ class Users:
     def __init__(self, catalogue: Catalogue, *, all_channels: bool) -> None:
         self.catalogue = catalogue
         self.all_channels = all_channels  # `acl-pubsub-default`, for what is new
-        self.default = User(DEFAULT, Selector(all_channels=True))
-        self.default.enabled = self.default.nopass = True
-        for rule in (b"allkeys", b"allcommands"):
-            self.default.root.apply(rule, catalogue)
+        self.default = self.unrestricted(DEFAULT)
         self._by_name = {DEFAULT: self.default}
 
     @property
@@ -109,6 +106,24 @@ class Users:
         """A user who may do nothing, and is not among these yet."""
         return User(name, Selector(all_channels=self.all_channels))
 
+    def unrestricted(self, name: bytes) -> User:
+        """A user who needs no password and may do everything, and is not among these yet."""
+        user = User(name, Selector(all_channels=True))
+        user.enabled = user.nopass = True
+        for rule in (b"allkeys", b"allcommands"):
+            user.root.apply(rule, self.catalogue)
+        return user
+
+    def replace(self, others: Iterable[User]) -> list[User]:
+        """Have these users, `default` among them, and no others; return those who are gone."""
+        drafts = {user.name: user for user in others}
+        gone = [user for name, user in self._by_name.items() if name not in drafts]
+        for user in gone:
+            del self._by_name[user.name]
+        for name, draft in drafts.items():
+            self._by_name.setdefault(name, draft).assign(draft)
+        return gone
+
     def set(self, name: bytes, rules: Sequence[bytes]) -> User:
         """Create or change a user; all rules or none. Raises RuleError."""
         user = self._by_name.get(name)
@@ -119,7 +134,7 @@ class Users:
             except RuleError as error:
                 error.rule = rule
                 raise
-        self._compile(draft)
+        self.compile(draft)
         if user is None:
             user = self._by_name[name] = self.fresh(name)
         user.assign(draft)
@@ -172,7 +187,8 @@ class Users:
             selector.apply(rule, self.catalogue)
         return selector
 
-    def _compile(self, user: User) -> None:
+    def compile(self, user: User) -> None:
+        """Work out what the rules of a user come to."""
         user.permissions = Permissions.of([user.root, *user.selectors], self.catalogue)
 
 

@@ -7,8 +7,9 @@ which it may not hear any more are closed, as are all when a user is deleted.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from respq.acl.file import AclFile, AclFileError
 from respq.acl.log import Entry
 from respq.acl.permissions import Denial, Permissions
 from respq.acl.selectors import RuleError, Selector
@@ -16,6 +17,7 @@ from respq.acl.users import DEFAULT, User
 from respq.command import ADMIN, LOADING, NOSCRIPT, STALE, Argv, Client, command, container
 from respq.commands.arguments import parse_int
 from respq.commands.help import help_reply
+from respq.config.kinds import decoded
 from respq.describe import CATEGORIES
 from respq.errors import CommandError, shown
 from respq.protocol.resp import OK, array, bulk, bulks, integer
@@ -57,11 +59,8 @@ def acl_setuser(c: Client, argv: Argv) -> bytes:
             text = b"Error in ACL SETUSER modifier '%b': %b" % (shown(error.rule), error.text)
             raise CommandError(text) from None
         raise CommandError(error.text) from None
-    c.server.note_user(user)
-    if before is None or not Permissions.may_lose_channels(permissions, user.permissions):
-        return OK
-    listeners = [client for client in c.server.clients.values() if client.user is user and client.subscribed]
-    return _close(c, [client for client in listeners if not c.server.may_listen(client)], OK)
+    c.server.note_users([user])
+    return _close(c, [] if before is None else _deaf(c, {user: permissions}), OK)
 
 
 @command("ACL|DELUSER", arity=-3, flags=PRIVILEGED, group="server", since="6.0.0",
@@ -74,6 +73,19 @@ def acl_deluser(c: Client, argv: Argv) -> bytes:
     deleted = [user for name in argv[2:] if (user := c.server.users.delete(name)) is not None]
     theirs = [client for client in c.server.clients.values() if client.user in deleted]
     return _close(c, theirs, integer(len(deleted)))
+
+
+def _deaf(c: Client, before: Mapping[User, Permissions | None]) -> list[Client]:
+    """The connections of users that listen to what they may not hear any more, as they could `before`."""
+    losers = {
+        user for user, allowed in before.items() if Permissions.may_lose_channels(allowed, user.permissions)
+    }
+    clients = c.server.clients.values() if losers else ()
+    return [
+        client
+        for client in clients
+        if client.user in losers and client.subscribed and not c.server.may_listen(client)
+    ]
 
 
 def _close(c: Client, clients: Sequence[Client], reply: bytes) -> bytes:
@@ -188,6 +200,50 @@ def _why_not(user: User, denial: Denial) -> bytes:
     )
 
 
+# -- the file --------------------------------------------------------------------------------------
+
+
+def _file(c: Client) -> AclFile:
+    path = c.server.config.aclfile
+    if not path:
+        raise CommandError(
+            "This Redis instance is not configured to use an ACL file. You may want to specify users via the "
+            "ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis configuration "
+            "file set) in order to store users in the Redis configuration."
+        )
+    return AclFile(path)
+
+
+@command("ACL|LOAD", arity=2, flags=PRIVILEGED, group="server", since="6.0.0",
+         complexity="O(N) for N users and connections")  # fmt: skip
+def acl_load(c: Client, argv: Argv) -> bytes:
+    """Have the users of the ACL file and no others; if something in it is wrong nothing changes."""
+    server, file = c.server, _file(c)
+    try:
+        users = file.read(server.users)
+    except AclFileError as error:
+        raise CommandError(error.text) from None
+    before = {user: user.permissions for user in server.users}
+    gone = server.users.replace(users)
+    theirs = [client for client in server.clients.values() if client.user in gone]
+    server.note_users(before.keys())
+    return _close(c, [*theirs, *_deaf(c, before)], OK)
+
+
+@command("ACL|SAVE", arity=2, flags=PRIVILEGED, group="server", since="6.0.0", tips=EVERY_NODE,
+         complexity="O(N) for N users")  # fmt: skip
+def acl_save(c: Client, argv: Argv) -> bytes:
+    """Write all users into the ACL file."""
+    try:
+        _file(c).write(c.server.users)
+    except AclFileError as error:
+        c.server.log("warning", decoded(error.text))
+        raise CommandError(
+            "There was an error trying to save the ACLs. Please check the server logs for more information"
+        ) from None
+    return OK
+
+
 # -- the log ---------------------------------------------------------------------------------------
 
 
@@ -239,8 +295,12 @@ def acl_help(c: Client, argv: Argv) -> bytes:
             256 by default.
         LIST
             Show all users as an ACL file has them.
+        LOAD
+            Have the users of the ACL file and no others.
         LOG [<count> | RESET]
             Show what was refused to whom, or forget it.
+        SAVE
+            Write all users into the ACL file.
         SETUSER <username> <attribute> [<attribute> ...]
             Create a user, or change one.
         USERS

@@ -13,12 +13,12 @@ directory when it was given, as redis-server does, so that `logfile redis.log` m
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from respq.config.directives import BY_ANY_NAME, DIRECTIVES, OBSOLETE, REFUSED, Directive, Fixed, Inert, Live
+from respq.config.files import replace_file
 from respq.config.kinds import ConfigError, OutputLimit, encoded
 from respq.config.rewriting import rewritten
 from respq.config.source import Setting, read_arguments, read_file
@@ -30,6 +30,13 @@ Hook = Callable[[], None]
 Pairs = Iterable[tuple[str, str]] | Mapping[str, str]
 
 
+class UserLine(NamedTuple):
+    """A `user` line: the rules for one user of the ACL, which are not understood yet, and where it stands."""
+
+    rules: list[str]
+    place: str
+
+
 class Config(Live, Inert, Fixed):
     """All directives. `warnings`: what a start should tell people; `given`: what it was told by them."""
 
@@ -37,6 +44,8 @@ class Config(Live, Inert, Fixed):
         self.file: Path | None = None  # that CONFIG REWRITE writes
         self.given: set[str] = set()
         self.warnings: list[str] = []
+        self.users: dict[str, UserLine] = {}  # of the configuration file, by name
+        self.user_lines: Callable[[], list[str]] = list  # of the users there are now, for CONFIG REWRITE
         self._hooks: dict[str, list[Hook]] = {}
         for directive in DIRECTIVES.values():
             self._write(directive, directive.default)
@@ -66,6 +75,9 @@ class Config(Live, Inert, Fixed):
         if name in OBSOLETE:
             return
         try:
+            if name == "user":
+                self._take_user(setting)
+                return
             if name in REFUSED:
                 raise ConfigError(REFUSED[name])
             if (directive := BY_ANY_NAME.get(name)) is None:
@@ -73,6 +85,14 @@ class Config(Live, Inert, Fixed):
             self._take_words(directive, setting.words)
         except ConfigError as error:
             raise ConfigError(f"{setting.place}: {setting.name}: {error}") from None
+
+    def _take_user(self, setting: Setting) -> None:
+        if not setting.words:
+            raise ConfigError("wrong number of arguments")
+        name, *rules = setting.words
+        if name in self.users:
+            raise ConfigError(f"{name} is defined twice")
+        self.users[name] = UserLine(rules, setting.place)
 
     def _take_words(self, directive: Directive[object], words: list[str]) -> None:
         if len(words) != 1 and not directive.kind.several:
@@ -123,7 +143,7 @@ class Config(Live, Inert, Fixed):
             raise ConfigError("The server is running without a config file")
         try:
             old = self.file.read_bytes() if self.file.exists() else b""
-            _replace(self.file, rewritten(old, self._lines))
+            replace_file(self.file, rewritten(old, self._lines, self.user_lines()))
         except OSError as error:
             raise ConfigError(f"Rewriting config file: {error.strerror}") from None
 
@@ -224,20 +244,3 @@ def _matching(pattern: str) -> Iterator[str]:
         return
     matches = matcher(encoded(pattern), ignore_case=True)
     yield from (name for name in BY_ANY_NAME if matches(name.encode()))
-
-
-def _replace(file: Path, data: bytes) -> None:
-    """Replace a file by one with other contents, at once or not at all, and keep its mode."""
-    mode = file.stat().st_mode & 0o777 if file.exists() else 0o600
-    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)
-    try:
-        with open(temporary, "xb", opener=lambda path, flags: os.open(path, flags, mode)) as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.chmod(mode)  # what the umask took away
-        temporary.replace(file)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise

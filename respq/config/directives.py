@@ -207,6 +207,11 @@ class Live:
     )  # fmt: skip
     protected_mode = flag(True, "without a password, serve clients of this machine only")
     requirepass = value(Password(), b"", "password that AUTH or HELLO must give", secret=True)
+    aclfile = text("", "file with the users and their permissions; or else `user` lines", immutable=True)
+    acl_pubsub_default = choice(
+        "resetchannels", "allchannels resetchannels", "channels of a new user: none or all"
+    )
+    acllog_max_len = number(128, 0, INT64_MAX, "entries of ACL LOG")
     unixsocket = text("", "path of a Unix socket to listen on as well", immutable=True)
     unixsocketperm = value(Permissions(), 0, "its mode, in octal; 0 leaves it to the umask", immutable=True)
     tcp_backlog = number(511, 0, INT_MAX, "connections that may wait to be accepted", immutable=True)
@@ -377,9 +382,7 @@ class Inert:
     )
     syslog_ident = text("redis", immutable=True)
 
-    # ACL, client-side caching, latency
-    acl_pubsub_default = choice("resetchannels", "allchannels resetchannels")
-    acllog_max_len = number(128, 0, INT64_MAX)
+    # Client-side caching, latency
     latency_tracking_info_percentiles = value(Words(_percentiles), "50 99 99.9")
     tracking_table_max_keys = size(1000000, INT64_MAX)
 
@@ -493,7 +496,6 @@ class Fixed:
     locale_collate = text("", "respq compares bytes")
     latency_monitor_threshold = number(0, 0, INT64_MAX, "respq does not monitor latency")
     latency_tracking = flag(False, "respq keeps no percentiles of latencies")
-    aclfile = text("", "respq has no ACL file", immutable=True)
     enable_module_command = choice("no", _PROTECTED, "respq loads no modules", immutable=True)
     replicaof = value(
         Primary(), "", "respq does not replicate from another server", immutable=True, aliases=("slaveof",)
@@ -531,5 +533,4 @@ REFUSED = {
     "loadmodule": "respq loads no modules",
     "rename-command": "respq does not rename commands",
     "sentinel": "respq is no Sentinel",
-    "user": "respq has no ACL users; set requirepass",
 }

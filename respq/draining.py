@@ -16,7 +16,7 @@ from respq.errors import CommandError
 from respq.notifications import QUIET
 from respq.protocol import Argv
 from respq.slowlog import note_slow
-from respq.state import ANY_WORDS, NOTIFYING, Client, Closing, Rejected, Server
+from respq.state import ANY_WORDS, NOTIFYING, TRACKING, Client, Closing, Rejected, Server
 from respq.waiting import Parked, WaitKey
 
 
@@ -27,22 +27,27 @@ class Draining:
         self._server = server
         self._stop_after = stop_after
 
-    def drain(self) -> None:
-        """Act on every effect so far. O(effects + clients served)."""
+    def drain(self, by: Client | None = None) -> None:
+        """Act on every effect so far, of a command of `by` if that is known. O(effects + clients served)."""
         ready = self._server.waiting.ready
-        self._act()
+        self._act(by)
         while ready:
             where = next(iter(ready))
             del ready[where]
             self._serve(where)
 
-    def _act(self) -> None:
+    def _act(self, by: Client | None) -> None:
         """Log the effects and find out whom they concern."""
         server = self._server
         if server.deferred:
             server.send_deferred()
+        tracking = TRACKING in server.eager
+        if tracking:
+            server.tracking.finish(by)
         if NOTIFYING in server.eager:
             server.notifications.finish()
+        if tracking:
+            server.tracking.send_pending()
         aof = server.aof
         for db, key, event, argv in server.effects:
             if argv is not None:
@@ -73,9 +78,9 @@ class Draining:
                     break  # the key is used up: a thousand waiters are not asked in vain
                 continue
             self._retry(client, parking.argv)
-            self._act()
+            self._act(client)
         if self._server.effects:  # of those who looked in vain
-            self._act()
+            self._act(None)
 
     def _retry(self, client: Client, argv: Argv) -> None:
         """Execute a parked command again, which may leave it parked."""

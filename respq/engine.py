@@ -80,6 +80,8 @@ class Engine:
         config.on_change("acl-pubsub-default", self._choose_channels)
         config.on_change("slowlog-log-slower-than", self._watch_slowness)
         config.on_change("notify-keyspace-events", self._choose_events)
+        config.on_change("tracking-table-max-keys", self._limit_tracking)
+        self._limit_tracking()
         self._choose_events()
         self._watch_slowness()
         for kind in KINDS:
@@ -114,6 +116,11 @@ class Engine:
         self.execution.watch_slowness(self.server.config.slowlog_log_slower_than)
         self.tables.rebuild()
 
+    def _limit_tracking(self) -> None:
+        """Apply `tracking-table-max-keys`."""
+        self.server.tracking.most_keys = self.server.config.tracking_table_max_keys
+        self.server.tracking.trim()
+
     def _choose_events(self) -> None:
         """Apply `notify-keyspace-events`."""
         server = self.server
@@ -141,6 +148,7 @@ class Engine:
         server.clients.pop(client.id, None)
         server.waiting.remove(client)
         server.unsubscribe(client)
+        server.untrack(client)
         server.unwatch(client)
         server.outbox.pop(client, None)
         client.closing = True

@@ -138,7 +138,7 @@ class Execution:
                     client.backlog = list(rest)
                     break
             if eager and effects:  # somebody waits, or listens: each gets what concerns it now
-                self.drain()
+                self.drain(client)
         if spec is not NOT_COUNTED:
             client.last_spec = spec
         return intact
@@ -235,6 +235,8 @@ class Execution:
             elif client.queued is not None:
                 client.queue_failed = True
             (refused or spec).rejected_calls += 1
+            if client.tracker is not None and client.queued is None:
+                client.tracker.chosen = False  # CLIENT CACHING was for this command
         else:
             spec.failed_calls += 1
             spec.calls += 1

@@ -51,6 +51,7 @@ QUIET = frozenset(
         *("xgroup-create", "xgroup-setid", "xgroup-destroy", "xgroup-createconsumer", "xgroup-delconsumer"),
     }
 )
+WHOLESALE = "wholesale"  # the key came or went with its database, by FLUSHALL, say: no event of its own
 REPLACING = frozenset({"new", "overwritten", "type_changed"})  # they come before the event of what was done
 
 

@@ -25,6 +25,7 @@ from respq.protocol.runs import Run
 from respq.pubsub import PubSub
 from respq.rubble import Rubble
 from respq.statistics import Saves, SlowEntry, Statistics
+from respq.tracking import Tracker, Tracking
 from respq.transport import Transport
 from respq.waiting import UNPAUSED, Look, Parked, Parking, Waiting, WaitKey
 
@@ -158,7 +159,8 @@ class Abandoned(Closing):
     """SHUTDOWN NOSAVE ended the script of this client: nothing of its transaction may be logged either."""
 
 
-DEFERRED, NOTIFYING = "deferred", "notifying"  # to drain effects after every command, as WAITING is
+# To drain effects after every command, as WAITING is.
+DEFERRED, NOTIFYING, TRACKING = "deferred", "notifying", "tracking"
 
 
 class Client:
@@ -169,7 +171,7 @@ class Client:
         "created_ms", "db", "dirty", "effects", "enc", "executing", "held", "id", "last_spec", "lib_name",
         "lib_version", "long_bytes", "monitoring", "muted", "name", "no_evict", "no_touch", "out", "parked",
         "queue_failed", "queued", "reader", "reply_mode", "server", "subscribed", "table",
-        "transport", "user", "watched",
+        "tracker", "transport", "user", "watched",
     )  # fmt: skip
 
     def __init__(self, server: Server, client_id: int, transport: Transport) -> None:
@@ -203,6 +205,7 @@ class Client:
         self.muted = False  # off or skip
         self.monitoring = False
         self.subscribed = False  # to a channel or a pattern, see Server.pubsub
+        self.tracker: Tracker | None = None  # CLIENT TRACKING
         self.no_evict = False
         self.no_touch = False
         self.closing = False  # nothing more is read; closed once the replies are sent
@@ -341,6 +344,7 @@ class Server:
         self.closing: dict[Client, bool] = {}  # to be closed at the end of the tick; True: unsent or not
         self.pubsub = PubSub(self.outbox, self.defer)
         self.notifications = Notifications[Client](self.effects, self.databases, self.pubsub.publish)
+        self.tracking = Tracking[Client](self.effects, self.clients, rng)
         self.deferred: list[tuple[Client, bytes]] = []  # pushes for behind the reply that is being made
         self.stats = Statistics()
         self.done: list[Spec] = []  # what was executed and is not counted yet
@@ -363,8 +367,7 @@ class Server:
 
         self.aof: AppendOnlyFile | None = None
         self.loading = False
-        self.loading_bytes = self.loading_total = 0  # of the log
-        self.loading_since_ms = 0
+        self.loading_bytes = self.loading_total = self.loading_since_ms = 0  # of the log; Unix time
         self.saves = Saves(clock.now_ms // 1000)
         self.changes_since_save = 0
 
@@ -513,11 +516,32 @@ class Server:
         self.deferred.clear()
         self.eager.discard(DEFERRED)
 
+    # -- tracking ----------------------------------------------------------------------------------
+
+    def track(self, client: Client, tracker: Tracker, prefixes: Sequence[bytes]) -> None:
+        """Let a client be told which keys have changed. O(prefixes)."""
+        if TRACKING not in self.eager:
+            self.script_tables.clear()
+            self.eager.add(TRACKING)
+        self.tracking.start(client, tracker, prefixes)
+        client.table = self.table_of(client)
+
+    def untrack(self, client: Client) -> None:
+        """Tell a client nothing more. O(prefixes)."""
+        if client.tracker is None:
+            return
+        self.tracking.stop(client)
+        client.table = self.table_of(client)
+        if not self.tracking.trackers:
+            self.script_tables.clear()
+            self.eager.discard(TRACKING)
+
     # -- connections -------------------------------------------------------------------------------
 
     def close(self, client: Client, *, at_once: bool = False) -> None:
         """Close the connection at the end of the tick, once its output is sent, or at once."""
         self.unsubscribe(client)
+        self.untrack(client)
         self.waiting.remove(client)  # nothing that arrives meanwhile may be lost to it
         client.closing = True
         if at_once:

@@ -18,6 +18,7 @@ from functools import partial
 from typing import NamedTuple
 
 from respq.acl.permissions import Permissions
+from respq.describe import NoKeysError, key_indexes
 from respq.errors import CommandError, shown
 from respq.flags import Flag
 from respq.monitor import monitored
@@ -59,6 +60,8 @@ class Mode(NamedTuple):
     monitoring: bool = False
     listening: bool = False  # subscribed, in RESP2
     permissions: Permissions | None = None  # of a user who may not do everything
+    tracking: bool = False  # what it reads is remembered
+    choosing: bool = False  # if CLIENT CACHING says so
 
 
 class Tables:
@@ -74,6 +77,7 @@ class Tables:
     def of(self, client: Client) -> Table:
         """The table for the client's present mode."""
         known = self.server.knows(client)
+        tracker = client.tracker
         return self._table(
             Mode(
                 authenticated=known,
@@ -82,6 +86,8 @@ class Tables:
                 monitoring=client.monitoring,
                 listening=client.subscribed and client.enc.version == 2,
                 permissions=client.user.permissions if known else None,
+                tracking=tracker is not None and not tracker.broadcast,
+                choosing=tracker is not None and tracker.selective,
             )
         )
 
@@ -163,6 +169,8 @@ class Tables:
         config = self.server.config
         if self._all_timed():
             wrappers.append(self._timed_if_quick)
+        if mode.tracking:
+            wrappers.append(remembering)
         if self.server.monitors:
             wrappers.append(monitored)
         if mode.queueing:
@@ -179,6 +187,8 @@ class Tables:
             wrappers.append(_debug_refused)
         if not mode.authenticated:
             wrappers.append(_locked)
+        if mode.choosing:
+            wrappers.append(_choosing)
         if mode.muted:
             wrappers.append(_muted)
         return wrappers
@@ -377,6 +387,54 @@ def _listening(spec: Spec, handler: Handler) -> Handler:
         )
 
     return listening
+
+
+def reads_keys(spec: Spec) -> bool:
+    """Whether a client that tracks has read the keys in a call of the command."""
+    return Flag.READONLY in spec.flags and bool(spec.keys) and spec.group != "scripting"
+
+
+def remembering(spec: Spec, handler: Handler) -> Handler:
+    """What is read is remembered, for CLIENT TRACKING, even if that failed."""
+    if not reads_keys(spec):
+        return handler
+
+    def remember(c: Client, argv: Argv) -> bytes:
+        try:
+            return handler(c, argv)
+        finally:
+            note_read(c, spec, argv)
+
+    return remember
+
+
+def note_read(c: Client, spec: Spec, argv: Argv, *, in_script: bool = False) -> None:
+    """The command has been executed for a client that tracks, itself or in a script. O(keys)."""
+    tracking, tracker = c.server.tracking, c.tracker
+    tracking.settle(c, in_script=in_script)
+    if tracker is None or not tracker.remembers:
+        return
+    try:
+        tracking.remember(c, [argv[index] for index, _ in key_indexes(spec, argv)])
+    except NoKeysError:
+        return
+    if tracking.overfull:
+        c.effects.append((c.db, None, None, None))  # so that there is something to be drained
+
+
+def _choosing(spec: Spec, handler: Handler) -> Handler:
+    """CLIENT CACHING is for one command, or transaction."""
+    if spec.name.startswith("CLIENT|"):
+        return handler
+
+    def choosing(c: Client, argv: Argv) -> bytes:
+        try:
+            return handler(c, argv)
+        finally:
+            if c.queued is None and not c.executing and c.tracker is not None:
+                c.tracker.chosen = False
+
+    return choosing
 
 
 def _debug_refused(spec: Spec, handler: Handler) -> Handler:

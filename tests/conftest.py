@@ -29,6 +29,7 @@ class Peer:
         """Let the server read `data`; return what it sends back within the same tick."""
         self.engine.receive(self.client, data)
         self.engine.resume_clients()
+        self.engine.server.tracking.broadcast()
         return self.take()
 
     def send(self, *words: bytes | str | int) -> bytes:

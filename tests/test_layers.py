@@ -36,6 +36,7 @@ LAYERS = (
     {"slowlog"},
     {"scripting"},
     {"state"},
+    {"tracking"},
     {"notifications"},
     {"acl", "effects", "flags", "packer", "pubsub", "redaction", "statistics", "waiting"},
     {"keyspace"},

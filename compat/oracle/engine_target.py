@@ -126,6 +126,7 @@ class EngineTarget:
         engine, server = self.engine, self.engine.server
         engine.on_time()
         engine.resume_clients()
+        server.tracking.broadcast()
         self.persistence.flush(self.clock.now_ms)
         engine.resume_clients()
         while server.closing:

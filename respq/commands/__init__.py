@@ -41,6 +41,7 @@ from respq.commands import (
     stream_release,
     streams,
     strings,
+    tracking,
     transactions,
 )
 
@@ -85,5 +86,6 @@ __all__ = [
     "stream_release",
     "streams",
     "strings",
+    "tracking",
     "transactions",
 ]

@@ -72,12 +72,6 @@ def client_setinfo(c: Client, argv: Argv) -> bytes:
     return OK
 
 
-@command("CLIENT|GETREDIR", arity=2, flags=ORDINARY, group="connection", since="6.0.0")
-def client_getredir(c: Client, argv: Argv) -> bytes:
-    """Who gets this connection's invalidation messages; -1: it does not track keys."""
-    return integer(-1)
-
-
 @command("CLIENT|NO-EVICT", arity=3, flags=PRIVILEGED, group="connection", since="7.0.0", syntax="<ON | OFF>")
 def client_no_evict(c: Client, argv: Argv) -> bytes:
     """Spare this connection when clients are closed to save memory."""
@@ -157,6 +151,11 @@ def _parse_type(word: bytes) -> bytes:
     return b"replica" if name == b"slave" else name
 
 
+def redirection(client: Client) -> int:
+    """Whose number gets this client's invalidations: 0 for itself, -1 for nobody's."""
+    return -1 if client.tracker is None else client.tracker.redirect
+
+
 def _last_command(client: Client) -> str:
     """What the client waits for, or did last."""
     parking = client.parked
@@ -185,7 +184,7 @@ def client_line(client: Client) -> bytes:
         f"qbuf={unread_bytes} qbuf-free=0 argv-mem=0 multi-mem={multi_bytes} rbs=0 rbp=0 obl=0 "
         f"oll={1 if unsent_bytes else 0} omem={unsent_bytes} "
         f"tot-mem={unread_bytes + multi_bytes + unsent_bytes} events={'rw' if unsent_bytes else 'r'} "
-        f"cmd={_last_command(client)} user={username} redir=-1 resp={client.enc.version} "
+        f"cmd={_last_command(client)} user={username} redir={redirection(client)} resp={client.enc.version} "
         f"lib-name={shown(client.lib_name).decode()} lib-ver={shown(client.lib_version).decode()} "
         f"io-thread=0 tot-net-in={client.bytes_in} tot-net-out={client.bytes_out} "
         f"tot-cmds={client.commands_done}"
@@ -194,11 +193,15 @@ def client_line(client: Client) -> bytes:
 
 def _flags(client: Client) -> str:
     """The letters of CLIENT LIST."""
+    tracker = client.tracker
     letters = [
         ("O", client.monitoring),
         ("P", client.subscribed),
         ("x", client.queued is not None),
         ("b", client.parked is not None),
+        ("t", tracker is not None),
+        ("R", tracker is not None and tracker.broken),
+        ("B", tracker is not None and tracker.broadcast),
         ("d", client.dirty),
         ("c", client.closing),
         ("U", client.transport.is_unix_socket()),

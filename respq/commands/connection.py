@@ -98,8 +98,9 @@ def checked_name(name: bytes, what: bytes = b"Client names") -> bytes:
 
 
 def _greeting(c: Client) -> bytes:
+    name = b"redis" if c.server.config.extended_redis_compatibility else b"respq"
     return c.enc.map([
-        (bulk(b"server"), bulk(b"respq")),
+        (bulk(b"server"), bulk(name)),
         (bulk(b"version"), bulk(REDIS_VERSION)),
         (bulk(b"proto"), integer(c.enc.version)),
         (bulk(b"id"), integer(c.id)),
@@ -143,6 +144,7 @@ def reset(c: Client, argv: Argv) -> bytes:
     server = c.server
     server.unwatch(c)
     server.unsubscribe(c)
+    server.untrack(c)
     c.db = server.databases[0]
     c.enc = RESP2
     c.name = b""

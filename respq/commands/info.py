@@ -107,7 +107,7 @@ def _clients(server: Server) -> Fields:
     yield "client_recent_max_input_buffer", max(unread, default=0)
     yield "client_recent_max_output_buffer", max(unsent, default=0)
     yield "blocked_clients", sum(client.parked is not None for client in clients)
-    yield "tracking_clients", 0
+    yield "tracking_clients", len(server.tracking.trackers)
     yield "pubsub_clients", sum(client.subscribed for client in clients)
     yield "watching_clients", sum(bool(client.watched) for client in clients)
     yield (
@@ -268,9 +268,9 @@ def _stats(server: Server) -> Fields:
     yield "total_forks", stats.forks
     yield "migrate_cached_sockets", 0
     yield "slave_expires_tracked_keys", 0
-    yield "tracking_total_keys", 0
-    yield "tracking_total_items", 0
-    yield "tracking_total_prefixes", 0
+    yield "tracking_total_keys", server.tracking.keys
+    yield "tracking_total_items", server.tracking.items
+    yield "tracking_total_prefixes", len(server.tracking.prefixes)
     yield "unexpected_error_replies", stats.unexpected_errors
     yield "total_error_replies", stats.errors.total()
     yield "total_reads_processed", stats.reads

@@ -36,6 +36,7 @@ class Overtime:
         server, client = self._server, self.client
         effects, replies = server.effects[:], client.out[:]
         now_ms, timed_ns = server.clock.now_ms, server.stats.timed_ns
+        tracked, server.tracking.seen = server.tracking.seen, 0
         server.effects.clear()
         client.out.clear()
         client.parked = Parking([], [], 0, b"")
@@ -43,6 +44,7 @@ class Overtime:
         client.parked = None
         client.out[:0] = replies
         server.effects[:0] = effects
+        server.tracking.seen = tracked
         server.clock.stand_at(now_ms)
         server.stats.timed_ns = timed_ns
         return self.killed or self.abandoned

@@ -309,6 +309,8 @@ class ScriptHost:
         if len(logged) > 1 and not nested:
             effects.insert(mark, (logged[0], None, None, [b"MULTI"]))
             effects.append((logged[-1], None, None, [b"EXEC"]))
+            if self.server.eager:
+                self.server.tracking.note_inserted(mark)
             self.server.changes_since_save -= 2  # these will be counted as the others are
 
     def _withhold(self, mark: int) -> None:

@@ -15,8 +15,8 @@ from respq.flags import Flag
 from respq.monitor import monitored
 from respq.restrictions import Restriction, refuse_in_script
 from respq.slowlog import SINGLY_BELOW_US, timed
-from respq.state import Handler, Rejected, Server
-from respq.tables import NOT_COUNTED, RESTRICTED_KEPT
+from respq.state import TRACKING, Handler, Rejected, Server
+from respq.tables import KEYSPACE, NOT_COUNTED, RESTRICTED_KEPT, note_read, reads_keys
 
 # What a name leads to: handler, fewest and most words, what it was declared as, whether it writes.
 ScriptEntry = tuple[Handler, int, int, Spec, bool]
@@ -106,11 +106,30 @@ def _wrapped(server: Server, spec: Spec, writes: bool) -> Handler:
     handler = spec.handler
     if all_timed or not spec.quick:
         handler = timed(server, spec, handler)
+    if TRACKING in server.eager and spec.flags & KEYSPACE:
+        handler = _followed(server, spec, handler)
     if server.monitors:
         handler = monitored(spec, handler)
     if writes and "misconf" in server.gates:
         handler = _gated(server.gates["misconf"], spec, handler)
     return handler
+
+
+def _followed(server: Server, spec: Spec, handler: Handler) -> Handler:
+    """What is read and changed concerns who tracks: it is for the client that runs the script."""
+    reads = reads_keys(spec)
+
+    def followed(c: Client, argv: Argv) -> bytes:
+        try:
+            return handler(c, argv)
+        finally:
+            whose = server.scripts.whose
+            if reads and whose.tracker is not None:
+                note_read(whose, spec, argv, in_script=True)
+            else:
+                server.tracking.settle(whose, in_script=True)
+
+    return followed
 
 
 def _gated(gate: Callable[[Client, Argv, Spec], None], spec: Spec, handler: Handler) -> Handler:

@@ -31,6 +31,7 @@ from respq.commands.help import help_reply
 from respq.datatypes.sizes import allocated
 from respq.errors import CommandError, syntax_error
 from respq.keyspace import Database
+from respq.notifications import WHOLESALE
 from respq.protocol.resp import EMPTY_ARRAY, OK, ZERO, array, bulk, bulks, integer, simple
 from respq.state import Closing, Rejected, Server
 
@@ -84,11 +85,17 @@ def _check_flush_mode(argv: Argv) -> None:
 def _empty(c: Client, databases: Iterable[Database], argv: Argv) -> None:
     """Clear the databases; a key that was there has changed for those who watch it."""
     databases = list(databases)
-    for db, name in _observed(c.server, databases):
+    server = c.server
+    if server.tracking.trackers:
+        in_script = server.scripts is not None and c is server.scripts.client
+        at_once = not c.executing and argv[-1].upper() != b"ASYNC"
+        by = server.scripts.whose if in_script else c
+        server.tracking.flush(by, at_once=at_once, in_script=in_script)
+    for db, name in _observed(server, databases):
         if db.get(name) is not None:
-            c.effects.append((db, name, None, None))
+            c.effects.append((db, name, WHOLESALE, None))
     for db in databases:
-        c.server.rubble.add(db.clear())
+        server.rubble.add(db.clear())
     c.effects.append((c.db, None, None, argv))
 
 
@@ -117,7 +124,7 @@ def swapdb(c: Client, argv: Argv) -> bytes:
         one.swap(other)
         for db, name in _observed(c.server, [one, other]):
             if one.get(name) is not None or other.get(name) is not None:
-                c.effects.append((db, name, None, None))
+                c.effects.append((db, name, WHOLESALE, None))
     return OK
 
 

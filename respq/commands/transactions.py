@@ -253,4 +253,6 @@ def _bracket(c: Client, mark: int, multi_argv: Argv, exec_argv: Argv) -> None:
     if logged:
         effects.insert(mark, (logged[0], None, None, multi_argv))
         effects.append((logged[-1], None, None, exec_argv))
+        if c.server.eager:
+            c.server.tracking.note_inserted(mark)
         c.server.changes_since_save -= 2  # these will be counted as the others are

@@ -273,6 +273,7 @@ class Live:
     loglevel = choice("notice", "debug verbose notice warning nothing", "least important messages to log")
     logfile = text("", "file to log to instead of standard output; SIGHUP reopens it", immutable=True)
     notify_keyspace_events = value(EventClasses(), "", "classes of key-space events that are published")
+    tracking_table_max_keys = size(1_000_000, INT64_MAX, "keys remembered for CLIENT TRACKING; 0: any number")
     slowlog_log_slower_than = number(
         10000, -1, INT64_MAX, "microseconds from which a command is slow; -1 never, 0 always"
     )
@@ -318,6 +319,9 @@ class Live:
         5000, 0, INT64_MAX, "milliseconds after which a running script has others told BUSY; 0 never",
         aliases=("lua-time-limit",),
     )  # fmt: skip
+    extended_redis_compatibility = flag(
+        False, "name the server `redis` in HELLO, for clients that ask for it, such as redis-py's cache"
+    )
     enable_debug_command = choice(
         "no", _PROTECTED, "who may use DEBUG: nobody, everybody, this machine", immutable=True
     )
@@ -384,7 +388,6 @@ class Inert:
 
     # Client-side caching, latency
     latency_tracking_info_percentiles = value(Words(_percentiles), "50 99 99.9")
-    tracking_table_max_keys = size(1000000, INT64_MAX)
 
     # Replication: there are no replicas
     bind_source_addr = text("")

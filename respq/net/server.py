@@ -212,6 +212,8 @@ class Loop:
         now_ms = engine.clock.now_ms
         if server.busy is None:
             self._act_on_time(now_ms)
+        if server.tracking.changed:
+            server.tracking.broadcast()
         if engine.broken:
             raise BrokenEngineError(engine.broken)
         self._write_log(now_ms)

@@ -178,3 +178,9 @@ def test_a_new_password_locks_out_newcomers_until_it_is_taken_away(engine: Workb
     assert newcomer.send("PING") == NO_AUTH
     alice.send("CONFIG", "SET", "requirepass", "")
     assert newcomer.send("PING") == b"+PONG\r\n"
+
+
+def test_hello_names_the_server_redis_for_clients_that_ask_for_it(engine: Workbench, alice: Peer) -> None:
+    assert b"$6\r\nserver\r\n$5\r\nrespq\r\n" in alice.send("HELLO")
+    alice.send("CONFIG", "SET", "extended-redis-compatibility", "yes")
+    assert b"$6\r\nserver\r\n$5\r\nredis\r\n" in alice.send("HELLO")

@@ -46,15 +46,16 @@ def engine(tmp_path: Path, family: Family) -> Iterator[EngineTarget]:
 def test_the_engine_does_what_redis_does(
     family: Family, trees: Trees, reference: Server, engine: EngineTarget
 ) -> None:
+    sequences = max(1, int(SEQUENCES * family.share))
     with comparing(family, trees, reference, engine) as runner:
-        failures = run_family(runner, SEED, SEQUENCES)
+        failures = run_family(runner, SEED, sequences)
         for further in range(1, FURTHER_ROUNDS + 1):  # until chance has met what is rare
             if failures or SEQUENCES < FULL_RUN or not runner.coverage.missing():
                 break
-            failures = run_family(runner, SEED + further, SEQUENCES // 2)
+            failures = run_family(runner, SEED + further, sequences // 2)
     write_report(runner.coverage)
     assert not failures, summary(failures)
-    assert runner.unrepeated <= max(1, SEQUENCES * UNREPEATED)
+    assert runner.unrepeated <= max(1, sequences * UNREPEATED)
     assert runner.coverage.success >= SUCCESS
     assert runner.coverage.unlisted() == []
     if SEQUENCES >= FULL_RUN:

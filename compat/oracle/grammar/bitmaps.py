@@ -79,6 +79,7 @@ BITMAPS = Family(
         [b"RPUSH", b"l1", b"a"],
         [b"PEXPIRE", b"b1", b"10000000"],
     ],
+    share=0.4,
     keys=[b"b1", b"b2", b"b3", b"n1", b"f1", b"gone", b"l1"],
     others={"GET": Rule(1), "DEL": Rule(0.3)},
 )

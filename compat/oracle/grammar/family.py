@@ -67,6 +67,7 @@ class Family:
     others: Mapping[str, Rule] = field(default_factory=dict)  # commands of other families to mix in
     dbs: Sequence[int] = (0,)  # databases that a sequence may use
     dump: Sequence[Argv] = ()  # what else to ask about every key in the end; {key} stands for it
+    share: float = 1.0  # of the sequences: a few commands are covered sooner
     since_7_0: bool = False  # has commands that redis-server 7.0 does not know
     restore: Sequence[Argv] = ()  # brings back what FLUSHALL does not
     # A sequence with the first command does without the others.

@@ -22,8 +22,8 @@ HYPERLOGLOGS = Family(
             errors=(ARITY, WRONGTYPE, INVALID),
             extra=[[b"PFADD", b"h%d" % (n % 3 + 1), *many(n * 97, 2 + n * n)] for n in range(8)],
         ),
-        "PFCOUNT": Rule(4, errors=(ARITY, WRONGTYPE, INVALID, CORRUPTED)),
-        "PFMERGE": Rule(3, errors=(ARITY, WRONGTYPE, INVALID, CORRUPTED)),
+        "PFCOUNT": Rule(3, errors=(ARITY, WRONGTYPE, INVALID, CORRUPTED)),
+        "PFMERGE": Rule(2, errors=(ARITY, WRONGTYPE, INVALID, CORRUPTED)),
         "PFDEBUG": Rule(
             2,
             {"subcommand": [b"DECODE", b"ENCODING", b"TODENSE"] * 6 + [b"GETREG", b"NOPE"]},
@@ -52,6 +52,7 @@ HYPERLOGLOGS = Family(
         [b"RPUSH", b"l1", b"a"],
         [b"PEXPIRE", b"h1", b"10000000"],
     ],
+    share=0.2,
     keys=[b"h1", b"h2", b"h3", b"gone", b"s1", b"l1", b"broken"],
     others={"GET": Rule(1), "DEL": Rule(0.3), "COPY": Rule(0.3, option=0), "OBJECT|ENCODING": Rule(0.5)},
 )

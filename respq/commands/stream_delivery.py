@@ -7,6 +7,7 @@ read. Redis logs an XCLAIM for each entry; it restores the same from one.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from itertools import islice
 
 from respq.command import BLOCKING, FAST, MOVABLEKEYS, WRITE, Argv, Client, Keys, command, key
@@ -283,6 +284,12 @@ def _history(
 # -- acknowledging ---------------------------------------------------------------------------------
 
 
+def _acknowledge(group: Group, words: Sequence[bytes]) -> list[Delivery | None]:
+    """Take entries off the pending entries list; what was known of each. Raises CommandError."""
+    taken = group.pending.take_as_sent(words)
+    return group.pending.take(entry_texts(words)) if taken is None else taken
+
+
 def _xack_run(c: Client, run: Run) -> bytes | None:
     """Acknowledgements of one entry each, of one group."""
     if run.words != 4 or not run.last:
@@ -293,25 +300,17 @@ def _xack_run(c: Client, run: Run) -> bytes | None:
         group = stream.groups.get(group_name) if stream is not None else None
         if group is None:
             return None
-        if group.pending.take_first(run.last):
-            return _all_acknowledged(c, run)
-        texts = entry_texts(run.last)
+        taken = _acknowledge(group, run.last)
     except CommandError:
         return None
-    taken = group.pending.take(texts)
-    if None not in taken:
-        return _all_acknowledged(c, run)
     c.server.stats.keyspace_hits += run.count
-    acknowledged = [text for text, delivery in zip(texts, taken, strict=True) if delivery is not None]
+    if None not in taken:
+        c.effects.append((db, None, None, run))
+        return ONE * run.count
+    acknowledged = [word for word, delivery in zip(run.last, taken, strict=True) if delivery is not None]
     if acknowledged:
         c.effects.append((db, None, None, [b"XACK", name, group_name, *acknowledged]))
     return b"".join([ZERO if delivery is None else ONE for delivery in taken])
-
-
-def _all_acknowledged(c: Client, run: Run) -> bytes:
-    c.server.stats.keyspace_hits += run.count
-    c.effects.append((c.db, None, None, run))
-    return ONE * run.count
 
 
 @command("XACK", arity=-4, flags=WRITE | FAST, keys=(key(1, "RW update"),), group="stream", since="5.0.0",
@@ -322,8 +321,8 @@ def xack(c: Client, argv: Argv) -> bytes:
     group = stream.groups.get(argv[2]) if stream is not None else None
     if group is None:
         return ZERO
-    words = argv[3:]
-    acknowledged = len(words) if group.pending.take_first(words) else group.acknowledge(entry_texts(words))
+    taken = _acknowledge(group, argv[3:])
+    acknowledged = len(taken) - taken.count(None)
     if acknowledged:
         c.effects.append((c.db, None, None, argv))
     return integer(acknowledged)

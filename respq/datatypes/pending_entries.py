@@ -26,7 +26,7 @@ from heapq import heappop, heappush
 from itertools import repeat
 from typing import Final
 
-from respq.datatypes.entry_ids import number_of
+from respq.datatypes.entry_ids import are_canonical, number_of
 
 _LEAF_IDS: Final = 1024  # of a leaf that grows at its end; twice that if it grows elsewhere
 _KEPT_SHARE: Final = 8  # a leaf is copied into less room when so few of the IDs that it has seen are pending,
@@ -261,21 +261,33 @@ class PendingEntries:
 
     # -- taking ------------------------------------------------------------------------------------
 
-    def take_first(self, words: Sequence[bytes]) -> bool:
-        """Take entries out if all are in the first leaf, where the oldest are; tell whether they were.
+    def take_as_sent(self, words: Sequence[bytes]) -> list[Delivery | None] | None:
+        """`take` IDs as a client has spelled them; None, and nothing is changed, if that may be otherwise.
 
-        If not, nothing is changed. So `words` may be anything.
+        Who acknowledges several IDs was given them together, so they are looked for in the leaf of the first
+        one, as they are: 0.1 µs each. Only what is not there is read.
         """
         if not self._leaves:
-            return False
-        first = self._leaves[0]
-        taken = list(map(first.entries.pop, words, repeat(None)))
+            return None
+        try:
+            at = self._index_of(number_of(words[0])) if len(self._leaves) > 1 else 0
+        except ValueError:
+            return None
+        leaf = self._leaves[at]
+        taken: list[Delivery | None] = list(map(leaf.entries.pop, words, repeat(None)))
         if None not in taken:
-            self._count_taken(0, taken)  # type: ignore[arg-type]  # no None
-            self._forget_released(words)
-            return True
-        first.put_back(words, taken)
-        return False
+            self._count_taken(at, taken)  # type: ignore[arg-type]  # no None
+        else:
+            missing = [word for word, delivery in zip(words, taken, strict=True) if delivery is None]
+            if not are_canonical(missing):
+                leaf.put_back(words, taken)
+                return None
+            if found := [delivery for delivery in taken if delivery is not None]:
+                self._count_taken(at, found)
+            others = map(self._take, missing)
+            taken = [next(others) if delivery is None else delivery for delivery in taken]
+        self._forget_released(words)
+        return taken
 
     def take(self, texts: Sequence[bytes]) -> list[Delivery | None]:
         """Take entries out; what was known of each, None for one that is not there. O(log n) for each.

@@ -5,12 +5,13 @@ last two. So a connection whose last read was a run is expected to go on with it
 words that differ is known then, and one split finds them all. A word is proven by its length: what the
 pieces are joined with is the canonical encoding, byte for byte.
 
-Seven forms, by what differs; ns per command of three words, 64 bytes in the last, in reads of 16:
+Eight forms, by what differs; ns per command of three words, 64 bytes in the last, in reads of 16:
 
     `Even`         the last word, all of one length: the separator ends with that length          70
     `Uneven`       the last word, of any length: each piece begins with its length               200
     `Pairs`        the last two words, each of one length                                        190
     `Rows`         any words, each always of one length: one `struct` cuts all; five short fields   250
+    `Lists`        many words behind shared ones, all of one length                      50 for each
     `UnevenPairs`  the last two words, of any length                                             290
     `Words`        three words or more behind at least two that are shared             100 for each
     `Table`        all words but the name, of any length: cut at line ends, looked at by columns  300
@@ -33,6 +34,7 @@ from respq.protocol.runs import SHORTEST_RUN, Run
 _LENGTHS = [b"%d" % n for n in range(4097)]
 _HEADS = [b"$%d" % n for n in range(4097)]
 _WIDEST_TABLE = 8  # words: of more, a few rows are cheaper one by one
+_WIDEST_ROW = 32  # words
 _PIECE_HEADS = {len(head) + n: (head, len(head)) for n in range(1025) if (head := b"%d\r\n" % n)}
 
 
@@ -65,9 +67,11 @@ def form_of(commands: list[Argv]) -> Form | None:
             return UnevenPairs(shared)
     if names.count(first[0]) < len(names):
         return None
-    if (rows := Rows.of(commands)) is not None:
+    if len(first) <= _WIDEST_ROW and (rows := Rows.of(commands)) is not None:
         return rows
     if (common := _common(first, commands[1], last)) > 1:
+        if len(first) > _WIDEST_ROW and _of_one_length(first[common:]):
+            return Lists(first[:common], len(first) - common, len(last[-1]))
         return Words(first[:common], len(first) - common)
     return Table(first[0], len(first)) if len(first) <= _WIDEST_TABLE else None
 
@@ -194,6 +198,41 @@ class Rows:
             for at in range(begin, len(first))
         ]
         return Run.of(first[:begin], columns), end
+
+
+class Lists:
+    """Behind the words that are shared stand many of one length, as in an acknowledgement of many entries."""
+
+    __slots__ = ("_count", "_front", "_length", "_separator", "_shared")
+
+    def __init__(self, shared: Argv, count: int, length: int) -> None:
+        self._shared = shared
+        self._count = count  # of words that may differ
+        self._length = length  # of each
+        words = b"".join([b"\r\n$%d\r\n%b" % (len(word), word) for word in shared])
+        self._front = b"*%d%b" % (len(shared) + count, words)
+        self._separator = b"\r\n$%d\r\n" % length
+
+    def cut(self, data: bytes) -> tuple[Run, int]:
+        """See `Form`. The last piece of a command ends with what stands before the words of the next one."""
+        front, length, count = self._front, self._length, self._count
+        size = len(front) + count * (len(self._separator) + length) + 2
+        end = len(data) // size * size
+        if not end or not data.startswith(front):
+            return _NONE
+        pieces = data[:end].split(self._separator)
+        if pieces[0] != front or len(pieces) != end // size * count + 1:
+            return _NONE
+        pieces[-1] += front
+        commands = []
+        for at in range(1, len(pieces), count):
+            words = pieces[at : at + count]
+            last = words[-1]
+            words[-1] = last[:length]
+            if last[length:] != b"\r\n" + front or list(map(len, words)).count(length) < count:
+                return _NONE
+            commands.append(self._shared + words)
+        return Run(self._shared[:1], None, commands), end
 
 
 class Uneven:

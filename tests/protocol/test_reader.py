@@ -200,6 +200,30 @@ def test_what_only_looks_like_rows_is_read_as_what_it_is(
     assert read(Reader(), pieces) == read(Grammar(), pieces)
 
 
+# The same, with many words of one length behind those that are shared.
+def lists_behind(front: bytes) -> st.SearchStrategy[bytes]:
+    words = st.lists(st.sampled_from([b"aaa", b"$2\r", b"\r\n$"]), min_size=40, max_size=40)
+    nearly = st.sampled_from([b"$3\r\nabc\r\n", b"$2\r\na\r\r\n", b"$3\r\n\r\n$\r\n", b"$4\r\nabcd\r\n"])
+    return st.one_of(
+        words.map(lambda words: encode(b"XACK", b"s", b"g", *words)),
+        st.tuples(words, st.integers(0, 39), nearly).map(
+            lambda drawn: front + b"".join([encode(word)[4:] for word in drawn[0][:-1]]) + drawn[2]
+        ),
+        st.sampled_from([PING, front + b"$3\r\n", front]),
+    )
+
+
+@given(data=st.data(), short_by=st.integers(0, 20), cuts=st.lists(st.integers(0, 1000), max_size=2))
+def test_what_only_looks_like_lists_is_read_as_what_it_is(
+    data: st.DataObject, short_by: int, cuts: list[int]
+) -> None:
+    front = encode(b"XACK", b"s", b"g").replace(b"*3", b"*43")
+    first = encode(b"XACK", b"s", b"g", *[b"a%02d" % n for n in range(40)]) * 4
+    second = b"".join(data.draw(st.lists(lists_behind(front), min_size=1, max_size=6)))
+    pieces = [first, *cut(second[: len(second) - short_by], cuts)]
+    assert read(Reader(), pieces) == read(Grammar(), pieces)
+
+
 def test_words_that_fit_together_only_as_a_whole_are_no_run() -> None:
     first = b"".join(encode(b"XADD", b"s", b"%d" % n, b"a", b"b" * n) for n in range(5))
     front = b"*5\r\n$4\r\nXADD\r\n$1\r\ns\r\n"
@@ -490,6 +514,18 @@ def test_runs_of_rows_survive_cuts_anywhere() -> None:
         assert isinstance(run, Run)
         assert run == commands
         assert [column.constant for column in run.described] == [False, True, False, True, True]
+        assert reader.verbatim == data
+
+
+def test_runs_of_lists_survive_cuts_anywhere() -> None:
+    commands = [[b"XACK", b"s", b"g", *[b"%04d-%02d" % (n, m) for m in range(90)]] for n in range(30)]
+    data = b"".join(encode(*command) for command in commands)
+    for size in (997, 4096, 16384):
+        reader = Reader()
+        pieces = [data[i : i + size] for i in range(0, len(data), size)]
+        assert read(reader, pieces) == (commands, b"", 0)
+        assert reader.feed(data) == commands
+        assert reader.feed(data) == commands
         assert reader.verbatim == data
 
 

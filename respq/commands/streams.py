@@ -14,7 +14,7 @@ from respq.commands.arguments import INT64_MAX, parse_int
 from respq.commands.arguments import Options as Words
 from respq.datatypes import entry_ids
 from respq.datatypes.entry_blocks import Stretch
-from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, show_id, show_ids
+from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, id_column, show_id
 from respq.datatypes.idempotency import digest
 from respq.datatypes.streams import StreamValue
 from respq.errors import CommandError, no_such_key, syntax_error
@@ -226,13 +226,13 @@ def _xadd_run(c: Client, run: Run) -> bytes | None:
         return None
     if created:
         db.add(name, stream)
-    ids = Column(show_ids(first_id, count))
+    ids = id_column(first_id, count)
     columns = [Column.of([word] * count, constant=True) for word in shared[_RUN_WORDS:]] + run.described
     stream.extend(range(first_id, first_id + count), ids, columns)
     logged = Run.of([b"XADD", name], [ids, *columns])
     logged.encoded = encode_commands(logged.shared, logged.described)
     c.effects.append((db, name, "xadd", logged))
-    return bulk_strings(ids.words)
+    return ids.bulk_strings()
 
 
 def _xadd_ids_run(c: Client, run: Run) -> bytes | None:

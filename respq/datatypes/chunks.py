@@ -69,11 +69,19 @@ def _integer_bytes(element: bytes) -> int:
     return 0
 
 
+_SMALL: Final = {b"%d" % n: integer_bytes(n) for n in range(4096)}
+_BEYOND_DIGITS: Final = b":"  # what is not less begins with no digit and no minus
+
+
 def entries_bytes(elements: Collection[bytes]) -> list[int]:
     """`entry_bytes` of each element."""
-    text = _TEXT_BYTES
+    text, small = _TEXT_BYTES, _SMALL.get
     return [
-        (text[n] if n > LONGEST_INTEGER else _integer_bytes(element) or text[n])
+        (
+            text[n]
+            if n > LONGEST_INTEGER or element >= _BEYOND_DIGITS
+            else small(element) or _integer_bytes(element) or text[n]
+        )
         if (n := len(element)) < 4096
         else entry_bytes(element)
         for element in elements

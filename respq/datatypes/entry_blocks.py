@@ -279,17 +279,17 @@ def _encode(table: Table) -> Encoded:
     if not table.columns:
         entries = list(map(encode_entry, table.texts.words, table.entries))
         return Encoded(b"".join(entries), _ends(list(map(len, entries))), (), id_bytes, id_at)
-    layout = Layout()
-    layout.add_text(b"*2\r\n")
-    layout.add_column(table.texts)
-    layout.add_text(b"*%d\r\n" % len(table.columns))
-    for column in table.columns:
-        layout.add_column(column)
     count = len(table.ids)
+    layout = _layout(table)
     size = layout.fixed * count + sum(map(sum, layout.uneven))
     saved = sum([len(text) - 1 for text in layout.constants if len(text) >= _CODED_BYTES])  # of an entry
+    saved -= len(table.texts.prefix)  # of the ID, which is no constant then
     paying = count >= _CODED_ENTRIES and saved * count * _CODING > size * (_CODING - 1)
-    codes = _codes(layout) if id_at and paying else {}
+    if not (id_at and paying):
+        return Encoded(layout.join(count), _ends_of(layout, count), (), id_bytes, id_at)
+    if table.texts.prefix:
+        layout = _layout(table, whole=True)
+    codes = _codes(layout)
     if not codes:
         return Encoded(layout.join(count), _ends_of(layout, count), (), id_bytes, id_at)
     constants = [codes.get(constant, constant) for constant in layout.constants]
@@ -299,6 +299,17 @@ def _encode(table: Table) -> Encoded:
     if even:
         return Encoded(data, ends, expansions, id_bytes, 1, constants[1])
     return Encoded(data, ends, expansions, id_bytes, 1 + head, constants[2])
+
+
+def _layout(table: Table, *, whole: bool = False) -> Layout:
+    """Entries that are alike. `whole`: no part of an ID is a constant."""
+    layout = Layout()
+    layout.add_text(b"*2\r\n")
+    layout.add_column(table.texts, whole=whole)
+    layout.add_text(b"*%d\r\n" % len(table.columns))
+    for column in table.columns:
+        layout.add_column(column)
+    return layout
 
 
 def _ends_of(layout: Layout, count: int) -> Sequence[int]:

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from operator import lt
 from typing import Final
 
+from respq.protocol.columns import Column
+
 SEQ_BITS: Final = 64
 SEQ_MAX: Final = (1 << 64) - 1
 MAX: Final = (1 << 128) - 1
@@ -32,6 +34,12 @@ def show_ids(first_id: int, count: int) -> list[bytes]:
     if seq + count > SEQ_MAX:
         return list(map(show_id, range(first_id, first_id + count)))
     return (b"%d-%%d " % ms * count % tuple(range(seq, seq + count))).split()
+
+
+def id_column(first_id: int, count: int) -> Column:
+    """IDs that follow each other."""
+    ms, seq = first_id >> SEQ_BITS, first_id & SEQ_MAX
+    return Column.counting(b"%d-" % ms, seq, count) or Column(show_ids(first_id, count))
 
 
 def number_of(text: bytes) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from respq.protocol.resp import bulk
+from respq.protocol.resp import bulk, bulk_strings
 
 _NUMBERS = [b"%d" % length for length in range(4097)]
 
@@ -17,29 +17,60 @@ _NUMBERS = [b"%d" % length for length in range(4097)]
 class Column:
     """Words that stand in the same place, at least one, and what is known of their lengths."""
 
-    __slots__ = ("constant", "length", "lengths", "words")
+    __slots__ = ("_words", "constant", "count", "length", "lengths", "numbers", "prefix")
+    length: int  # of each word; -1: they differ
+    lengths: list[int]  # if they differ
+    _words: Sequence[bytes]
 
     def __init__(self, words: Sequence[bytes]) -> None:
-        self.words = words
-        first = words[0]
-        self.constant = first == words[-1] and words.count(first) == len(words)
-        self.lengths: list[int] = []  # if they differ
-        self.length = len(first)  # of each; -1: they differ
+        self._describe(words, constant=words[0] == words[-1] and words.count(words[0]) == len(words))
         if not self.constant:
             lengths = list(map(len, words))
             if lengths.count(self.length) < len(lengths):
                 self.lengths, self.length = lengths, -1
 
+    def _describe(self, words: Sequence[bytes], *, constant: bool) -> None:
+        self._words = words
+        self.count = len(words)
+        self.constant = constant
+        self.length, self.lengths = len(words[0]), []
+        self.prefix = b""  # of all words, if something else stands in `numbers`
+        self.numbers: Sequence[bytes] = ()  # what follows it, of one length
+
     @classmethod
     def of(cls, words: Sequence[bytes], *, constant: bool) -> Column:
         """Words that are known to be the same, or of one length."""
         column = cls.__new__(cls)
-        column.words, column.constant, column.lengths, column.length = words, constant, [], len(words[0])
+        column._describe(words, constant=constant)
         return column
+
+    @classmethod
+    def counting(cls, prefix: bytes, first: int, count: int) -> Column | None:
+        """Words that end in numbers which follow each other, if these are small and of one length. O(1)."""
+        numbers = _NUMBERS[first : first + count]
+        if len(numbers) < count or len(numbers[0]) != len(numbers[-1]):
+            return None
+        column = cls.of([prefix + numbers[0]], constant=False)
+        column._words, column.count, column.prefix, column.numbers = (), count, prefix, numbers
+        return column
+
+    @property
+    def words(self) -> Sequence[bytes]:
+        """The words themselves."""
+        if not self._words:
+            self._words = [self.prefix + number for number in self.numbers]
+        return self._words
 
     def size(self) -> int:
         """Bytes of all words."""
-        return sum(self.lengths) if self.length < 0 else self.length * len(self.words)
+        return sum(self.lengths) if self.length < 0 else self.length * self.count
+
+    def bulk_strings(self) -> bytes:
+        """The words as bulk strings, one behind the other."""
+        if not self.prefix:
+            return bulk_strings(self.words)
+        head = b"$%d\r\n%b" % (self.length, self.prefix)
+        return b"%b%b\r\n" % (head, (b"\r\n" + head).join(self.numbers))
 
 
 class Layout:
@@ -61,20 +92,21 @@ class Layout:
         self.constants[-1] += text
         self.fixed += len(text)
 
-    def add_column(self, column: Column) -> None:
-        """Each goes on with one of the words, as a bulk string."""
+    def add_column(self, column: Column, *, whole: bool = False) -> None:
+        """Each goes on with one of the words, as a bulk string. `whole`: no part of it is a constant."""
         if column.constant:
             self.add_text(bulk(column.words[0]))
             return
+        words = column.words if whole or not column.prefix else column.numbers
         if column.length >= 0:
-            self.add_text(b"$%d\r\n" % column.length)
-            self.fixed += column.length
+            self.add_text(b"$%d\r\n%b" % (column.length, b"" if whole else column.prefix))
+            self.fixed += len(words[0])
         else:
             self.add_text(b"$")
             self._add_numbers(column.lengths)
             self.add_text(b"\r\n")
             self.uneven.append(column.lengths)
-        self.columns.append(column.words)
+        self.columns.append(words)
         self.constants.append(b"")
         self.add_text(b"\r\n")
 
@@ -122,4 +154,4 @@ def encode_commands(shared: Sequence[bytes], columns: Sequence[Column]) -> bytes
     layout.add_text(b"*%d\r\n%b" % (len(shared) + len(columns), b"".join(map(bulk, shared))))
     for column in columns:
         layout.add_column(column)
-    return layout.join(len(columns[0].words))
+    return layout.join(columns[0].count)

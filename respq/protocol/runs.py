@@ -22,25 +22,33 @@ class Run:
     __slots__ = ("_columns", "_commands", "_described", "count", "encoded", "last", "name", "shared", "words")
 
     def __init__(
-        self, shared: Argv, columns: Sequence[Sequence[bytes]] | None, commands: list[Argv] | None = None
+        self,
+        shared: Argv,
+        columns: Sequence[Sequence[bytes]] | None,
+        commands: list[Argv] | None = None,
+        described: list[Column] | None = None,
     ) -> None:
-        assert columns or commands
+        assert columns or commands or described
         self.shared = shared  # what all begin with, which may be nothing if there is one word only
         self._columns = columns
         self._commands = commands
-        self.last = columns[0] if columns and len(columns) == 1 else []  # if nothing else differs
-        self.count = len(columns[0] if columns else commands)  # type: ignore[arg-type]  # one of them is there
-        self.words = len(shared) + len(columns) if columns else len(commands[0])  # type: ignore[index]  # likewise
-        self._described: list[Column] = []
+        self._described = described or []
+        self.last: Sequence[bytes] = (
+            columns[0] if columns and len(columns) == 1 else []
+        )  # if nothing else differs
+        if described:
+            self.count, self.words = described[0].count, len(shared) + len(described)
+        elif columns:
+            self.count, self.words = len(columns[0]), len(shared) + len(columns)
+        else:
+            self.count, self.words = len(commands or ()), len((commands or ((),))[0])
         self.encoded = b""  # all of it as it is logged, from whoever has it already
         self.name = shared[0] if shared else self.last[0] if self.last else b""
 
     @classmethod
     def of(cls, shared: Argv, columns: list[Column]) -> Run:
-        """A run that is known in more detail."""
-        run = cls(shared, [column.words for column in columns])
-        run._described = columns
-        return run
+        """A run of which more is known; several words of its commands differ."""
+        return cls(shared, None, None, columns)
 
     @classmethod
     def at(cls, commands: list[Argv], start: int = 0) -> Run | None:
@@ -74,7 +82,10 @@ class Run:
     def columns(self) -> Sequence[Sequence[bytes]]:
         """The words behind the shared ones: the first of each command in a list, and so on."""
         if self._columns is None:
-            self._columns = list(zip(*self.commands, strict=True))[len(self.shared) :]
+            if self._described:
+                self._columns = [column.words for column in self._described]
+            else:
+                self._columns = list(zip(*self.commands, strict=True))[len(self.shared) :]
         return self._columns
 
     @property
@@ -118,5 +129,5 @@ class Run:
 
     def first(self, count: int) -> Run:
         """The run of its first commands."""
-        columns = self._columns and [words[:count] for words in self._columns]
-        return Run(self.shared, columns, self._commands and self._commands[:count])
+        commands = self._commands and self._commands[:count]
+        return Run(self.shared, None if commands else [words[:count] for words in self.columns], commands)

@@ -24,6 +24,24 @@ def test_a_run_is_encoded_as_its_commands_are(
     assert encode_run(run) == b"".join(map(bulks, run.commands))
 
 
+@given(st.binary(max_size=12), st.integers(0, 5000), st.integers(1, 200), st.booleans())
+def test_words_that_count_are_what_they_spell(prefix: bytes, first: int, count: int, whole: bool) -> None:
+    column, words = (
+        Column.counting(prefix, first, count),
+        [prefix + b"%d" % (first + n) for n in range(count)],
+    )
+    if column is None:
+        assert len(words[0]) != len(words[-1]) or first + count > 4097
+        return
+    layout = Layout()
+    layout.add_column(column, whole=whole)
+    expected = b"".join(map(bulk, words))
+    assert layout.join(count) == column.bulk_strings() == Column(words).bulk_strings() == expected
+    assert layout.sizes(count) == [len(bulk(word)) for word in words]
+    assert (column.count, column.length, column.size()) == (count, len(words[0]), sum(map(len, words)))
+    assert list(column.words) == words
+
+
 @given(st.lists(WORD, min_size=1, max_size=20))
 def test_a_layout_knows_the_sizes_of_its_texts(words: list[bytes]) -> None:
     layout = Layout()

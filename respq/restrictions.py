@@ -109,9 +109,8 @@ class NoLongerAllowed(CommandError):
 
 
 def note(c: Client, denial: Denial, context: str, username: bytes | None = None) -> None:
-    """Count a refusal, and enter it into the log."""
+    """Enter a refusal into the log."""
     server = c.server
-    server.stats.access_denied[denial.reason] += 1
     refusal = Refusal(denial.reason, context, denial.what, c.user.name if username is None else username)
     limit = server.config.acllog_max_len
     server.access_log.add(refusal, server.client_info(c), server.clock.now_ms, limit)

@@ -36,8 +36,6 @@ class Statistics:
         self.loop_us = 0
         self.longest_tick_us = 0
         self.timed_ns = 0  # spent in commands that are timed one by one, since the last batch ended
-        # Refused for want of a permission, by the reasons of ACL LOG.
-        self.access_denied = {"auth": 0, "command": 0, "key": 0, "channel": 0}
         self.samples: deque[tuple[int, ...]] = deque(maxlen=SAMPLES)
 
     def count(self, error: CommandError) -> None:

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import pytest
 
 from compat.oracle.case import NOTIFIED, SPREAD
+from respq.acl.permissions import Grant
+from respq.acl.selectors import Selector
 from respq.command import SPECS, Argv, Client
 from respq.commands import stream_delivery
 from respq.datatypes.streams import StreamValue
@@ -23,7 +25,8 @@ from respq.keyspace import Database, Effect
 from respq.notifications import EVENTS_OF
 from respq.protocol.reader import Reader
 from respq.protocol.resp import RESP2, RESP3
-from respq.state import Server
+from respq.restrictions import Refuse, Restriction
+from respq.state import Handler, Server, Spec
 from respq.waiting import Parking, Waiting
 
 Patch = pytest.MonkeyPatch
@@ -398,6 +401,35 @@ def _(patch: Patch) -> None:
         return feed(reader, data[1:] if reader.pending and data[:1].isdigit() else data)
 
     patch.setattr(Reader, "feed", lossy)
+
+
+# -- users -------------------------------------------------------------------------------------------
+
+
+@fault("a key that may be read may be written", "acl")
+def _(patch: Patch) -> None:
+    patch.setattr(Grant, "patterns_for", lambda grant, _access: list(grant.keys))
+
+
+@fault("a rule does not take the place of earlier ones", "acl")
+def _(patch: Patch) -> None:
+    patch.setattr(Selector, "_note", lambda selector, sign, name: selector.rules.update({name: sign}))
+
+
+@fault("refusals that are alike are listed one by one", "acl", 400)
+def _(patch: Patch) -> None:
+    patch.setattr("respq.acl.log.ALIKE_MS", -1)
+
+
+@fault("what was queued is not looked at again", "acl", 400)
+def _(patch: Patch) -> None:
+    wrap = Restriction.wrap
+
+    def trusting(restriction: Restriction, refuse: Refuse, spec: Spec, handler: Handler) -> Handler:
+        looking = wrap(restriction, refuse, spec, handler)
+        return lambda c, argv: (handler if c.executing and c.queued is None else looking)(c, argv)
+
+    patch.setattr(Restriction, "wrap", trusting)
 
 
 # -- consumer groups ---------------------------------------------------------------------------------

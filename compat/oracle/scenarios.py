@@ -10,8 +10,9 @@ import shlex
 
 from compat.oracle.case import SPREAD, Case, Step
 from compat.oracle.listening import LISTENING
+from compat.oracle.permissions import PERMISSIONS
 
-SCENARIOS: dict[str, str] = {**LISTENING}
+SCENARIOS: dict[str, str] = {**LISTENING, **PERMISSIONS}
 
 
 def parse(text: str, resp: int) -> Case:

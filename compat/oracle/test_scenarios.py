@@ -22,8 +22,15 @@ KEYS = [*b"abcdefjklmnsxyz"]
 ALL = Family("scenarios", {}, {}, [], [bytes([key]) for key in KEYS] + [b"done", b"other"], dbs=(0, 1))
 DUMP = dump_commands(ALL)
 DUMP_BYTES = b"".join(map(render, DUMP))
-RESTORE = render([b"CONFIG", b"SET", b"requirepass", b""]) + render(
-    [b"CONFIG", b"SET", b"notify-keyspace-events", b""]
+RESTORE = b"".join(
+    render(argv)
+    for argv in (
+        [b"CONFIG", b"SET", b"requirepass", b""],
+        [b"CONFIG", b"SET", b"notify-keyspace-events", b""],
+        [b"CONFIG", b"RESETSTAT"],
+        [b"ACL", b"DELUSER", b"ann"],
+        [b"ACL", b"LOG", b"RESET"],
+    )
 )
 
 

@@ -31,14 +31,16 @@ class Entry:
 
 
 class AccessLog:
-    """The entries, the one that was added to last first."""
+    """The entries, the one that was added to last first, and how often what was refused since the start."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        self.refused = {"auth": 0, "command": 0, "key": 0, "channel": 0}
         self._next_number = 0
 
     def add(self, refusal: Refusal, client_info: bytes, now_ms: int, limit: int) -> None:
-        """Enter a refusal, and forget the oldest beyond `limit` entries. O(limit)."""
+        """Count a refusal, enter it, and forget the oldest beyond `limit` entries. O(limit)."""
+        self.refused[refusal.reason] += 1
         for at, entry in enumerate(self.entries[:LOOKED_AT]):
             if entry.refusal == refusal and now_ms - entry.updated_ms <= ALIKE_MS:
                 del self.entries[at]

@@ -234,7 +234,7 @@ def _threads(server: Server) -> Fields:
 
 
 def _stats(server: Server) -> Fields:
-    stats = server.stats
+    stats, refused = server.stats, server.access_log.refused
     commands_per_s, input_per_s, output_per_s, cycles_per_s, loop_us_per_s = _rates(server)
     yield "total_connections_received", stats.connections_received
     yield "total_commands_processed", server.commands_executed
@@ -283,10 +283,10 @@ def _stats(server: Server) -> Fields:
     yield "eventloop_duration_max", stats.longest_tick_us
     yield "instantaneous_eventloop_cycles_per_sec", int(cycles_per_s)
     yield "instantaneous_eventloop_duration_usec", int(loop_us_per_s / cycles_per_s) if cycles_per_s else 0
-    yield "acl_access_denied_auth", stats.access_denied["auth"]
-    yield "acl_access_denied_cmd", stats.access_denied["command"]
-    yield "acl_access_denied_key", stats.access_denied["key"]
-    yield "acl_access_denied_channel", stats.access_denied["channel"]
+    yield "acl_access_denied_auth", refused["auth"]
+    yield "acl_access_denied_cmd", refused["command"]
+    yield "acl_access_denied_key", refused["key"]
+    yield "acl_access_denied_channel", refused["channel"]
 
 
 def _rates(server: Server) -> tuple[float, ...]:

@@ -197,6 +197,14 @@ class ListValue(Quicklist):
             twin._middle = self._middle.copy()
         return twin
 
+    def node_count(self) -> int:
+        """How many nodes there are. O(elements of both ends)."""
+        if self._head is self._tail:
+            return 1
+        head, tail = list(self._head)[::-1], list(self._tail)
+        ends = cut(head, self._fill, self._head_known) + cut(tail, self._fill, self._tail_known)
+        return len(ends) + len(self._middle.chunks)
+
     def nodes(self) -> Iterator[tuple[Sequence[bytes], bool]]:
         """The elements node by node, as Redis keeps them, and whether it is one element too long for a node.
 

@@ -298,6 +298,11 @@ class StreamValue(Value):
 
     # -- what it looks like ------------------------------------------------------------------------
 
+    def nodes(self) -> list[tuple[int, int]]:
+        """For each node its first ID, be that deleted, and how many entries of it are left. O(nodes)."""
+        self._know_nodes()
+        return [(first_id, live) for first_id, _, live in self._nodes.extents()]
+
     def tree_size(self) -> tuple[int, int]:
         """How many nodes Redis keeps the entries in, and how many its radix tree has to find these.
 

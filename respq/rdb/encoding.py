@@ -39,14 +39,13 @@ def _string(value: StringValue, write_string: WriteString) -> Written:
 
 
 def _list(value: ListValue, write_string: WriteString) -> Written:
-    nodes = list(value.nodes())
     return kinds.LIST_QUICKLIST_2, chain(
-        (write_length(len(nodes)),),
+        (write_length(value.node_count()),),
         (
             write_length(kinds.PLAIN_NODE) + write_string(elements[0])
             if plain
-            else write_length(kinds.PACKED_NODE) + write_string(listpack.pack(elements))
-            for elements, plain in nodes
+            else write_length(kinds.PACKED_NODE) + write_string(listpack.pack_texts(elements))
+            for elements, plain in value.nodes()
         ),
     )
 

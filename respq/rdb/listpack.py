@@ -160,6 +160,18 @@ def pack(elements: Iterable[bytes | int]) -> bytes:
     return b"%b%b\xff" % (_HEADER.pack(len(body) + 7, min(count, _UNCOUNTED)), body)
 
 
+def pack_texts(elements: Sequence[bytes]) -> bytes:
+    """The same, in a tenth of the time if all are of one length and too long to be integers."""
+    length = len(elements[0])
+    lengths = list(map(len, elements))
+    if not LONGEST_INTEGER < length < 1 << 12 or lengths.count(length) < len(lengths):
+        return pack(elements)
+    head = b"%c" % (0x80 | length) if length < 0x40 else b"%c%c" % (0xE0 | length >> 8, length & 0xFF)
+    behind = backward(len(head) + length)
+    body = b"%b%b%b" % (head, (behind + head).join(elements), behind)
+    return b"%b%b\xff" % (_HEADER.pack(len(body) + 7, min(len(elements), _UNCOUNTED)), body)
+
+
 def _encode(element: bytes) -> bytes:
     length = len(element)
     if 0 < length <= LONGEST_INTEGER and element[0] in _NUMBER_START:

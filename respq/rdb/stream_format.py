@@ -12,12 +12,14 @@ been, and how many a group has read; 3 (7.2) when a consumer last got something.
 An entry that was given back (XNACK of Redis 8.8) has no place in it: it is written as pending for whoever had
 it last, since the year 1970, so that it is the first to be claimed. In files `stream_extras` says the rest.
 
-Nodes are cut anew when a stream is written: what Redis keeps of deleted entries is left out.
+Nodes are written as they are known (`datatypes.stream_nodes`), one after the other, so that few exist at a
+time; what Redis keeps of deleted entries is left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from operator import attrgetter
 from typing import Final
 
@@ -37,7 +39,6 @@ _FEWEST_ELEMENTS: Final = 3
 _ID_BYTES: Final = 16
 _PENDING_BYTES: Final = _ID_BYTES + 8 + 1
 _CONSUMER_BYTES: Final = 1 + 8 + 1
-_MOST_NODE_BYTES: Final = 1 << 30
 
 Entry = tuple[int, list[bytes]]  # an ID; fields and values by turns
 
@@ -188,11 +189,12 @@ def _enter(group: Group, pending: dict[bytes, tuple[int, int]], owners: dict[byt
 
 def write_stream(stream: StreamValue, write_string: WriteString) -> Iterator[bytes]:
     """A stream in pieces, as version 3."""
-    nodes = list(_nodes(stream))
+    nodes = stream.nodes()
     yield write_length(len(nodes))
-    for first_id, node in nodes:
+    entries = _entries(stream)
+    for first_id, live in nodes:
         yield write_string(first_id.to_bytes(_ID_BYTES, "big"))
-        yield write_string(node)
+        yield write_string(_pack(first_id, list(islice(entries, live))))
     yield write_length(len(stream))
     for entry_id in (stream.last_id, stream.first_id(), stream.max_deleted_id):
         yield write_id(entry_id)
@@ -203,32 +205,14 @@ def write_stream(stream: StreamValue, write_string: WriteString) -> Iterator[byt
         yield from _write_group(stream.groups[name], write_string)
 
 
-def _nodes(stream: StreamValue) -> Iterator[tuple[int, bytes]]:
-    """The entries, cut into nodes by the directives; the first ID of each."""
-    most_bytes = stream.node_max_bytes or _MOST_NODE_BYTES
-    most_entries = stream.node_max_entries or len(stream)
-    node: list[Entry] = []
-    size = 0
-    for entry_id, words in _entries(stream):
-        length = sum(map(len, words)) + 4 * len(words)
-        if node and (len(node) >= most_entries or size + length > most_bytes):
-            yield node[0][0], _pack(node)
-            node, size = [], 0
-        node.append((entry_id, words))
-        size += length
-    if node:
-        yield node[0][0], _pack(node)
-
-
 def _entries(stream: StreamValue) -> Iterator[Entry]:
     for stretch in stream.first(0, MAX, len(stream)):
         for entry in stretch.entries():
             yield read_id(id_text(entry)), words_of(entry)
 
 
-def _pack(node: list[Entry]) -> bytes:
-    first_id, words = node[0]
-    fields = words[::2]
+def _pack(first_id: int, node: list[Entry]) -> bytes:
+    fields = node[0][1][::2]
     elements: list[bytes | int] = [len(node), 0, len(fields), *fields, 0]
     for entry_id, words in node:
         ms = (entry_id >> SEQ_BITS) - (first_id >> SEQ_BITS)

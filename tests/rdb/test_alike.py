@@ -77,7 +77,9 @@ def test_a_node_in_which_a_byte_has_changed() -> None:
 
 @pytest.mark.parametrize("length", [21, 63, 64, 125, 126, 200, 4000])
 def test_texts_of_one_length(length: int) -> None:
-    data = listpack.pack([b"%c" % (97 + n) * length for n in range(20)])
+    texts = [b"%c" % (97 + n) * length for n in range(20)]
+    data = listpack.pack(texts)
+    assert listpack.pack_texts(texts) == data
     assert list(_unpack_even(data)) == _unpack_any(data)
     mixed = listpack.pack([b"x" * length] * 20 + [b"y" * (length + 1)])
     assert not _unpack_even(mixed)

@@ -3,7 +3,7 @@
     [a]          optional              <a | b>, [a | b]   one of them
     a [a ...]    once or more often    a b [a b ...]      likewise, together
     EX seconds   words in capitals are written as they stand; one that begins an alternative belongs to
-                 what follows it there; if that ends with a group, to the first of it alone
+                 what follows it there; to the first of it alone if it ends with <a | b>, or is `a [b]`
     <EX a b>     as the only alternative: the word belongs to all that follows; without a word, a group
     = ~ * $      these words stand for themselves
 
@@ -104,7 +104,8 @@ def _joined(arguments: list[Argument]) -> Argument:
         return first
     if not first.is_token or (len(rest) == 1 and rest[0].optional):
         return Argument(parts=arguments)
-    if len(rest) > 1 and (rest[-1].optional or rest[-1].alternatives):
+    last = rest[-1]
+    if (len(rest) == 2 and last.optional) or (len(rest) > 1 and last.alternatives and not last.optional):
         return Argument(parts=[replace(rest[0], token=first.token), *rest[1:]])
     return replace(rest[0] if len(rest) == 1 else Argument(parts=rest), token=first.token)
 

@@ -11,6 +11,7 @@ from compat.oracle.grammar.tree import Argument
 from compat.oracle.rig import Trees
 from compat.oracle.runner import shrink, ways
 from respq.commands import SPECS
+from respq.commands.cluster import SUBCOMMANDS
 
 # Not written at random, with the place where they are compared instead.
 ELSEWHERE = {
@@ -29,6 +30,8 @@ ELSEWHERE = {
     "RESTORE-ASKING": "is RESTORE, as nodes of a cluster call it: tests/commands/test_dumping.py",
     "SCRIPT|DEBUG": "redis-server asks for it outside of a pipeline, and respq has no debugger",
     "SHUTDOWN": "ends the server: tests/process",
+    **dict.fromkeys(("READONLY", "READWRITE", "ASKING"), "test_cluster.py"),
+    **{f"CLUSTER|{name}": "test_cluster.py" for name, *_ in SUBCOMMANDS},
     "PFSELFTEST": "a second of work each time, and one reply: tests/commands",
     "XCFGSET": "came after the reference: tests/commands, and compat/clients",
     "XIDMPRECORD": "likewise",

@@ -27,17 +27,21 @@ KEY_NAMES = {
     "storedistkey", "storekey",
 }  # fmt: skip
 INTEGER_NAMES = {
-    "bit", "bits", "client-id", "count", "cursor", "db", "decrement", "destination-db", "end",
-    "entries-added", "entriesread", "frequency", "increment", "index", "index1", "index2", "len", "limit",
-    "maxage", "milliseconds", "min-match-len", "ms", "num-matches", "numfields", "numids", "numkeys",
-    "numlocal", "numreplicas", "offset", "protover", "rank", "seconds", "start", "stop", "timeout", "ttl",
-    "version", "weight",
+    "bit", "bits", "client-id", "cluster-bus-port", "config-epoch", "count", "cursor", "db", "decrement",
+    "destination-db", "end", "end-slot", "entries-added", "entriesread", "frequency", "increment",
+    "index", "index1", "index2", "len", "limit", "maxage", "milliseconds", "min-match-len", "ms",
+    "num-matches", "numfields", "numids", "numkeys", "numlocal", "numreplicas", "offset", "port",
+    "protover", "rank", "seconds", "slot", "start", "start-slot", "stop", "timeout", "ttl", "version",
+    "weight",
 }  # fmt: skip
 DOUBLE_NAMES = {"height", "latitude", "longitude", "radius", "score", "width"}
 SCORES_BETWEEN = {"ZCOUNT", "ZRANGEBYSCORE", "ZREMRANGEBYSCORE", "ZREVRANGEBYSCORE"}  # min and max
 IDS_BETWEEN = {"XAUTOCLAIM", "XPENDING", "XRANGE", "XREVRANGE"}  # start and end
 TOKEN_NAMES = {"ALPHA": "sorting", "CH": "change", "INCR": "increment", **SYMBOLS}  # words with another name
-SHOWN_NAMES = {"entriesread": "entries-read", "storedistkey": "key", "storekey": "key"}
+SHOWN_NAMES = {
+    "entriesread": "entries-read", "importing": "node-id", "migrating": "node-id", "node": "node-id",
+    "storedistkey": "key", "storekey": "key",
+}  # fmt: skip
 KEY_PATTERNS = {"BY", "GET"}  # words before a pattern of keys, all of which share one key specification
 UNORDERED = ("nondeterministic_output_order",)
 
@@ -291,7 +295,7 @@ def _type(spec: Spec, argument: Argument) -> str:
     if not name:
         return "oneof" if argument.alternatives else "block" if argument.parts else "pure-token"
     if name in KEY_NAMES:
-        return "key"
+        return "key" if spec.keys else "string"
     if name == "pattern":
         return name
     if name.startswith("unix-time"):

@@ -118,6 +118,10 @@ class Database:
         value.slot = len(self.keys)
         self.keys.append(key)
         self.values[key] = value
+        self._note_deadlines(key, value)
+
+    def _note_deadlines(self, key: bytes, value: Value) -> None:
+        """A value that may have deadlines is stored now."""
         if value.expires_ms:
             self.deadlines.add(key, value.expires_ms)
             self.expiring += 1
@@ -125,10 +129,33 @@ class Database:
             self.field_deadlines.add(key, value.due_ms)
             self.fields_expiring += 1
 
+    def _forget_deadlines(self, key: bytes, value: Value) -> None:
+        """It is not any more."""
+        if value.expires_ms:
+            self.deadlines.discard(key, value.expires_ms)
+            self.expiring -= 1
+        if value.__class__ is HashValue and value.due_ms:
+            self.field_deadlines.discard(key, value.due_ms)
+            self.fields_expiring -= 1
+
     def put(self, key: bytes, value: Value) -> None:
-        """Store `value` under `key`, in place of whatever was there, expiry included. O(1)."""
-        self.discard(key)
-        self.add(key, value)
+        """Store `value` under `key`, in place of whatever was there, expiry included. O(1).
+
+        The key keeps its place, or a scan that has passed the end would miss it.
+        """
+        old = self.values.get(key)
+        if old is None:
+            self.add(key, value)
+            return
+        self._forget_deadlines(key, old)
+        value.slot = old.slot
+        self.values[key] = value
+        self._note_deadlines(key, value)
+        self._tear_down(old)
+
+    def displace(self, key: bytes, value: Value) -> None:
+        """As `put`, for commands to which the key is a new one in any case (RENAME, COPY, RESTORE). O(1)."""
+        self.put(key, value)
 
     def remove(self, key: bytes) -> Value | None:
         """Take the value out, expired or not; return it, or None. Its header keeps the expiry. O(1)."""
@@ -139,18 +166,18 @@ class Database:
         if last is not key and last != key:
             self.keys[value.slot] = last
             self.values[last].slot = value.slot
-        if value.expires_ms:
-            self.deadlines.discard(key, value.expires_ms)
-            self.expiring -= 1
-        if value.__class__ is HashValue and value.due_ms:
-            self.field_deadlines.discard(key, value.due_ms)
-            self.fields_expiring -= 1
+        self._forget_deadlines(key, value)
         return value
 
     def discard(self, key: bytes) -> None:
         """Take the value out for good: what is large of it is freed in slices. O(1)."""
         value = self.remove(key)
-        if value is not None and self.rubble is not None and (parts := value.parts()):
+        if value is not None:
+            self._tear_down(value)
+
+    def _tear_down(self, value: Value) -> None:
+        """Nobody refers to a value any more: what is large of it is freed in slices."""
+        if self.rubble is not None and (parts := value.parts()):
             self.rubble.add(parts)
 
     def set_expiry(self, key: bytes, value: Value, at_ms: int) -> None:

@@ -118,11 +118,9 @@ class Loading:
         if db >= len(databases):
             raise BadFormatError(f"has keys in database {db}, and there are {len(databases)} databases")
         database = databases[db]
-        if self._merge:
-            database.discard(key)
-        elif key in database.values:
+        if key in database.values and not self._merge:
             raise BadFormatError(f"has a key twice: {key!r}")
-        database.add(key, value)
+        database.displace(key, value)
         if isinstance(value, HashValue):
             database.note_deadlines(key, value)
 

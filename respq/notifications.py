@@ -71,9 +71,15 @@ class ObservedDatabase(Database):
         if before is None:
             self.add(key, value)
             return
-        self.discard(key)
-        super().add(key, value)
+        super().put(key, value)
         note_replaced(self, key, before, value)
+
+    def displace(self, key: bytes, value: Value) -> None:
+        """As in `Database`, with the event."""
+        is_there = key in self.values
+        super().put(key, value)
+        if is_there:
+            self.effects.append((self, key, "new", None))
 
 
 def note_replaced(db: Database, key: bytes, before: Value, value: Value) -> None:

@@ -63,14 +63,13 @@ def _restore(c: Client, argv: Argv) -> bytes:
     if at_ms and not absolute:
         at_ms += c.server.clock.now_ms
         argv = [argv[0], name, b"%d" % at_ms, *argv[3:], b"ABSTTL"]
-    if before is not None:
-        db.discard(name)
     if at_ms and at_ms <= c.server.clock.now_ms:
         if before is not None:
+            db.discard(name)
             c.effects.append((db, name, "del", [b"DEL", name]))
         return OK
     value.expires_ms = at_ms
-    db.add(name, value)
+    db.displace(name, value)
     if isinstance(value, HashValue):
         db.note_deadlines(name, value)
     c.effects.append((db, name, "restore", argv))

@@ -305,8 +305,7 @@ def _carry(name: bytes, value: Value, source: Database, target: Database, new_na
     """Take a value, with its expiry, to another key or database, in place of what is there."""
     _keep_encoding(name, value)
     source.remove(name)
-    target.discard(new_name)
-    target.add(new_name, value)
+    target.displace(new_name, value)
 
 
 def _rename(c: Client, argv: Argv, *, replace: bool) -> bool:
@@ -387,8 +386,7 @@ def copy(c: Client, argv: Argv) -> bytes:
     _keep_encoding(name, value)
     twin = value.copy()
     twin.expires_ms = value.expires_ms
-    target.discard(new_name)
-    target.add(new_name, twin)
+    target.displace(new_name, twin)
     if target is c.db:
         c.effects.append((target, new_name, "copy_to", argv))
     else:  # logged where it was sent

@@ -113,7 +113,7 @@ def _store(c: Client, argv: Argv, combine: Callable[[Sources], SetValue]) -> byt
         db.put(name, result)
         c.effects.append((db, name, argv[0].decode("latin-1").lower(), argv))
     elif db.get(name) is not None:
-        db.remove(name)
+        db.discard(name)
         c.effects.append((db, name, "del", argv))
     return integer(len(result))
 

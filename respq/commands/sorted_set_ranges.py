@@ -224,7 +224,7 @@ def store(c: Client, argv: Argv, name: bytes, result: SortedSetValue, event: str
         db.put(name, result)
         c.effects.append((db, name, event, argv))
     elif db.get(name) is not None:
-        db.remove(name)
+        db.discard(name)
         c.effects.append((db, name, "del", argv))
     return integer(len(result.scores))
 

@@ -18,8 +18,12 @@ The dict that there was is divided bit by bit, since a million fields would take
 move whenever somebody scans or draws, the newest first. Until all have, the others stand in the `rest`. A
 scan only waits meanwhile, with a cursor that says so and nothing found; draws are from those that have moved.
 
-Rejected: `Slots` beside the dict (made in one go, 80 bytes a field), shards for every large hash (HSET would
-cost 0.3 µs more, and 0.7 if they were packed), larger shards (HSCAN would return more than it is asked for).
+A cursor does not depend on what there was before, only on the fields; so one that a client holds stays good
+when a value is stored anew as a whole.
+
+Rejected: the fields in an array beside the dict, each knowing its place, and a cursor that walks it downward
+(80 bytes a field, and a cursor is good for one array alone), shards for every large hash (HSET would cost
+0.3 µs more, and 0.7 if they were packed), larger shards (HSCAN would return more than it is asked for).
 Of a million members of 20 bytes, measured: a dict 106 bytes each, Python's set 98, small sorted lists 79 and
 slower than any of the others, packed shards 28.
 """
@@ -34,8 +38,9 @@ from typing import Final, Self
 from respq.datatypes import packing
 from respq.datatypes.packing import ENTRY_END, FIELD_END
 from respq.datatypes.sizes import allocated, spread, words_bytes
-from respq.datatypes.slots import WAITING
 from respq.rubble import Structures
+
+WAITING: Final = 1 << 62  # in the cursor of a scan that goes on when all fields are in shards
 
 _PER_SHARD: Final = 16  # fields on average at most; a quarter of that at least
 _FEWEST: Final = 8  # shards; a power of two
@@ -291,7 +296,7 @@ class Shards:
         if self._rest:
             self._divide(max(count, _MOVED))
             if self._rest:
-                return WAITING, []
+                return WAITING | cursor, []
         cursor &= ~WAITING
         found: list[bytes] = []
         lowest = self._low + 1
@@ -343,12 +348,14 @@ class Shards:
 
     # -- the whole ---------------------------------------------------------------------------------
 
-    def memory_bytes(self, samples: int) -> int:
-        """See `Value`: of so many shards, and so many fields that are in none yet."""
+    def memory_bytes(self, samples: int, *, words: bool = True) -> int:
+        """See `Value`: of so many shards, and of fields that are in none yet. The words may belong to others."""
         seen, spent = spread(self._shards, samples), self._spent
-        shards = sum(map(_shard_bytes, seen)) * len(self._shards) // len(seen)
-        rest = entries_bytes(self._rest, samples)
-        return allocated(self, self._shards, spent) + shards + rest + words_bytes(spent, len(spent), samples)
+        sizes = map(_shard_bytes, seen) if words else map(allocated, seen)
+        structures = allocated(self, self._shards, spent) + sum(sizes) * len(self._shards) // len(seen)
+        if not words:
+            return structures + allocated(self._rest)
+        return structures + entries_bytes(self._rest, samples) + words_bytes(spent, len(spent), samples)
 
     def parts(self) -> Structures:
         """The structures, to be taken apart: see `Rubble`. Each shard counts as one item."""

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from random import Random
 from typing import ClassVar, Final, Self
 
 from respq.datatypes.ranking import Place, Ranking
+from respq.datatypes.shards import WAITING, Shards
 from respq.datatypes.sizes import FLOAT_BYTES, allocated, words_bytes
-from respq.datatypes.slots import Slots
 from respq.datatypes.value import Limits, Value
 from respq.protocol.doubles import format_doubles
 from respq.rubble import Structures
@@ -28,7 +29,7 @@ LISTPACK: Final = b"listpack"
 SKIPLIST: Final = b"skiplist"
 
 _REBUILD_ITEMS: Final = 64
-_SLOTTED: Final = 2000  # members entered by one scan: 1 ms
+_SHARDED_AT_ONCE: Final = 2000  # members entered by one scan: 1 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ Scored = tuple[list[bytes], Sequence[float]]  # members, and the score of each
 class SortedSetValue(Value):
     """Members with scores, which are any doubles but NaN. `scores` and `ranking` are read from outside."""
 
-    __slots__ = ("_last_slotted", "packed", "ranking", "scores", "slots")
+    __slots__ = ("_last_sharded", "_sharded", "packed", "ranking", "scores", "shards")
     kind: ClassVar[bytes] = b"zset"
     directives: ClassVar[tuple[str, ...]] = ("zset-max-listpack-entries", "zset-max-listpack-value")
     max_listpack_entries: ClassVar[int] = 128
@@ -70,8 +71,9 @@ class SortedSetValue(Value):
         self.scores: dict[bytes, float] = {}
         self.ranking = Ranking()
         self.packed = True  # a listpack; SORT ends that
-        self.slots: Slots | None = None  # made by the first scans
-        self._last_slotted: tuple[float, bytes] | None = None  # all before and up to it have a slot
+        self.shards: Shards | None = None  # the members once more, made by the first scans
+        self._sharded = False  # all of them are in
+        self._last_sharded: tuple[float, bytes] | None = None  # until then: all before and up to it are
 
     @classmethod
     def limit(cls, limits: Limits) -> None:
@@ -126,7 +128,7 @@ class SortedSetValue(Value):
                     self.update(member, old, score)
                 new.append(0)
                 continue
-            if self.packed or self.slots is not None:
+            if self.packed or self.shards is not None:
                 self.insert(member, score)
             else:
                 present[member] = score
@@ -144,8 +146,8 @@ class SortedSetValue(Value):
                 score += 0.0  # no -0
         scores[member] = score
         self.ranking.add(score, member)
-        if self.slots is not None:
-            self.slots.add(member)
+        if self.shards is not None:
+            self.shards.put(member, b"")
 
     def update(self, member: bytes, old: float, score: float) -> None:
         """Give another score to a member that has the score `old`. O(log n)."""
@@ -154,8 +156,8 @@ class SortedSetValue(Value):
         self.ranking.remove(old, member)
         self.scores[member] = score
         self.ranking.add(score, member)
-        if self.slots is not None and not self.slots.complete:
-            self.slots.add(member)  # it may have moved to where the walk has passed
+        if self.shards is not None and not self._sharded:
+            self.shards.put(member, b"")  # it may have moved to where the walk has passed
 
     def remove(self, member: bytes) -> bool:
         """Take out a member; return whether it was there. O(log n)."""
@@ -163,8 +165,8 @@ class SortedSetValue(Value):
         if score is None:
             return False
         self.ranking.remove(score, member)
-        if self.slots is not None:
-            self.slots.discard(member)
+        if self.shards is not None:
+            self.shards.pop(member)
         return True
 
     def cut(self, start: Place, stop: Place) -> int:
@@ -192,9 +194,9 @@ class SortedSetValue(Value):
 
     def _forget(self, members: list[bytes]) -> list[float]:
         """Take out members that the ranking has no more; return their scores."""
-        if self.slots is not None:
+        if self.shards is not None:
             for member in members:
-                self.slots.discard(member)
+                self.shards.pop(member)
         return list(map(self.scores.pop, members))
 
     # -- reading -----------------------------------------------------------------------------------
@@ -252,28 +254,34 @@ class SortedSetValue(Value):
         return self.place(first), self.place(last), 0
 
     def scan(self, cursor: int, count: int) -> tuple[int, list[bytes]]:
-        """Some members, and the next cursor; a listpack comes all at once. O(count); see `Slots`."""
+        """Some members, and the next cursor; a listpack comes all at once. O(count).
+
+        What `Shards` scans are the members in the order of their hashes. So a cursor that a client holds is
+        good for any value with these members, should the key be overwritten by one.
+        """
         if self.packed:
             return 0, self.ranking.members[0] if len(self.ranking.members) == 1 else list(self.scores)
-        if self.slots is None:
-            self.slots = Slots()
-        if not self.slots.complete:
-            self._give_slots(self.slots, max(count, _SLOTTED))
-        return self.slots.scan(cursor, count)
+        if self.shards is None:
+            self.shards = Shards({})
+        if not self._sharded:
+            self._shard(self.shards, max(count, _SHARDED_AT_ONCE))
+            if not self._sharded:
+                return WAITING | cursor, []
+        return self.shards.scan(cursor, count)
 
-    def _give_slots(self, slots: Slots, limit: int) -> None:
-        """Enter up to `limit` members more, in order. O(limit)."""
+    def _shard(self, shards: Shards, limit: int) -> None:
+        """Enter up to `limit` members more, in order: a million take more than a second. O(limit)."""
         index = at = 0
-        if self._last_slotted is not None:
-            score, member = self._last_slotted
+        if self._last_sharded is not None:
+            score, member = self._last_sharded
             index, at = self.ranking.find(score, member)
             at += self.scores.get(member) == score
         found, points = self.ranking.read((index, at), self.ranking.end, 0, limit)
-        slots.extend(found)
+        shards.update(zip(found, repeat(b"")))
         if len(found) < limit:
-            slots.complete = True
+            self._sharded = True
         else:
-            self._last_slotted = points[-1], found[-1]
+            self._last_sharded = points[-1], found[-1]
 
     def choice(self, rng: Random) -> bytes:
         """Any member; each is as likely as the others. Costs as `Ranking.place`."""
@@ -295,7 +303,7 @@ class SortedSetValue(Value):
 
     def parts(self) -> Structures:
         """See `Value`. The order goes first, as its chunks only refer to the members in the dict."""
-        return [self.scores, *([] if self.slots is None else self.slots.parts()), self.ranking.members]
+        return [self.scores, *([] if self.shards is None else self.shards.parts()), self.ranking.members]
 
     def encoding(self) -> bytes:
         """What OBJECT ENCODING answers; decided when members were added."""
@@ -305,8 +313,8 @@ class SortedSetValue(Value):
         """See `Value`."""
         count = len(self.scores)
         words = words_bytes(self.scores, count, samples) + FLOAT_BYTES * count
-        order = self.ranking.memory_bytes(samples) + (0 if self.slots is None else self.slots.memory_bytes())
-        return allocated(self, self.scores) + words + order
+        shards = 0 if self.shards is None else self.shards.memory_bytes(samples, words=False)
+        return allocated(self, self.scores) + words + self.ranking.memory_bytes(samples) + shards
 
     def copy(self) -> Self:
         """The same members, as the same kind."""
@@ -329,8 +337,10 @@ class SortedSetValue(Value):
         ranked = dict(zip(*self.read((0, 0), self.ranking.end), strict=True))
         assert ranked == self.scores
         assert sum(map(len, self.ranking.members)) == len(self.scores)
-        if self.slots is not None:
-            self.slots.check(self.scores)
+        if self.shards is not None:
+            self.shards.check()
+            assert self.scores.keys() >= set(self.shards)
+            assert not self._sharded or len(self.shards) == len(self.scores)
 
 
 def _lower(ranking: Ranking, bound: Bound) -> Place:

@@ -198,8 +198,8 @@ def test_a_skip_list_stays_one() -> None:
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_scan_misses_none_of_the_members_that_stay(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor those whose scores change, while members get their slots and afterwards."""
-    monkeypatch.setattr(sorted_sets, "_SLOTTED", 20)
+    """Nor those whose scores change, while members are put in shards and afterwards."""
+    monkeypatch.setattr(sorted_sets, "_SHARDED_AT_ONCE", 20)
     value = SortedSetValue()
     value.add_all([b"m%d" % n for n in range(1000)], [float(n) for n in range(1000)])
     rng = Random(seed)

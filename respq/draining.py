@@ -66,6 +66,7 @@ class Draining:
     def _serve(self, where: WaitKey) -> None:
         """Execute again the commands that wait for a key, oldest first; who finds nothing keeps its place."""
         waiting = self._server.waiting
+        waiting.vain.clear()
         for client in list(waiting.queues.get(where, ())):
             parking = client.parked
             if parking is None or where not in parking.keys:
@@ -77,6 +78,7 @@ class Draining:
                 if where not in waiting.lookers:
                     break  # the key is used up: a thousand waiters are not asked in vain
                 continue
+            waiting.vain.clear()
             self._retry(client, parking.argv)
             self._act(client)
         if self._server.effects:  # of those who looked in vain

@@ -71,6 +71,7 @@ class Waiting(Generic[W]):
         self._eager = eager
         self.queues: dict[WaitKey, dict[W, None]] = {}  # oldest first
         self.lookers: Counter[WaitKey] = Counter()  # how many of them look for themselves, see Parking
+        self.vain: set[Hashable] = set()  # what has been looked at in vain, and has not changed since
         self.ready: dict[WaitKey, None] = {}  # keys with waiters that changed, in order
         self.timeouts: Deadlines[W] = Deadlines()
         self.alarms: Deadlines[W] = Deadlines()  # when those who wait for time to pass look again

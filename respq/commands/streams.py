@@ -183,6 +183,8 @@ def _trim(stream: StreamValue, trimming: Trimming) -> int:
             return stream.drop_acknowledged(trimming.threshold)
         return stream.drop_acknowledged(0, trimming.threshold)
     count = stream.excess(trimming.threshold) if by_length else stream.below(trimming.threshold)
+    if by_length and count:
+        stream.drop_empty_nodes()
     if trimming.whole_nodes:
         minid = MAX + 1 if by_length else trimming.threshold
         count = stream.in_whole_nodes(count, trimming.limit, minid)

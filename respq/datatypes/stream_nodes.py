@@ -288,6 +288,11 @@ class StreamNodes:
         if not shelf.lives[at] and not keep:
             self._drop(shelf_at, at, at + 1)
 
+    def drop_first_empty(self) -> None:
+        """Take out the nodes without entries that all others follow."""
+        while self.begins_empty:
+            self._drop(0, 0, 1)
+
     def drop_empty(self, first_id: int) -> None:
         """Take out a node without entries, which begins with this ID. O(log n)."""
         shelf_at, at = self._place_of(first_id)

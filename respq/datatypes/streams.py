@@ -296,6 +296,12 @@ class StreamValue(Value):
             self._nodes = StreamNodes()
         self._log.drop_first(count)
 
+    def drop_empty_nodes(self) -> None:
+        """Let go of what trimming by MINID left in front of all entries, as trimming by MAXLEN does."""
+        if self._nodes.begins_empty:
+            self._know_nodes()
+            self._nodes.drop_first_empty()
+
     # -- what it looks like ------------------------------------------------------------------------
 
     def nodes(self) -> list[tuple[int, int]]:

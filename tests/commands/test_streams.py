@@ -347,3 +347,12 @@ def test_trimming_what_is_acknowledged_ends_in_the_first_node_that_would_stay(
     rest = b"".join(entry(f"{n}-0", "f", "v") for n in left)
     assert ask(alice, "XRANGE s - +") == b"*%d\r\n%b" % (len(left), rest)
     ask(alice, "CONFIG SET stream-node-max-entries 100")
+
+
+def test_trimming_by_length_takes_away_what_minid_left(alice: Peer) -> None:
+    ask(alice, "CONFIG SET stream-node-max-entries 3")
+    lines = [*(f"XADD s {n}-0 f v" for n in range(1, 6)), "XDEL s 3-0", "XTRIM s MINID 3"]
+    for line in [*lines, "XTRIM s MAXLEN ~ 1"]:
+        ask(alice, line)
+    assert b"length\r\n:2\r\n$15\r\nradix-tree-keys\r\n:1\r\n" in ask(alice, "XINFO STREAM s")
+    ask(alice, "CONFIG SET stream-node-max-entries 100")

@@ -394,17 +394,20 @@ HISTORIES = {
 def rewritten(kept: Kept) -> Kept:
     """A server that starts on the log, which has been written anew."""
     kept.peer().send("BGREWRITEAOF")
-    assert kept.server.aof is not None
-    kept.server.aof.writer.sync()
-    while not kept.server.aof.base_bytes:
+    aof = kept.server.aof
+    assert aof is not None
+    aof.writer.sync()
+    before = aof.base_bytes
+    while aof.rewriting or aof.base_bytes == before:
         kept.persistence.cron(kept.clock.now_ms)
         kept.clock.advance(1)
     return kept.restarted()
 
 
+@pytest.mark.parametrize("snapshot", ["no", "yes"])
 @pytest.mark.parametrize("history", HISTORIES)
-def test_a_log_that_is_written_anew_gives_back_groups(history: str) -> None:
-    kept = Kept()
+def test_a_log_that_is_written_anew_gives_back_groups(history: str, snapshot: str) -> None:
+    kept = Kept(**{"aof-use-rdb-preamble": snapshot})
     ann = kept.peer()
     lines(ann, *(f"XADD s {n}-1 f v" for n in range(1, 5)), "XGROUP CREATE s g 0", *HISTORIES[history])
     again = rewritten(kept)

@@ -1,22 +1,19 @@
-"""Strings: values, counters, byte ranges.
+"""Strings: values, and byte ranges. What adds to numbers stands in `counters`.
 
-GET, SET and INCR are what most clients send most, so each is written out for the common case (a string
-without expiry) and hands everything else to a function. Their bulk forms work for any mixture of keys,
-since runs of them seldom share one; that of INCR wants counters that exist.
+GET and SET are what most clients send most, so both are written out for the common case (a string without
+expiry) and hand everything else to a function. Their bulk forms work for any mixture of keys, since runs of
+them seldom share one.
 
-What is logged is the effect: a time to live becomes the moment at which it ends, INCRBYFLOAT its
-result, GETEX what it did to the expiry. Plain forms are logged as they were sent.
+What is logged is the effect: a time to live becomes the moment at which it ends, GETEX what it did to the
+expiry. Plain forms are logged as they were sent.
 """
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from respq.command import DENYOOM, FAST, FIRST, READONLY, WRITE, Argv, Client, Keys, command, key, keys
-from respq.commands import longdouble
-from respq.commands.arguments import INT64_MAX, INT64_MIN, Options, parse_expiry_ms, parse_int
-from respq.datatypes.strings import Digits, StringValue, to_int
-from respq.errors import CommandError, not_a_float, not_an_integer, syntax_error
+from respq.commands.arguments import Options, parse_expiry_ms, parse_int
+from respq.datatypes.strings import StringValue
+from respq.errors import CommandError, syntax_error
 from respq.keyspace import Database
 from respq.protocol.resp import EMPTY_BULK, OK, ONE, ZERO, array, bulk, integer
 from respq.protocol.runs import Run
@@ -35,7 +32,6 @@ OF_SET = {b"NX", b"XX", b"GET", b"KEEPTTL"}
 OF_GETEX = {b"PERSIST"}
 
 MANY_VALUES = 16  # that one MGET answers with: they are measured before the reply is made
-DIGITS_AT_EASE = 18  # so many digits cannot overflow
 
 
 # -- shared ----------------------------------------------------------------------------------------
@@ -419,136 +415,3 @@ def setrange(c: Client, argv: Argv) -> bytes:
 def _check_length(c: Client, length: int) -> None:
     if length > c.server.config.proto_max_bulk_len:
         raise CommandError("string exceeds maximum allowed size (proto-max-bulk-len)")
-
-
-# -- counters --------------------------------------------------------------------------------------
-
-
-# Most counters are small: what INCR makes of such a one, and what it answers. Filled as they are met, 2.5 MB
-# at most; half the time of reading and writing digits, and equal counters share their bytes.
-_AFTER: dict[bytes, tuple[bytes, bytes]] = {}
-_AFTER_MOST = 10_000
-
-
-def _incremented(data: bytes) -> tuple[bytes, bytes] | None:
-    """What INCR makes of a string, and its reply; None unless it is plain digits and far from overflow."""
-    if not data.isdigit() or len(data) > DIGITS_AT_EASE or (data.startswith(b"0") and len(data) > 1):
-        return None
-    number = int(data) + 1
-    pair = b"%d" % number, b":%d\r\n" % number
-    if number <= _AFTER_MOST:
-        _AFTER[data] = pair
-    return pair
-
-
-def _incr_run(c: Client, run: Run) -> bytes | None:
-    """INCRs of integers that exist, do not expire and are not about to overflow."""
-    find, replies = c.db.values.get, []
-    changed: list[tuple[StringValue, bytes]] = []
-    for name in run.last:
-        value = find(name)
-        if (
-            value.__class__ is StringValue
-            and not value.expires_ms
-            and (data := value.data).__class__ is bytes
-            and (pair := _AFTER.get(data) or _incremented(data))
-        ):
-            changed.append((value, data))
-            value.data, reply = pair
-            replies.append(reply)
-        else:
-            for value, data in reversed(changed):
-                value.data = data
-            return None
-    c.effects.append((c.db, None, None, run))
-    return b"".join(replies)
-
-
-@command("INCR", arity=2, flags=WRITE | DENYOOM | FAST, keys=FIRST, group="string", since="1.0.0",
-         syntax="key", bulk=_incr_run)  # fmt: skip
-def incr(c: Client, argv: Argv) -> bytes:
-    """Add one to the integer under a key, which counts as 0 if missing."""
-    name = argv[1]
-    value = c.db.values.get(name)
-    if value.__class__ is StringValue and not value.expires_ms:
-        data = value.data
-        if data.__class__ is bytes and (pair := _AFTER.get(data) or _incremented(data)):
-            value.data, reply = pair
-            c.effects.append((c.db, name, "incrby", argv))
-            return reply
-    return _add(c, argv, 1)
-
-
-@command("DECR", arity=2, flags=WRITE | DENYOOM | FAST, keys=FIRST, group="string", since="1.0.0",
-         syntax="key")  # fmt: skip
-def decr(c: Client, argv: Argv) -> bytes:
-    """Subtract one from the integer under a key, which counts as 0 if missing."""
-    return _add(c, argv, -1)
-
-
-@command("INCRBY", arity=3, flags=WRITE | DENYOOM | FAST, keys=FIRST, group="string", since="1.0.0",
-         syntax="key increment")  # fmt: skip
-def incrby(c: Client, argv: Argv) -> bytes:
-    """Add to the integer under a key, which counts as 0 if missing."""
-    return _add(c, argv, parse_int(argv[2]))
-
-
-@command("DECRBY", arity=3, flags=WRITE | DENYOOM | FAST, keys=FIRST, group="string", since="1.0.0",
-         syntax="key decrement")  # fmt: skip
-def decrby(c: Client, argv: Argv) -> bytes:
-    """Subtract from the integer under a key, which counts as 0 if missing."""
-    decrement = parse_int(argv[2])
-    if decrement == INT64_MIN:
-        raise CommandError("decrement would overflow")
-    return _add(c, argv, -decrement)
-
-
-def _add(c: Client, argv: Argv, increment: int) -> bytes:
-    db, name = c.db, argv[1]
-    value = db.find(name, StringValue)
-    number = 0 if value is None else to_int(value.data)
-    if number is None:
-        raise not_an_integer()
-    number += increment
-    if not INT64_MIN <= number <= INT64_MAX:
-        raise CommandError("increment or decrement would overflow")
-    if value is None:
-        db.add(name, StringValue(b"%d" % number))
-    else:
-        value.data = b"%d" % number
-    c.effects.append((db, name, "incrby", argv))
-    return integer(number)
-
-
-@command("INCRBYFLOAT", arity=3, flags=WRITE | DENYOOM | FAST, keys=FIRST, group="string", since="2.6.0",
-         syntax="key increment")  # fmt: skip
-def incrbyfloat(c: Client, argv: Argv) -> bytes:
-    """Add to the floating point number under a key, which counts as 0 if missing."""
-    db, name = c.db, argv[1]
-    value = db.find(name, StringValue)
-    total = Digits(_float_sum(b"0" if value is None else bytes(value.data), argv[2]))
-    if value is None:
-        db.add(name, StringValue(total))
-    else:
-        value.data = total
-    c.effects.append((db, name, "incrbyfloat", [b"SET", name, bytes(total), b"KEEPTTL"]))
-    return bulk(total)
-
-
-def _float_sum(*words: bytes) -> bytes:
-    """The sum of two numbers in long double arithmetic, as Redis prints it."""
-    total = Fraction(0)
-    finite = True
-    for word in words:
-        try:
-            total += longdouble.parse(word)
-        except ValueError:
-            raise not_a_float() from None
-        except longdouble.NotFiniteError:
-            finite = False
-    try:
-        if finite:
-            return longdouble.human(longdouble.rounded(total))
-    except longdouble.NotFiniteError:
-        pass
-    raise CommandError("increment would produce NaN or Infinity")

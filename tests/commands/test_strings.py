@@ -1,10 +1,11 @@
-"""The string commands, bytes in and bytes out. Every expected reply was seen on redis-server 8.2.3."""
+"""The string commands and the counters, bytes in and bytes out. Every expected reply was seen on redis-server 8.2.3."""
 
 from __future__ import annotations
 
 import pytest
 
-from respq.commands.strings import _get_run, _incr_run, _set_run
+from respq.commands.counters import _incr_run
+from respq.commands.strings import _get_run, _set_run
 from respq.protocol.runs import Run
 from tests.commands.runs import as_run
 from tests.conftest import Peer, Workbench

@@ -76,7 +76,7 @@ def key_range(spec: Spec) -> tuple[int, int, int]:
 
     Ranges that follow one another are taken together; the numbers say nothing about other keys.
     """
-    plain = [keys for keys in spec.keys if not (keys.counted or keys.behind or keys.find)]
+    plain = [keys for keys in spec.keys if not (keys.counted or keys.behind or (keys.find and not keys.at))]
     if not plain:
         return 0, 0, 0
     first = plain[0]

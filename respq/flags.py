@@ -49,9 +49,9 @@ class Keys:
     `at` is the index of the first, `last` is relative to it or, if negative, counted from the end.
     With `counted` the argument `at` is the number of keys, which follow it. With `behind` they stand behind
     that word, looked for from `at` on: with `last` 0 one key, of an option that may be missing; with -1 the
-    first half of what follows. With `find` no specification
-    can tell: COMMAND INFO says `unknown`, and `find` gives the indexes for an argv. `flags` are in the words
-    of COMMAND INFO.
+    first half of what follows. With `find`, which gives the indexes for an argv, no specification can tell:
+    COMMAND INFO says `unknown`; or, where `at` is given as well, what it says is not the whole truth. `flags`
+    are in the words of COMMAND INFO.
     """
 
     __slots__ = ("at", "behind", "counted", "find", "flags", "last", "notes", "step")

@@ -26,6 +26,10 @@ def redacted(argv: Argv) -> Argv:
                 at += 2
             else:
                 break
+    elif name == b"MIGRATE":
+        words = {b"AUTH": 1, b"AUTH2": 2}
+        named = [(at, words[word.upper()]) for at, word in enumerate(argv[6:], 6) if word.upper() in words]
+        hidden = [at + behind for at, count in named for behind in range(1, count + 1)]
     elif name == b"ACL" and len(argv) > 1 and argv[1].upper() == b"SETUSER":
         hidden = list(range(2, len(argv)))
     elif name == b"CONFIG" and len(argv) > 1 and argv[1].upper() == b"SET":

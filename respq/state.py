@@ -26,7 +26,7 @@ from respq.pubsub import PubSub
 from respq.rubble import Rubble
 from respq.statistics import Saves, SlowEntry, Statistics
 from respq.tracking import Tracker, Tracking
-from respq.transport import Transport
+from respq.transport import ConnectPeer, Transport, unreachable
 from respq.waiting import UNPAUSED, Look, Parked, Parking, Waiting, WaitKey
 
 if TYPE_CHECKING:
@@ -348,8 +348,7 @@ class Server:
         self.deferred: list[tuple[Client, bytes]] = []  # pushes for behind the reply that is being made
         self.stats = Statistics()
         self.done: list[Spec] = []  # what was executed and is not counted yet
-        self.untimed_ns = 0  # spent on that
-        self.counted = 0  # what was in there before
+        self.untimed_ns = self.counted = 0  # spent on that; what was in there before
         self.run_id = f"{rng.getrandbits(160):040x}"
         self.started_ms = clock.now_ms
         self.startup_bytes = process.resident_bytes()  # memory, before there is data
@@ -394,6 +393,7 @@ class Server:
         self.note_flushed: Callable[[], None] = _unset  # FLUSHALL, if there is or shall be a snapshot
         self.cancel_save: Callable[[], None] = _unset  # give up what is being written
         self.reload_dump: Callable[[bool, bool, bool], None] = _unset  # see `Dumps`
+        self.connect_peer: ConnectPeer = unreachable  # another server
         self.shut_down: Callable[[str], None] = _unset  # leave the event loop; the log gets the reason
 
     @property

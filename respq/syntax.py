@@ -5,7 +5,7 @@
     EX seconds   words in capitals are written as they stand; one that begins an alternative belongs to
                  what follows it there; to the first of it alone if it ends with <a | b>, or is `a [b]`
     <EX a b>     as the only alternative: the word belongs to all that follows; without a word, a group
-    = ~ * $      these words stand for themselves
+    = ~ * $ ""   these words stand for themselves
 
 `redis-cli` shows what is said here while one types, so the arguments come out as they were written:
 `render` is the inverse of `parse`. What redis-server tells beyond that (names for groups, the version
@@ -17,8 +17,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 
+EMPTY = '""'  # no characters at all
 _TOKENS = re.compile(r"\.\.\.|[\[\]<>|]|[^\s\[\]<>|]+")
-SYMBOLS = {"=": "equal", "~": "approximately", "*": "auto-id", "$": "new-id"}  # stand for themselves
+SYMBOLS = {
+    "=": "equal",
+    "~": "approximately",
+    "*": "auto-id",
+    "$": "new-id",
+    EMPTY: "empty-string",
+}  # stand for themselves
 _CLOSING = {"[": "]", "<": ">"}
 _MORE = "..."
 

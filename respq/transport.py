@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -57,3 +58,28 @@ class Unconnected:
     def output_bytes(self) -> int:
         """Nothing is ever unread."""
         return 0
+
+
+class PeerError(Exception):
+    """Another server cannot be reached, or says nothing for too long; the text says at what."""
+
+
+class Peer(Protocol):
+    """A connection to another server. Every method may raise PeerError."""
+
+    def send(self, data: bytes) -> None:
+        """Send all of `data`."""
+
+    def line(self) -> bytes:
+        """The next line that was received, without its end."""
+
+    def close(self) -> None:
+        """Hang up."""
+
+
+ConnectPeer = Callable[[bytes, int, float], Peer]  # host, port, seconds of silence; may raise PeerError
+
+
+def unreachable(_host: bytes, _port: int, _timeout_s: float) -> Peer:
+    """A `ConnectPeer` where there is no network."""
+    raise PeerError("connecting to the client")

@@ -31,8 +31,12 @@ def dump(c: Client, argv: Argv) -> bytes:
     value = c.read_any(argv[1])
     if value is None:
         return c.enc.null
-    write_string = write_compressed if c.server.config.rdbcompression else write_plain
-    return c.enc.maybe_bulk(payload.dump(value, write_string))
+    return c.enc.maybe_bulk(dumped(c, value))
+
+
+def dumped(c: Client, value: Value) -> bytes:
+    """What DUMP answers for a value."""
+    return payload.dump(value, write_compressed if c.server.config.rdbcompression else write_plain)
 
 
 @command("RESTORE", arity=-4, flags=WRITE | DENYOOM, keys=_REPLACED, group="generic", since="2.6.0",

@@ -18,12 +18,12 @@ from respq.flags import Flag, Keys
 from respq.glob import matcher
 from respq.protocol.resp import ONE, ZERO, Encoder, array, bulk, bulks, integer, simple
 from respq.state import Server, Spec
-from respq.syntax import SYMBOLS, Argument, parse
+from respq.syntax import EMPTY, SYMBOLS, Argument, parse
 
 ANYTIME = LOADING | STALE
 # What an argument of a certain name is; any other is a string.
 KEY_NAMES = {
-    "destination", "destkey", "dst", "key", "key1", "key2", "newkey", "source", "sourcekey", "src",
+    "destination", "destkey", "dst", "key", "key1", "key2", "keys", "newkey", "source", "sourcekey", "src",
     "storedistkey", "storekey",
 }  # fmt: skip
 INTEGER_NAMES = {
@@ -39,8 +39,8 @@ SCORES_BETWEEN = {"ZCOUNT", "ZRANGEBYSCORE", "ZREMRANGEBYSCORE", "ZREVRANGEBYSCO
 IDS_BETWEEN = {"XAUTOCLAIM", "XPENDING", "XRANGE", "XREVRANGE"}  # start and end
 TOKEN_NAMES = {"ALPHA": "sorting", "CH": "change", "INCR": "increment", **SYMBOLS}  # words with another name
 SHOWN_NAMES = {
-    "entriesread": "entries-read", "importing": "node-id", "migrating": "node-id", "node": "node-id",
-    "storedistkey": "key", "storekey": "key",
+    "auth": "password", "entriesread": "entries-read", "importing": "node-id", "keys": "key",
+    "migrating": "node-id", "node": "node-id", "storedistkey": "key", "storekey": "key",
 }  # fmt: skip
 KEY_PATTERNS = {"BY", "GET"}  # words before a pattern of keys, all of which share one key specification
 UNORDERED = ("nondeterministic_output_order",)
@@ -203,11 +203,11 @@ def _info(enc: Encoder, spec: Spec) -> bytes:
 def _key_spec(enc: Encoder, keys: Keys) -> bytes:
     """One key specification."""
     begin = _search(enc, b"index", [(b"index", integer(keys.at))])
-    if keys.find is not None:
+    if keys.find is not None and not keys.at:
         begin = find = _search(enc, b"unknown", [])
     elif keys.behind:
         begin = _search(enc, b"keyword", [(b"keyword", bulk(keys.behind)), (b"startfrom", integer(keys.at))])
-        find = _range(enc, keys.last, 1, 2 if keys.last else 0)
+        find = _range(enc, keys.last, 1, 2 if keys.last and keys.find is None else 0)
     elif keys.counted:
         find = _search(
             enc, b"keynum", [(b"keynumidx", ZERO), (b"firstkey", ONE), (b"keystep", integer(keys.step))]
@@ -270,7 +270,8 @@ def _argument(
     if kind == "key" or of_keys:
         pairs.append((bulk(b"key_spec_index"), integer(_key_spec_of(spec, argument, key_specs))))
     if argument.token:
-        pairs.append((bulk(b"token"), bulk(argument.token.encode())))
+        token = "" if argument.token == EMPTY else argument.token
+        pairs.append((bulk(b"token"), bulk(token.encode())))
     flags = [flag for flag in ("optional", "multiple", "multiple_token") if getattr(argument, flag)]
     if flags:
         pairs.append((bulk(b"flags"), _simples(enc, flags)))
@@ -281,7 +282,7 @@ def _argument(
 
 def _key_spec_of(spec: Spec, argument: Argument, key_specs: Iterator[int]) -> int:
     """The number of the key specification that an argument belongs to."""
-    unknown = [number for number, keys in enumerate(spec.keys) if keys.find is not None]
+    unknown = [number for number, keys in enumerate(spec.keys) if keys.find is not None and not keys.at]
     if argument.token in KEY_PATTERNS:
         return unknown[0]
     if unknown and argument.token:
@@ -300,7 +301,7 @@ def _type(spec: Spec, argument: Argument) -> str:
         return name
     if name.startswith("unix-time"):
         return "unix-time"
-    if (name == "timeout" and Flag.WRITE in spec.flags) or (
+    if (name == "timeout" and Flag.WRITE | Flag.BLOCKING in spec.flags) or (
         name == "increment" and spec.name.endswith("BYFLOAT")
     ):
         return "double"

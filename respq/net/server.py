@@ -25,6 +25,7 @@ from respq.effects.files import AofError
 from respq.engine import Engine
 from respq.net.connection import READ_BYTES, Address, Connection, is_local
 from respq.net.listeners import ListenError, close_listeners, open_listeners
+from respq.net.peers import PeerConnection
 from respq.net.poller import READ, WRITE, Poller, new_poller
 from respq.net.sending import Sender
 from respq.net.settings import apply_changes, clients_possible
@@ -68,6 +69,7 @@ class Loop:
         self.persistence = Persistence(engine)
         self.sender = Sender(self.server, self.poller, self.connections)
         self.server.shut_down = self.stop
+        self.server.connect_peer = PeerConnection
         self.server.serve_meanwhile = partial(self.tick, 0)
         apply_changes(self)
 

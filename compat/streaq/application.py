@@ -80,7 +80,7 @@ class Application:
 
     async def succeed_after(self, failures: int, mark: str) -> int:
         """Ask for another try so many times."""
-        tries = self.worker.task_context().tries
+        tries = self.tasks["succeed_after"].context.tries
         note(mark, tries)
         if tries <= failures:
             raise StreaqRetry(f"try {tries}", delay=0)

@@ -7,7 +7,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Self, TypeVar
 
 import pytest
@@ -18,6 +18,8 @@ from compat.processes import Process
 from compat.streaq.application import CRON, OPTIONS, QUEUE, URL, Application
 
 PATIENCE = 20.0  # seconds to wait for a result; it is an error if it takes as long
+
+AT_A_TIME = 50  # results that are asked for
 
 T = TypeVar("T")
 
@@ -33,35 +35,55 @@ class Client:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.application.worker.redis.connection_pool.disconnect()
         self._runner.close()
 
     def run(self, awaitable: Callable[[], Awaitable[T]]) -> T:
         async def awaited() -> T:
-            return await awaitable()
+            async with self.application.worker:
+                return await awaitable()
 
         return self._runner.run(awaited())
 
-    def task(self, name: str, *args: Any) -> Task[Any]:
+    def task(self, name: str, *args: Any) -> Task[Any, Any]:
         return self.application.tasks[name].enqueue(*args)
 
-    def send(self, name: str, *args: Any, **options: Any) -> Task[Any]:
+    def send(self, name: str, *args: Any, **options: Any) -> Task[Any, Any]:
         return self.run(lambda: self.task(name, *args).start(**options))
 
-    def result(self, task: Task[Any]) -> TaskResult[Any]:
+    def result(self, task: Task[Any, Any]) -> TaskResult[Any]:
+        return self.run(lambda: self._result(task))
+
+    async def _result(self, task: Task[Any, Any]) -> TaskResult[Any]:
         """The result; it is asked for again, as one may be published before the subscription is there."""
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                return self.run(lambda: self.application.worker.result_by_id(task.id, timeout=1))
+                return await self.application.worker.result_by_id(task.id, timeout=1)
             except TimeoutError:
                 if time.monotonic() > deadline:
                     raise
 
-    def value(self, task: Task[Any]) -> Any:
-        result = self.result(task)
-        assert result.success, result.result
-        return result.result
+    def value(self, task: Task[Any, Any]) -> Any:
+        return _value(self.result(task))
+
+    def values(self, tasks: Sequence[Task[Any, Any]]) -> list[Any]:
+        """Of all, many at a time, since each takes a subscription."""
+
+        async def results() -> list[TaskResult[Any]]:
+            turns = asyncio.Semaphore(AT_A_TIME)
+
+            async def in_turn(task: Task[Any, Any]) -> TaskResult[Any]:
+                async with turns:
+                    return await self._result(task)
+
+            return await asyncio.gather(*map(in_turn, tasks))
+
+        return [_value(result) for result in self.run(results)]
+
+
+def _value(result: TaskResult[Any]) -> Any:
+    assert result.success, result.exception
+    return result.result
 
 
 @contextlib.contextmanager
@@ -69,7 +91,7 @@ def worker(
     url: str, journal: Journal, name: str, queue: str, cron: str = "", **options: Any
 ) -> Iterator[Process]:
     """A worker that works; `cron` is the mark of its job that is due every second, if it has one."""
-    argv = [sys.executable, "-m", "streaq", "compat.streaq.application.worker"]
+    argv = [sys.executable, "-m", "streaq", "run", "compat.streaq.application:worker"]
     environment = {URL: url, QUEUE: queue, CRON: cron, OPTIONS: json.dumps(options)}
     process = Process(name, argv, journal.path.parent, {JOURNAL: str(journal.path), **environment})
     try:

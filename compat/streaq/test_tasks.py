@@ -24,7 +24,7 @@ def test_a_result_comes_back(client: Client, task: str) -> None:
 def test_a_failure_comes_back(client: Client) -> None:
     result = client.result(client.send("fail", "no ink"))
     assert not result.success
-    assert isinstance(result.result, ValueError)
+    assert isinstance(result.exception, ValueError)
 
 
 def test_500_tasks_are_done_once_each(
@@ -33,7 +33,7 @@ def test_500_tasks_are_done_once_each(
     worker = client.application.worker
     tasks = [client.task("record", mark, n) for n in range(500)]
     client.run(lambda: worker.enqueue_many(tasks))
-    assert [client.value(task) for task in tasks] == [mark] * 500
+    assert client.values(tasks) == [mark] * 500
     assert sorted(journal.words(mark)) == [[n] for n in range(500)]
     for priority in worker.priorities:
         stream = worker.stream_key + priority
@@ -50,7 +50,7 @@ def test_a_task_is_retried_until_it_succeeds(client: Client, journal: Journal, m
 def test_a_task_is_retried_so_often_and_no_more(client: Client, journal: Journal, mark: str) -> None:
     result = client.result(client.send("succeed_after", 9, mark))
     assert not result.success
-    assert "Max retry attempts reached" in str(result.result)
+    assert "Max retry attempts reached" in str(result.exception)
     assert journal.words(mark) == [[1], [2], [3]]
 
 
@@ -97,7 +97,7 @@ def test_a_unique_task_is_alone(client: Client, journal: Journal, mark: str, gat
     first = client.send("alone", mark, str(gate))
     journal.await_words(mark, 1)
     second = client.result(client.send("alone", mark, str(gate)))
-    assert "another instance of the same task is already running" in str(second.result)
+    assert "another instance of the same task is already running" in str(second.exception)
     gate.touch()
     assert client.value(first) == mark
 

@@ -272,11 +272,13 @@ def ping(url: str | None, timeout: float, ready: bool) -> None:
 @main.command()
 @click.argument("path", type=click.Path(exists=True, path_type=Path), metavar="PATH")
 @click.option("--fix", is_flag=True, help="Cut off what cannot be loaded at the end of the log.")
+@click.option("--truncate-to-timestamp", "second", type=int, metavar="UNIX-TIME",
+              help="Tell what to cut off for a log with times in it to end then; --fix does it.")  # fmt: skip
 @click.option("--appendfilename", default="appendonly.aof", show_default=True, metavar="NAME",
               help="The name that the log has in a directory.")  # fmt: skip
 @click.option("--dbfilename", default="dump.rdb", show_default=True, metavar="NAME",
               help="The name that the snapshot has there.")  # fmt: skip
-def check(path: Path, fix: bool, appendfilename: str, dbfilename: str) -> None:
+def check(path: Path, fix: bool, second: int | None, appendfilename: str, dbfilename: str) -> None:
     """Check an append-only file or a snapshot without starting a server.
 
     PATH is a data directory, a manifest, one file of a log, or a snapshot. Each file is read as a server
@@ -285,7 +287,7 @@ def check(path: Path, fix: bool, appendfilename: str, dbfilename: str) -> None:
     uses the directory.
     """
     from respq.clock import Clock
-    from respq.effects.check import check_data, curable, cut
+    from respq.effects.check import at_time, check_data, curable, cut
     from respq.effects.files import AofError, Files
 
     files = Files()
@@ -294,13 +296,17 @@ def check(path: Path, fix: bool, appendfilename: str, dbfilename: str) -> None:
         for verdict in (*verdicts, *snapshots):
             click.echo("\n  ".join(verdict.lines()))
         damaged = any(verdict.problem for verdict in snapshots)
+        last = verdicts[-1] if verdicts else None
         if not any(verdict.problem for verdict in verdicts):
-            sys.exit(damaged)
-        last = verdicts[-1]
-        if not curable(files, verdicts):
+            last = None if second is None else at_time(files, verdicts, second)
+            if last is None:
+                sys.exit(damaged)
+        elif not curable(files, verdicts):
             complain("A snapshot, or a file that others follow, cannot be cut: restore it from a backup")
             sys.exit(1)
-        loss = f"{last.excess} bytes behind {last.commands} commands"
+        assert last is not None
+        behind = f"{last.commands} commands" if last.problem else f"the time {second}"
+        loss = f"{last.excess} bytes behind {behind}"
         if not fix:
             complain(f"--fix would cut off {loss}")
             sys.exit(1)

@@ -21,6 +21,7 @@ from respq.effects.aof import AppendOnlyFile
 from respq.effects.files import AofError, Files, SyncError
 from respq.effects.manifest import COMMANDS, DUMP
 from respq.effects.snapshot import Base, ForkedSnapshot, TakeSnapshot, dataset_commands, encode_commands
+from respq.effects.timestamps import stamp
 from respq.effects.writer import NO
 from respq.engine import Engine
 from respq.errors import CommandError
@@ -49,6 +50,7 @@ class Persistence:
         self.server.rewrite_log = self._schedule_rewrite
         self.config.on_change("appendfsync", self._change_policy)
         self.config.on_change("no-appendfsync-on-rewrite", self._change_policy)
+        self.config.on_change("aof-timestamp-enabled", self._change_policy)
         self.config.on_change("appendonly", self._switch)
 
     # -- start and end -----------------------------------------------------------------------------
@@ -136,6 +138,7 @@ class Persistence:
             take_snapshot=self.take_snapshot,
         )
         aof.writer.wake_with(self.wake)
+        aof.timestamped = config.aof_timestamp_enabled
         return aof
 
     # -- once per tick -----------------------------------------------------------------------------
@@ -240,7 +243,9 @@ class Persistence:
     def _command_pieces(self) -> Iterable[bytes]:
         libraries = ((0, [b"FUNCTION", b"LOAD", library.code]) for library in self.server.libraries)
         filled = ((db.index, db.values.items()) for db in self.server.databases if len(db))
-        return encode_commands(chain(libraries, dataset_commands(filled)))
+        if self.config.aof_timestamp_enabled:
+            yield stamp(self.engine.clock.now_ms // 1000)
+        yield from encode_commands(chain(libraries, dataset_commands(filled)))
 
     # -- CONFIG SET --------------------------------------------------------------------------------
 
@@ -249,7 +254,11 @@ class Persistence:
             self._apply_policy(self.server.aof)
 
     def _apply_policy(self, aof: AppendOnlyFile) -> None:
-        """When the log is synced: by `appendfsync`, or never while it is rewritten, if that is wanted."""
+        """When the log is synced: by `appendfsync`, or never while it is rewritten, if that is wanted.
+
+        And whether it says what time it is.
+        """
+        aof.timestamped = self.config.aof_timestamp_enabled
         spared = aof.rewriting and self.config.no_appendfsync_on_rewrite
         aof.writer.fsync = NO if spared else self.config.appendfsync
 

@@ -264,6 +264,7 @@ class Live:
     rdbchecksum = flag(True, "snapshots have checksums, which are looked at", immutable=True)
     rdbcompression = flag(True, "compress strings in dumps; 2 to 5 MB a second, so big data sets do without")
     aof_use_rdb_preamble = flag(True, "a rewritten log begins with a snapshot; no: with commands")
+    aof_timestamp_enabled = flag(False, "write into the log when it was, once a second")
     no_appendfsync_on_rewrite = flag(False, "do not force the log to the disk while it is rewritten")
 
     # The server
@@ -463,7 +464,6 @@ class Inert:
 class Fixed:
     """Directives that only their default describes respq."""
 
-    aof_timestamp_enabled = flag(False, "respq writes no timestamps into the log")
     maxmemory = memory(0, "respq does not limit its memory", unsigned=True)
     maxmemory_clients = value(MemoryOrPercent(), 0, "respq does not limit the memory of all clients together")
     activedefrag = flag(False, "respq does not defragment its memory")

@@ -61,6 +61,7 @@ class AppendOnlyFile:
         self._history = History()
         self.writer = LogWriter(self._files, fsync)
         self.append = self.writer.append  # bytes for the selected database; no call in between
+        self.timestamped = False  # whether it says when things were done
         self.selected_db: int | None = None  # what the log's last SELECT says; None: none in this file
         self.base_bytes = 0  # length of the log after the last rewrite, which growth is measured by
 
@@ -159,6 +160,8 @@ class AppendOnlyFile:
 
     def flush(self, now_ms: int) -> bool:
         """Write the tick; return whether its output may leave. See `LogWriter.flush`."""
+        if self.timestamped:
+            self.writer.stamp(now_ms)
         return self.writer.flush(now_ms)
 
     @property

@@ -13,13 +13,14 @@ All is read by the same code as at the start of a server. Commands are not execu
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from respq.effects import manifest
 from respq.effects.census import Census
 from respq.effects.files import AofError, DamagedError, Files, datasync
 from respq.effects.loader import SIGNATURE_BYTES, Loader
+from respq.effects.timestamps import first_after
 from respq.protocol import Argv
 from respq.rdb.file import SIGNATURES
 
@@ -153,6 +154,26 @@ def curable(files: Files, verdicts: Sequence[Verdict]) -> bool:
         and not any(verdict.problem for verdict in before)
         and not _followed(files, last.path)
     )
+
+
+def at_time(files: Files, verdicts: Sequence[Verdict], second: int) -> Verdict | None:
+    """What is to be cut off so that a sound log ends at a Unix time, by the times in it; None: nothing.
+
+    Raises AofError if that is impossible, because only its last file may be cut, and OSError. O(bytes).
+    """
+    for verdict in verdicts:
+        fd = files.open_read(verdict.path)
+        try:
+            end = first_after(files, fd, verdict.dump_bytes, second)
+        finally:
+            files.close(fd)
+        if end == 0:
+            raise AofError(f"{verdict.path}: has nothing before timestamp {second}")
+        if end is not None and (verdict is not verdicts[-1] or _followed(files, verdict.path)):
+            raise AofError(f"{verdict.path}: offset {end}: timestamp {second}, and others follow this file")
+        if end is not None:
+            return replace(verdict, sound=end)
+    return None
 
 
 def _followed(files: Files, path: Path) -> bool:

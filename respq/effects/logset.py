@@ -28,6 +28,7 @@ from respq.effects.writer import LogWriter
 from respq.rdb.cursor import BadFormatError
 from respq.rdb.file import DumpReader
 
+_NO_COMMAND: Final = re.compile(rb"(?:#[^\n]*\n)*")  # but a time
 _EMPTY_DUMP_BYTES: Final = 1024  # a dump without keys is shorter
 
 NOTHING: Final = Base(COMMANDS, lambda: ())
@@ -107,12 +108,14 @@ class LogSet:
                 )
 
     def _is_without_data(self, path: Path) -> bool:
-        """Whether a file is the snapshot of an empty data set, with which a log was about to begin."""
+        """Whether a file holds no more than what an empty log was about to begin with."""
         fd = self.files.open_read(path)
         try:
             data = self.files.read(fd, _EMPTY_DUMP_BYTES, 0)
         finally:
             self.files.close(fd)
+        if _NO_COMMAND.fullmatch(data):
+            return True
         try:
             reader = DumpReader(data)
             keys = sum(1 for _ in reader)

@@ -36,6 +36,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from respq.effects.files import AofError, Files, SyncError, datasync, write_some
+from respq.effects.timestamps import stamp
 
 ALWAYS, EVERYSEC, NO = "always", "everysec", "no"
 
@@ -118,6 +119,7 @@ class LogWriter:
         self._last_sync_ms = 0
         self._sync_goal: int | None = None  # of `sync_behind`
         self._slow_sync_noted = False
+        self._stamped_s = 0  # what the last time in this file says
         self._retry_at_ms = 0
         self._complained_at_ms: int | None = None
         self.append = self._buffer.append  # bound methods of the list: one call less on the hot path
@@ -151,6 +153,13 @@ class LogWriter:
     def wake_with(self, wake: Callable[[], None]) -> None:
         """Have `wake` called, on another thread, whenever a sync has ended: then `flush` again."""
         self._syncer.on_done = wake
+
+    def stamp(self, now_ms: int) -> None:
+        """Let what was appended since the last flush begin with the time, if another second has begun."""
+        second = now_ms // 1000
+        if self._buffer and second > self._stamped_s:
+            self._buffer.insert(0, stamp(second))
+            self._stamped_s = second
 
     # -- once per tick -----------------------------------------------------------------------------
 
@@ -293,6 +302,7 @@ class LogWriter:
         """Go on in another file of `size` bytes; the present one must be synced and all of it written."""
         self._close_file()
         self._sync_goal = None
+        self._stamped_s = 0
         self._fd, self.path, self.size = fd, path, size
         self._synced = self.written
 

@@ -349,7 +349,7 @@ class Shards:
     # -- the whole ---------------------------------------------------------------------------------
 
     def memory_bytes(self, samples: int, *, words: bool = True) -> int:
-        """See `Value`: of so many shards, and of fields that are in none yet. The words may belong to others."""
+        """See `Value`: of so many shards, and of fields that are in none yet. `words`: with their bytes."""
         seen, spent = spread(self._shards, samples), self._spent
         sizes = map(_shard_bytes, seen) if words else map(allocated, seen)
         structures = allocated(self, self._shards, spent) + sum(sizes) * len(self._shards) // len(seen)

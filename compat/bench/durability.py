@@ -8,9 +8,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from time import perf_counter
 
@@ -25,6 +26,7 @@ VALUE_BYTES = 200
 PER_COMMAND = 50
 QUEUES, LOGS = 10, 10  # lists and streams
 PING_SECONDS = 0.001  # between two PINGs
+FLOWING = 10_000  # commands of another client, after which it is in full swing
 SETTLE_SECONDS = 2.0  # of writing before a rewrite begins
 MIB = 1 << 20
 
@@ -61,6 +63,16 @@ def jobs_and_events(count: int, together: int) -> Iterator[tuple[bytes, ...]]:
         yield b"RPUSH", b"queue:%d" % (number % QUEUES), *values
         for _ in range(together):
             yield b"XADD", b"log:%d" % (number % LOGS), b"*", b"event", payload(rng, VALUE_BYTES)
+
+
+def small_members(count: int, together: int) -> Iterator[tuple[bytes, ...]]:
+    """Half of `count` fields of 8 B set in hashes, `together` at a time, half members of sorted sets."""
+    for first in range(0, count // 2, together):
+        number = first // together % QUEUES
+        fields = [(b"f%07d" % n, b"%08d" % n) for n in range(first, first + together)]
+        yield b"HSET", b"hash:%d" % number, *chain.from_iterable(fields)
+        members = [(b"%d" % (n * 7919 % 1_000_003), b"m%07d" % n) for n in range(first, first + together)]
+        yield b"ZADD", b"zset:%d" % number, *chain.from_iterable(members)
 
 
 @contextmanager
@@ -107,22 +119,27 @@ def proportional_bytes(pid: int) -> int:
 
 @contextmanager
 def writing(server: Server) -> Iterator[Callable[[], int]]:
-    """Another process that pushes without a pause; tells how many elements there are."""
-    argv = [sys.executable, "-m", "compat.bench.flood", str(server.port), str(1 << 40)]
+    """Another process that pushes and pops without a pause; tells how many commands have been processed."""
+    argv = [sys.executable, "-m", "compat.bench.flood", str(server.port), str(1 << 40), "steady"]
     with subprocess.Popen(argv) as flood, control(server) as client:
+
+        def processed() -> int:
+            return int(client.info("stats")["total_commands_processed"])
+
+        before = processed()
         try:
-            while not client.exists("flood") and flood.poll() is None:
+            while processed() < before + FLOWING and flood.poll() is None:
                 time.sleep(0.01)
-            yield lambda: client.llen("flood")
+            yield processed
         finally:
             flood.kill()
 
 
-def rewriting(side: Side, values: int) -> dict[str, float]:
-    """What a rewrite of `values` values costs others, while another client writes."""
+def rewriting(side: Side, commands: Iterable[tuple[bytes, ...]]) -> dict[str, float]:
+    """What a rewrite of the data set that the commands make costs others, while another client writes."""
     with side.running() as server, control(server) as client:
         client.config_set("auto-aof-rewrite-percentage", 0)
-        fill(server, jobs_and_events(values, PER_COMMAND), width=10)
+        fill(server, commands, width=10)
         before_bytes = proportional_bytes(server.pid)
         with writing(server) as written, connect(server) as peer:
             usual = _rate(written, lambda began: perf_counter() - began < SETTLE_SECONDS, lambda: None)
@@ -156,14 +173,25 @@ def _rate(count: Callable[[], int], goes_on: Callable[[float], bool], watch: Cal
 def run(theirs: Side, ours: Side, rounds: int, commands: int, values: int, share: float) -> list[Measure]:
     on_log = Measure(f"start on a log of {commands:,} commands", "s", Goal(1.5))
     on_base = Measure("start on what a rewrite made of it", "s", Goal(1.5))
-    stall = Measure(f"worst PING while {values:,} values are rewritten", "ms", Goal(2))
-    memory = Measure("peak PSS meanwhile, by PSS before", "×", Goal(1.4, ratio=False))
-    rate = Measure("rate of another client meanwhile, by before", "×", Goal(0.6, at_least=True, ratio=False))
+    large = _under_rewrite(f"{values:,} values of {VALUE_BYTES} B", 1.4)
+    small = _under_rewrite(f"{values:,} fields and members", 1.8)
     for _ in range(rounds):
         for side, name in ((theirs, "theirs"), (ours, "ours")):
-            log_s, base_s = restarts(side, commands)
-            seen = rewriting(side, values)
-            found = (log_s, base_s, seen["stall"], seen["memory"], seen["rate"])
-            for measure, value in zip((on_log, on_base, stall, memory, rate), found, strict=True):
-                getattr(measure, name).append(value)
-    return [*syncing(theirs, ours, rounds, share), on_log, on_base, stall, memory, rate]
+            for measure, seconds in zip((on_log, on_base), restarts(side, commands), strict=True):
+                getattr(measure, name).append(seconds)
+            for measures, data in (
+                (large, jobs_and_events(values, PER_COMMAND)),
+                (small, small_members(values, PER_COMMAND)),
+            ):
+                for what, value in rewriting(side, data).items():
+                    getattr(measures[what], name).append(value)
+    return [*syncing(theirs, ours, rounds, share), on_log, on_base, *large.values(), *small.values()]
+
+
+def _under_rewrite(data: str, most_memory: float) -> dict[str, Measure]:
+    """What `rewriting` measures."""
+    return {
+        "stall": Measure(f"worst PING while {data} are rewritten", "ms", Goal(2)),
+        "memory": Measure("peak PSS meanwhile, by PSS before", "×", Goal(most_memory, ratio=False)),
+        "rate": Measure("rate of another client, by before", "×", Goal(0.6, at_least=True, ratio=False)),
+    }

@@ -12,6 +12,8 @@ A reply waits because the peer does not read, until the socket drains; or for th
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
+from math import inf
 from typing import TYPE_CHECKING
 
 from respq.net.poller import READ, WRITE, Poller
@@ -32,6 +34,7 @@ class Sender:
         # What waits for the disk: the position in the log that must be safe, oldest first.
         self._unsynced: deque[tuple[int, Connection, bytes]] = deque()
         self._least_limit = 0  # bytes that no class of clients may have waiting; 0: there is no limit
+        self._least_concern = 0  # the same, for some time
         server.config.on_change("client-output-buffer-limit", self._note_limits)
         self._note_limits()
 
@@ -82,8 +85,9 @@ class Sender:
 
     def _note_limits(self) -> None:
         """Apply `client-output-buffer-limit`."""
-        limits = [hard for hard, _, _ in self._server.config.client_output_buffer_limit.values() if hard]
-        self._least_limit = min(limits) + UNCOUNTED_BYTES if limits else 0
+        classes = self._server.config.client_output_buffer_limit.values()
+        self._least_limit = _least([hard for hard, _, _ in classes])
+        self._least_concern = _least([limit for hard, soft, _ in classes for limit in (hard, soft)])
 
     def _hold_back(self, connection: Connection, data: bytes, taken: int = 0) -> None:
         """Queue output for later, within what the client's class may have waiting."""
@@ -133,30 +137,55 @@ class Sender:
 
     def _put_off(self, position: int) -> None:
         """Let the output of this tick wait until the disk has the log up to `position`."""
+        most = self._least_concern
         for client in self._server.outbox:
-            if client.out:
-                connection: Connection = client.transport  # type: ignore[assignment]  # ours
-                data = b"".join(client.out)
-                client.out.clear()
-                connection.unsynced_bytes += len(data)
-                self._unsynced.append((position, connection, data))
+            out = client.out
+            if not out:
+                continue
+            connection: Connection = client.transport  # type: ignore[assignment]  # ours
+            data = out[0] if len(out) == 1 else b"".join(out)
+            out.clear()
+            connection.unsynced_bytes += len(data)
+            self._unsynced.append((position, connection, data))
+            if 0 < most <= connection.unsynced_bytes + connection.unsent_bytes or connection.soft_since_ms:
                 self.check_limit(connection)
         self._server.outbox.clear()
         self._server.pubsub.sent()
 
     def send_synced(self) -> None:
         """Send what waited for the disk and need not any more. O(what leaves)."""
-        unsynced, aof = self._unsynced, self._server.aof
-        while unsynced and (aof is None or unsynced[0][0] <= aof.writer.safe):
+        unsynced, aof, server = self._unsynced, self._server.aof, self._server
+        safe = inf if aof is None else aof.writer.safe
+        sent_bytes = count = 0
+        while unsynced and unsynced[0][0] <= safe:
             _, connection, data = unsynced.popleft()
             if self._connections.get(connection.fd) is not connection:
                 continue
             connection.unsynced_bytes -= len(data)
-            connection.queue(data)
-            if not connection.held and not connection.writable_wanted:
-                self._write_at_once(connection)
-            if connection.client.closing and not connection.unsynced_bytes:
-                self._server.close(connection.client)  # put off by the loop until now
+            client = connection.client
+            if connection.unsent or connection.held:
+                connection.queue(data)
+                if not connection.held and not connection.writable_wanted:
+                    self._write_at_once(connection)
+            else:
+                try:
+                    sent = connection.send(data)
+                except BlockingIOError:
+                    sent = 0
+                except OSError:
+                    server.close(client, at_once=True)
+                    continue
+                count += 1
+                sent_bytes += sent
+                client.bytes_out += sent
+                client.active_ms = server.clock.now_ms
+                if sent < len(data):
+                    connection.queue(data, sent)
+                    self._want_writable(connection)
+            if client.closing and not connection.unsynced_bytes:
+                server.close(client)  # put off by the loop until now
+        server.stats.writes += count
+        server.stats.output_bytes += sent_bytes
 
     def _write_at_once(self, connection: Connection) -> None:
         """Offer what is queued without waiting for the poller to call for it."""
@@ -193,3 +222,9 @@ class Sender:
                 self._server.close(connection.client)  # put off by _close_marked
             self._want_writable(connection)
         self._held.clear()
+
+
+def _least(limits: Iterable[int]) -> int:
+    """The bytes with which the first of these limits is reached, 0 if none of them is one."""
+    least = min([limit for limit in limits if limit], default=0)
+    return least and least + UNCOUNTED_BYTES

@@ -171,6 +171,7 @@ STREAMS = (
     *[OF_STREAMS] * 8,
     [words for k, j in product(KEYS, KEYS) for words in [("RENAME", k, j), ("COPY", k, j, "REPLACE")]],
     [("SWAPDB", 0, 1), ("SELECT", 0), ("SELECT", 1), ("DEL", "a"), ("DEL", "b"), ("MULTI",), ("EXEC",)],
+    [("CONFIG", "SET", "aof-use-rdb-preamble", yes) for yes in ("yes", "no")],
 )
 Commands = Sequence[Sequence[Words]]  # a draw is from one of these
 

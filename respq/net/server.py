@@ -25,6 +25,7 @@ from respq.effects.files import AofError
 from respq.engine import Engine
 from respq.net.connection import READ_BYTES, Address, Connection, is_local
 from respq.net.listeners import ListenError, close_listeners, open_listeners
+from respq.net.memory import free_memory
 from respq.net.peers import PeerConnection
 from respq.net.poller import READ, WRITE, Poller, new_poller
 from respq.net.sending import Sender
@@ -63,6 +64,7 @@ class Loop:
         self.running = True
         self.accepting = True  # as long as there are descriptors
         self.next_cron_ms = self.next_slice_ms = 0
+        self.free_memory = free_memory()
         self._wakeup: tuple[socket.socket, ...] = ()  # ours and that of signals and threads
         self._refused = 0  # clients turned away since that was last logged
         self._refusals_noted_ms = 0
@@ -375,6 +377,8 @@ class Loop:
         if not self.accepting:
             self._go_on_accepting()
         _collect_garbage()
+        if self.free_memory is not None:
+            self.free_memory.look(now_ms)
 
     def _do_slice(self, now_ms: int) -> None:
         """Delete some of what expired or was flushed, pack some of what is large; go on soon if need be."""

@@ -118,6 +118,17 @@ def _words(keys: Keys, argv: Argv) -> list[int]:
     return [at for at in range(keys.at, len(argv)) if argv[at].upper() == keys.behind][:1]
 
 
+def stretch_of(keys: Keys, argv: Argv) -> slice:
+    """Where the keys of one specification stand, if that is not one that must look for them.
+
+    Raises NoKeysError.
+    """
+    first, last = _bounds(keys, argv)
+    if not 0 < first < len(argv) or last >= len(argv):
+        raise NoKeysError
+    return slice(first, last + 1, keys.step)
+
+
 def _bounds(keys: Keys, argv: Argv) -> tuple[int, int]:
     if keys.behind:
         for at in _words(keys, argv):

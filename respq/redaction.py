@@ -7,6 +7,7 @@ from respq.config.kinds import decoded
 from respq.protocol import Argv
 
 REDACTED = b"(redacted)"
+ABOUT_ONE_USER = (b"SETUSER", b"GETUSER", b"DELUSER")  # subcommands of ACL
 
 
 def redacted(argv: Argv) -> Argv:
@@ -30,7 +31,9 @@ def redacted(argv: Argv) -> Argv:
         words = {b"AUTH": 1, b"AUTH2": 2}
         named = [(at, words[word.upper()]) for at, word in enumerate(argv[6:], 6) if word.upper() in words]
         hidden = [at + behind for at, count in named for behind in range(1, count + 1)]
-    elif name == b"ACL" and len(argv) > 1 and argv[1].upper() == b"SETUSER":
+    elif name == b"ACL" and len(argv) > 3 and argv[1].upper() == b"DRYRUN":
+        return argv[:3] + redacted(argv[3:])
+    elif name == b"ACL" and len(argv) > 1 and argv[1].upper() in ABOUT_ONE_USER:
         hidden = list(range(2, len(argv)))
     elif name == b"CONFIG" and len(argv) > 1 and argv[1].upper() == b"SET":
         hidden = [at for at in range(3, len(argv), 2) if is_secret(decoded(argv[at - 1]))]

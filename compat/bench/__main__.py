@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from compat.bench import churn, durability, footprint, latency, stream_growth, tasks, throughput
+from compat.bench import churn, durability, footprint, latency, permissions, stream_growth, tasks, throughput
 from compat.bench.machine import description
 from compat.bench.report import Measure, document, table
 from compat.bench.sides import Side, candidate, reference
@@ -55,6 +55,12 @@ def throughput_tables(theirs: Side, ours: Side, scale: Scale) -> list[str]:
     return [table("Throughput", rates), table("Server CPU per command", cpu)]
 
 
+def permission_tables(theirs: Side, ours: Side, scale: Scale) -> list[str]:
+    with theirs.running() as their_server, ours.running() as our_server:
+        measures = permissions.run(their_server, our_server, scale.few_rounds, scale.commands)
+    return [table("CPU of a restricted user, by that of one who is not", measures)]
+
+
 def latency_tables(theirs: Side, ours: Side, scale: Scale) -> list[str]:
     with theirs.running() as their_server, ours.running() as our_server:
         measures = latency.run(their_server, our_server, scale.few_rounds, scale.keys, scale.lead_seconds)
@@ -90,6 +96,7 @@ def durability_tables(theirs: Side, ours: Side, scale: Scale) -> list[str]:
 
 PARTS: dict[str, Callable[[Side, Side, Scale], list[str]]] = {
     "throughput": throughput_tables,
+    "permissions": permission_tables,
     "latency": latency_tables,
     "footprint": footprint_tables,
     "churn": churn_tables,

@@ -8,17 +8,64 @@ and O(1) for each key where all patterns are a fixed beginning and a star, as th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import NamedTuple, Self
 
 from respq.acl.catalogue import Catalogue
 from respq.acl.selectors import Access, Selector
-from respq.glob import matcher
+from respq.glob import Matches, matcher
 
-Test = Callable[[bytes], object]  # a true value if a key or channel is allowed
+_FIXED = re.compile(rb"([^*?\[\\]*)")
+_FIXED_BEGINNING = re.compile(rb"([^*?\[\\]*[^*?\[\\\xff])\*")
 
-_FIXED_BEGINNING = re.compile(rb"([^*?\[\\]+)\*")
+
+class Patterns:
+    """Patterns of keys or channels, such that a match is cheap if they are what patterns usually are.
+
+    These are names, and fixed beginnings with a star behind them: what they match is a stretch of all texts
+    in order, so that a text is compared with the ends of stretches and nothing else.
+    """
+
+    __slots__ = ("ends", "others")
+
+    def __init__(self, patterns: Iterable[bytes]) -> None:
+        stretches: list[tuple[bytes, bytes]] = []
+        self.others: list[Matches] = []
+        for pattern in patterns:
+            if _FIXED.fullmatch(pattern):
+                stretches.append((pattern, pattern + b"\0"))
+            elif (fixed := _FIXED_BEGINNING.fullmatch(pattern)) is not None:
+                stretches.append((fixed[1], fixed[1][:-1] + bytes([fixed[1][-1] + 1])))
+            else:
+                self.others.append(matcher(pattern))
+        self.ends = _ends(stretches)  # beginning and end of each stretch, in order
+
+    def match(self, text: bytes) -> bool:
+        """Whether one of the patterns matches. O(log patterns), as long as they are usual."""
+        return bisect_right(self.ends, text) & 1 == 1 or any(matches(text) for matches in self.others)
+
+    def match_all(self, texts: Sequence[bytes]) -> bool:
+        """Whether each of the texts is matched: all are, if the first and the last are in one stretch."""
+        if len(texts) == 1:
+            return self.match(texts[0])
+        if len(texts) > FEW:
+            at = bisect_right(self.ends, min(texts))
+            if at & 1 and max(texts) < self.ends[at]:
+                return True
+        return all(map(self.match, texts))
+
+
+def _ends(stretches: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
+    """The ends of stretches, those that overlap taken together."""
+    ends: list[bytes] = []
+    for low, high in sorted(stretches):
+        if ends and low <= ends[-1]:
+            ends[-1] = max(ends[-1], high)
+        else:
+            ends += (low, high)
+    return ends
 
 
 class Request(NamedTuple):
@@ -39,6 +86,7 @@ class Denial(NamedTuple):
     position: int = 0  # among the keys, or the channels
 
 
+FEW = 3  # texts, which are matched one by one
 EVERY_ACCESS = (Access.NONE, Access.READ, Access.WRITE, Access.BOTH)
 _WEIGHT = {"command": 0, "key": 1, "channel": 2}  # the selector that comes closest tells why not
 
@@ -68,13 +116,13 @@ class Grant:
         return [pattern for pattern, allowed in self.keys.items() if allowed & access == access]
 
     @cached_property
-    def _key_tests(self) -> dict[Access, Test]:
-        return {access: test_of(self.patterns_for(access)) for access in EVERY_ACCESS}
+    def _key_patterns(self) -> dict[Access, Patterns]:
+        return {access: Patterns(self.patterns_for(access)) for access in EVERY_ACCESS}
 
     @cached_property
-    def channel_test(self) -> Test:
-        """Whether a channel is allowed."""
-        return test_of(self.channels)
+    def channel_patterns(self) -> Patterns:
+        """What matches the channels that are allowed."""
+        return Patterns(self.channels)
 
     def allows_command(self, name: bytes, first_arg: bytes) -> bool:
         """Whether a command may run with that first argument."""
@@ -86,10 +134,10 @@ class Grant:
             return Denial("command", request.name)
         if not self.all_keys:
             for position, (key, access) in enumerate(request.keys):
-                if not self._key_tests[access](key):
+                if not self._key_patterns[access].match(key):
                     return Denial("key", key, position)
         if not self.all_channels:
-            allowed = self.channels.__contains__ if request.patterns else self.channel_test
+            allowed = self.channels.__contains__ if request.patterns else self.channel_patterns.match
             for position, channel in enumerate(request.channels):
                 if not allowed(channel):
                     return Denial("channel", channel, position)
@@ -137,7 +185,8 @@ class Permissions:
     def allow_channels(self, channels: Iterable[bytes]) -> bool:
         """Whether all of these may be listened to."""
         return all(
-            any(g.all_channels or g.channel_test(channel) for g in self.grants) for channel in channels
+            any(g.all_channels or g.channel_patterns.match(channel) for g in self.grants)
+            for channel in channels
         )
 
     def allow_patterns(self, patterns: Iterable[bytes]) -> bool:
@@ -155,18 +204,3 @@ class Permissions:
 
 def _nearness(denial: Denial) -> tuple[int, int]:
     return _WEIGHT[denial.reason], denial.position
-
-
-def test_of(patterns: Iterable[bytes]) -> Test:
-    """Whether a text matches any of these patterns."""
-    beginnings: list[bytes] = []
-    others: list[Test] = []
-    for pattern in patterns:
-        if (fixed := _FIXED_BEGINNING.fullmatch(pattern)) is not None:
-            beginnings.append(fixed[1])
-        else:
-            others.append(matcher(pattern))
-    begins = tuple(beginnings)
-    if not others:
-        return lambda text: text.startswith(begins)
-    return lambda text: text.startswith(begins) or any(matches(text) for matches in others)

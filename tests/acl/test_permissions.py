@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from respq.acl.catalogue import Catalogue
-from respq.acl.permissions import Denial, Permissions, Request
+from respq.acl.permissions import Denial, Patterns, Permissions, Request
 from respq.acl.selectors import Access
 from respq.acl.users import Users
+from respq.glob import matches
 
+PATTERNS = [
+    b"a*",
+    b"ab*",
+    b"a",
+    b"",
+    b"*",
+    b"a?",
+    b"b:*",
+    b"[ab]*",
+    b"a*b",
+    b"\xff*",
+    b"a\xff*",
+    b"\\*",
+    b"b",
+]
 COMMANDS = {name: [b"read"] for name in (b"get", b"mget", b"set", b"publish", b"select")}
 READ, WRITE, BOTH, NONE = Access.READ, Access.WRITE, Access.BOTH, Access.NONE
 
@@ -71,3 +89,25 @@ def test_equal_permissions_can_stand_for_each_other() -> None:
     assert permissions_of("+get ~a ~b") == permissions_of("~b ~a +get")
     assert hash(permissions_of("+get ~a ~b")) == hash(permissions_of("~b ~a +get"))
     assert permissions_of("+get ~a") != permissions_of("+get ~b")
+
+
+@given(st.lists(st.sampled_from(PATTERNS), max_size=6), st.lists(st.text("ab*:\xff", max_size=4), max_size=8))
+def test_patterns_match_what_each_of_them_matches(patterns: list[bytes], texts: list[str]) -> None:
+    together = Patterns(patterns)
+    keys = [text.encode("latin-1") for text in texts]
+    expected = [any(matches(pattern, key) for pattern in patterns) for key in keys]
+    assert [together.match(key) for key in keys] == expected
+    assert together.match_all(keys) == all(expected)
+
+
+def test_usual_patterns_are_compared_and_nothing_else() -> None:
+    assert Patterns([b"app:*", b"app:x*", b"name", b"b*"]).ends == [
+        b"app:",
+        b"app;",
+        b"b",
+        b"c",
+        b"name",
+        b"name\0",
+    ]
+    assert Patterns([b"a*", b"b*"]).ends == [b"a", b"c"]
+    assert len(Patterns([b"a?", b"\xff*", b"*", b"[ab]", b"a*b"]).others) == 5

@@ -16,13 +16,13 @@ import redis
 from compat.servers import Server, start_redis, start_respq
 
 STARTS = {
-    "respq": lambda place: start_respq(place, appendonly="yes"),
+    "respq": lambda place: start_respq(place, appendonly="yes", aof_use_rdb_preamble="no"),
     "redis": lambda place: start_redis(place, appendonly="yes", aof_use_rdb_preamble="no"),
 }
 KEYS, GROUPS, CONSUMERS = ("a", "b"), ("g", "h"), ("ann", "bob", "cleo")
 OPERATIONS = 1500
-# How the entries are kept, and when consumers were last seen and got something: that is in no log.
-UNSAID = {b"radix-tree-keys", b"radix-tree-nodes", b"seen-time", b"active-time"}
+ACTIVITY = {b"seen-time", b"active-time"}  # of consumers: in no log that redis-server writes or reads
+UNSAID = {b"radix-tree-keys", b"radix-tree-nodes", *ACTIVITY}  # nor is how entries are kept
 
 
 class Operations:
@@ -52,6 +52,7 @@ class Operations:
             (4, ["XACKDEL", *in_group, rng.choice(["DELREF", "ACKED"]), "IDS", len(ids), *ids]),
             (2, ["XTRIM", key, "MAXLEN", rng.randint(5, 12), rng.choice(["KEEPREF", "DELREF", "ACKED"])]),
             (1, ["XTRIM", key, "MAXLEN", 0]),
+            (1, ["XSETID", key, f"{known}-1"]),  # back, which is allowed when nothing is left
             (2, ["XGROUP", "CREATE", *in_group, rng.choice(["0", "$"])]),
             (1, ["XGROUP", "SETID", *in_group, ids[0], "ENTRIESREAD", rng.randint(0, 3)]),
             (1, ["XGROUP", "CREATECONSUMER", *in_group, consumer]),
@@ -95,6 +96,19 @@ def content(server: Server) -> list[Any]:
         return [said(peer.execute_command("XINFO STREAM", key, "FULL", "COUNT", 0)) for key in KEYS]
 
 
+def activity(server: Server) -> list[int]:
+    """When each consumer was seen and active, ms."""
+    with client(server) as peer:
+        infos = [peer.execute_command("XINFO STREAM", key, "FULL", "COUNT", 0) for key in KEYS]
+    groups = [group for info in infos for group in as_dict(info)[b"groups"]]
+    consumers = [consumer for group in groups for consumer in as_dict(group)[b"consumers"]]
+    return [as_dict(consumer)[name] for consumer in consumers for name in sorted(ACTIVITY)]
+
+
+def as_dict(reply: list[Any]) -> dict[bytes, Any]:
+    return dict(zip(reply[::2], reply[1::2], strict=True))
+
+
 def said(reply: Any) -> Any:
     """A reply without what is in no log."""
     if not isinstance(reply, list):
@@ -118,12 +132,15 @@ def test_what_respq_logs_gives_the_groups_back(
         fill(server, seed)
         if rewritten:
             rewrite(server)
-        before = content(server)
+        before, active = content(server), activity(server)
     finally:
-        server.stop()
+        server.kill()
     server = STARTS[reader](tmp_path)
     try:
         assert content(server) == before
+        if reader == "respq":
+            pairs = zip(active, activity(server), strict=True)
+            assert all(time_ms - 1000 <= again_ms <= time_ms for time_ms, again_ms in pairs)
     finally:
         server.stop()
     assert "refused" not in server.log_path.read_text()

@@ -19,7 +19,7 @@ from respq.commands.streams import parse_id, parse_start, parse_stop
 from respq.datatypes import entry_ids
 from respq.datatypes.consumer_groups import COUNT_MAX, RELEASED_WORDS, Group
 from respq.datatypes.entry_ids import MAX, number_of, show_id
-from respq.datatypes.pending_entries import Consumer, Delivery
+from respq.datatypes.pending_entries import Consumer, Delivery, Nobody
 from respq.datatypes.streams import StreamValue
 from respq.datatypes.value import Value
 from respq.errors import CommandError, syntax_error, wrong_type
@@ -105,10 +105,9 @@ def xpending(c: Client, argv: Argv) -> bytes:
     for text, delivery in found:
         if len(rows) >= interval.most or (bounded and number_of(text) > interval.stop):
             break
-        idle_ms = max(0, now_ms - delivery.delivered_ms)
-        if idle_ms >= interval.min_idle_ms:
-            if delivery.consumer is group.pending.nobody:
-                idle_ms = -1
+        is_released = delivery.consumer is group.pending.nobody
+        idle_ms = -1 if is_released else max(0, now_ms - delivery.delivered_ms)
+        if is_released or idle_ms >= interval.min_idle_ms:
             name = delivery.consumer.name
             rows.append(
                 b"*4\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n:%d\r\n:%d\r\n"
@@ -251,8 +250,12 @@ def _set_active(c: Client, consumer: Consumer, delivered_ms: int) -> None:
 
 
 def _has_idled(c: Client, delivery: Delivery, min_idle_ms: int) -> bool:
-    """Whether entries were delivered so long ago. The log, whose clock stands still, asks for 0."""
-    return not min_idle_ms or c.server.clock.now_ms - delivery.delivered_ms >= min_idle_ms
+    """Whether entries were delivered so long ago, or given back. The log, where it is 1970, asks for 0."""
+    return (
+        not min_idle_ms
+        or c.server.clock.now_ms - delivery.delivered_ms >= min_idle_ms
+        or isinstance(delivery.consumer, Nobody)
+    )
 
 
 def _next_count(count: int, just_ids: bool) -> int:

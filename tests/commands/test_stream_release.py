@@ -105,15 +105,20 @@ def test_it_is_not_delivered_by_itself(filled: Peer) -> None:
 @pytest.mark.parametrize(
     "taker",
     [
-        "XREADGROUP GROUP g cleo COUNT 1 CLAIM 1000000 STREAMS s >",
-        "XCLAIM s g cleo 1000000 2-1",
-        "XAUTOCLAIM s g cleo 1000000 2-1 COUNT 1",
+        "XREADGROUP GROUP g cleo COUNT 1 CLAIM {} STREAMS s >",
+        "XCLAIM s g cleo {} 2-1",
+        "XAUTOCLAIM s g cleo {} 2-1 COUNT 1",
     ],
 )
 def test_whoever_claims_gets_it_whatever_idle_time_is_asked_for(filled: Peer, taker: str) -> None:
     ask(filled, "XNACK s g FAIL IDS 1 2-1")
-    assert "2-1" in ids(ask(filled, taker))
+    assert "2-1" in ids(ask(filled, taker.format((1 << 63) - 1)))
     assert pending(filled)[1] == ("2-1", "cleo", 0, 3)
+
+
+def test_it_is_idle_for_ever(filled: Peer) -> None:
+    ask(filled, "XNACK s g FAIL IDS 1 2-1")
+    assert ids(ask(filled, f"XPENDING s g IDLE {(1 << 63) - 1} - + 10")) == ["2-1"]
 
 
 def test_who_waits_with_claim_is_woken_at_once(filled: Peer, bob: Peer) -> None:

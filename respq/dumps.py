@@ -12,6 +12,7 @@ one. Only one child writes at a time, be it a snapshot or a log.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from respq.commands.connection import REDIS_VERSION
@@ -51,7 +52,9 @@ class Dumps:
         self.config = engine.server.config
         self.saves = engine.server.saves
         self.files = files
-        self.take_snapshot: TakeSnapshot = ForkedSnapshot  # how one is written in the background
+        self.take_snapshot: TakeSnapshot = partial(  # how one is written in the background
+            ForkedSnapshot, progress=self.saves.progress, syncs=self._syncs
+        )
         self.is_rewriting = is_rewriting
         self._dump: Snapshot | None = None  # is being written
         self._target = self.path  # what it becomes
@@ -148,7 +151,7 @@ class Dumps:
         """Write a snapshot in this process. Raises FailedError."""
         temporary = self._temporary(self.path)
         try:
-            write_pieces(self.files, temporary, self._pieces, lambda: None)
+            write_pieces(self.files, temporary, self._pieces, lambda: None, syncs=self._syncs())
             self._adopt(temporary, self.path)
         except (OSError, AofError) as error:
             discard(self.files, temporary)
@@ -180,6 +183,7 @@ class Dumps:
         self._target, self._tried_ms = self.path, now_ms
         self._changes = self.server.changes_since_save
         saves.attempts += 1
+        saves.progress.begin(sum(map(len, self.server.databases)))
         try:
             self._dump = self.take_snapshot(self.files, self._temporary(self._target), self._pieces)
         except OSError as error:
@@ -246,6 +250,10 @@ class Dumps:
         self.saves.last_save_s = self.engine.clock.now_ms // 1000
         self.server.changes_since_save -= changes
 
+    def _syncs(self) -> bool:
+        """Whether what has been written is synced now and then."""
+        return self.config.rdb_save_incremental_fsync
+
     def _temporary(self, target: Path) -> Path:
         return target.with_name(f"temp-{target.name}")
 
@@ -259,8 +267,9 @@ class Dumps:
         return self._written(write_plain, b"1")
 
     def _written(self, write_string: WriteString, is_base: bytes) -> Iterator[bytes]:
+        over = self.saves.progress.over
         databases = (
-            Contents(db.index, db.values.items(), len(db), db.expiring)
+            Contents(db.index, over(db.values.items()), len(db), db.expiring)
             for db in self.server.databases
             if len(db)
         )

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -40,7 +41,11 @@ class Persistence:
         self.server = engine.server
         self.config = engine.server.config
         self.files = files or Files()  # the disk
-        self.take_snapshot: TakeSnapshot = ForkedSnapshot  # how a rewrite writes the data
+        self.take_snapshot: TakeSnapshot = partial(  # how a rewrite writes the data
+            ForkedSnapshot,
+            progress=self.server.saves.progress,
+            syncs=lambda: self.config.aof_rewrite_incremental_fsync,
+        )
         self.dumps = Dumps(engine, self.files, self._is_rewriting)
         self.wake: Callable[[], None] = lambda: None  # ends the loop's wait, from any thread
         self.caught_up = True  # the last flush wrote everything
@@ -136,6 +141,7 @@ class Persistence:
             fsync=config.appendfsync,
             files=self.files,
             take_snapshot=self.take_snapshot,
+            history=self.server.saves.rewrites,
         )
         aof.writer.wake_with(self.wake)
         aof.timestamped = config.aof_timestamp_enabled
@@ -210,6 +216,7 @@ class Persistence:
 
     def _fork(self, aof: AppendOnlyFile) -> None:
         """Begin the rewrite itself. Raises AofError."""
+        self.server.saves.progress.begin(sum(map(len, self.server.databases)))
         fork_us = aof.begin_rewrite(self._base(), self.engine.clock.now_ms)
         self._apply_policy(aof)
         self.server.stats.forks += 1
@@ -242,7 +249,8 @@ class Persistence:
 
     def _command_pieces(self) -> Iterable[bytes]:
         libraries = ((0, [b"FUNCTION", b"LOAD", library.code]) for library in self.server.libraries)
-        filled = ((db.index, db.values.items()) for db in self.server.databases if len(db))
+        over = self.server.saves.progress.over
+        filled = ((db.index, over(db.values.items())) for db in self.server.databases if len(db))
         if self.config.aof_timestamp_enabled:
             yield stamp(self.engine.clock.now_ms // 1000)
         yield from encode_commands(chain(libraries, dataset_commands(filled)))

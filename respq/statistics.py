@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 
+from respq.children import History, Progress
 from respq.errors import CommandError
 from respq.protocol import Argv
 
@@ -62,6 +63,8 @@ class Saves:
         self.last_private_bytes = 0  # memory that it cost
         self.keys_loaded = 0  # from the last snapshot that was
         self.keys_expired = 0  # that were not
+        self.progress = Progress()  # of the child that writes a snapshot, or the log
+        self.rewrites = History()  # of the log
 
 
 class SlowEntry:

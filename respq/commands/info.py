@@ -21,6 +21,8 @@ import sys
 from collections.abc import Callable, Iterator
 
 from respq import __version__, process
+from respq.children import Progress
+from respq.clock import stopwatch_ns
 from respq.command import LOADING, STALE, Argv, Client, command
 from respq.commands.connection import REDIS_VERSION
 from respq.keyspace import Database
@@ -189,6 +191,7 @@ def _scripts(server: Server) -> Fields:
 def _persistence(server: Server) -> Fields:
     yield "loading", int(server.loading)
     yield "async_loading", 0
+    yield from _writing(server)
     yield "rdb_changes_since_last_save", server.changes_since_save
     saves = server.saves
     seconds = (server.clock.now_ms - saves.began_ms) // 1000 if saves.began_ms else -1
@@ -206,16 +209,35 @@ def _persistence(server: Server) -> Fields:
         yield from _loading(server)
 
 
+def _writing(server: Server) -> Fields:
+    """How far the child is that writes a snapshot or the log."""
+    progress = server.saves.progress
+    if not server.saves.began_ms and (server.aof is None or not server.aof.rewriting):
+        progress = Progress()
+    age_ns = stopwatch_ns() - progress.noted_ns if progress.noted_ns else 0
+    share = progress.keys_done / progress.keys_total if progress.keys_total else 0
+    yield "current_cow_peak", progress.peak_bytes
+    yield "current_cow_size", progress.private_bytes
+    yield "current_cow_size_age", age_ns // 1_000_000_000
+    yield "current_fork_perc", f"{100 * share:.2f}"
+    yield "current_save_keys_processed", progress.keys_done
+    yield "current_save_keys_total", progress.keys_total
+
+
 def _no_log(server: Server) -> Fields:
+    history = server.saves.rewrites
     yield "aof_enabled", int(server.config.appendonly)  # perhaps it is being loaded
     yield "aof_rewrite_in_progress", 0
     yield "aof_rewrite_scheduled", 0
-    yield "aof_last_rewrite_time_sec", -1
+    yield "aof_last_rewrite_time_sec", history.last_seconds
     yield "aof_current_rewrite_time_sec", -1
-    yield "aof_last_bgrewrite_status", "ok"
-    yield "aof_rewrites", 0
-    yield "aof_rewrites_consecutive_failures", 0
+    yield "aof_last_bgrewrite_status", "ok" if history.last_ok else "err"
+    yield "aof_rewrites", history.finished
+    yield "aof_rewrites_consecutive_failures", history.failures_in_a_row
     yield "aof_last_write_status", "ok"
+    yield "aof_last_cow_size", history.last_private_bytes
+    yield "module_fork_in_progress", 0
+    yield "module_fork_last_cow_size", 0
 
 
 def _loading(server: Server) -> Fields:

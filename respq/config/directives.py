@@ -265,6 +265,8 @@ class Live:
     rdbcompression = flag(True, "compress strings in dumps; 2 to 5 MB a second, so big data sets do without")
     aof_use_rdb_preamble = flag(True, "a rewritten log begins with a snapshot; no: with commands")
     aof_timestamp_enabled = flag(False, "write into the log when it was, once a second")
+    aof_rewrite_incremental_fsync = flag(True, "sync a log that is rewritten every 4 MB, not all at its end")
+    rdb_save_incremental_fsync = flag(True, "the same for snapshots")
     no_appendfsync_on_rewrite = flag(False, "do not force the log to the disk while it is rewritten")
 
     # The server
@@ -367,9 +369,7 @@ class Inert:
     oom_score_adj_values = value(Words(_scores), "0 200 800")
 
     # Snapshots
-    aof_rewrite_incremental_fsync = flag(True)
     rdb_del_sync_files = flag(False)
-    rdb_save_incremental_fsync = flag(True)
     sanitize_dump_payload = choice("no", "no yes clients")
 
     # Accepting clients, logging, dying

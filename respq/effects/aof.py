@@ -24,11 +24,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from respq.children import History
 from respq.effects.encoding import encode, encode_run, pieces, select
 from respq.effects.files import AofError, Files
 from respq.effects.loader import Apart, Execute, Keep, Loader, Progress, Store, no_libraries, no_values
 from respq.effects.logset import NOTHING, LogSet
-from respq.effects.rewrite import History, Rewrite, should_rewrite
+from respq.effects.rewrite import Rewrite, should_rewrite
 from respq.effects.snapshot import Base, ForkedSnapshot, TakeSnapshot
 from respq.effects.writer import EVERYSEC, LogWriter
 from respq.keyspace import Effects
@@ -50,6 +51,7 @@ class AppendOnlyFile:
         fsync: str = EVERYSEC,
         files: Files | None = None,
         take_snapshot: TakeSnapshot = ForkedSnapshot,
+        history: History | None = None,
     ) -> None:
         self._files = files or Files()
         self._set = LogSet(self._files, directory, filename)
@@ -58,7 +60,7 @@ class AppendOnlyFile:
         self._rewrite_began_ms = 0
         self.rewrite_asked_for = False  # and not begun
         self._older_bytes = 0  # length of all files of the log but the one being written
-        self._history = History()
+        self._history = history or History()
         self.writer = LogWriter(self._files, fsync)
         self.append = self.writer.append  # bytes for the selected database; no call in between
         self.timestamped = False  # whether it says when things were done
@@ -273,6 +275,8 @@ class AppendOnlyFile:
             "aof_rewrites_consecutive_failures": history.failures_in_a_row,
             "aof_last_write_status": "err" if self.error else "ok",
             "aof_last_cow_size": history.last_private_bytes,
+            "module_fork_in_progress": 0,
+            "module_fork_last_cow_size": 0,
             "aof_current_size": self.current_bytes,
             "aof_base_size": self.base_bytes,
             "aof_pending_rewrite": 0,

@@ -28,16 +28,12 @@ a temporary file that enters the manifest in step 6 together with the base (`Log
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 from respq.effects.files import AofError, discard, sync_directory
 from respq.effects.logset import LogSet
 from respq.effects.manifest import LogFile
 from respq.effects.snapshot import Base, TakeSnapshot
 from respq.effects.writer import LogWriter
-
-_FAILURES_BEFORE_DELAY = 3
-_DELAY_MAX_MINUTES = 60
 
 log = logging.getLogger(__name__)
 
@@ -48,30 +44,6 @@ def should_rewrite(current_bytes: int, base_bytes: int, percentage: int, min_byt
         return False
     base = base_bytes or 1
     return current_bytes * 100 // base - 100 >= percentage
-
-
-@dataclass(slots=True)
-class History:
-    """What INFO tells of rewrites past and present."""
-
-    finished: int = 0
-    failures_in_a_row: int = 0
-    last_ok: bool = True
-    last_seconds: int = -1
-    last_private_bytes: int = 0
-    retry_at_ms: int = 0  # no automatic attempt before
-
-    def note(self, ok: bool, now_ms: int) -> None:
-        """Record the end of a rewrite; from the third failure on, automatic ones wait 1, 2, 4 … 60 min."""
-        self.last_ok = ok
-        if ok:
-            self.finished += 1
-            self.failures_in_a_row = self.retry_at_ms = 0
-            return
-        self.failures_in_a_row += 1
-        beyond = self.failures_in_a_row - _FAILURES_BEFORE_DELAY
-        if beyond >= 0:
-            self.retry_at_ms = now_ms + min(2**beyond, _DELAY_MAX_MINUTES) * 60_000
 
 
 class Rewrite:

@@ -42,6 +42,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from respq.children import Progress
 from respq.clock import stopwatch_ns
 from respq.effects.encoding import encode, select
 from respq.effects.files import Files, write_all
@@ -54,6 +55,9 @@ Check = Callable[[], None]
 _CHUNK_BYTES = 256 * 1024
 _SYNC_BYTES = 4 << 20  # written between two syncs: a sync at the end alone would stall the parent's
 _PR_SET_PDEATHSIG = 1
+_REPORT_NS = 200_000_000  # between two reports of the child, at least
+_REPORT_SHARE = 100  # times as long as one takes
+_HEARD_BYTES = 4096
 
 
 class Stored(Protocol):
@@ -88,8 +92,11 @@ def encode_commands(commands: Iterable[tuple[int, Argv]]) -> Iterator[bytes]:
         yield annotate(argv) if is_annotated(argv) else encode(argv)
 
 
-def write_pieces(files: Files, path: Path, pieces: Pieces, check: Check) -> None:
-    """Write pieces to a new file and sync it; `check` is called now and then and may raise."""
+def write_pieces(files: Files, path: Path, pieces: Pieces, check: Check, *, syncs: bool = True) -> None:
+    """Write pieces to a new file and sync it; `check` is called now and then and may raise.
+
+    `syncs`: sync what has been written now and then.
+    """
     fd = files.create(path)
     try:
         parts: list[bytes] = []
@@ -102,7 +109,7 @@ def write_pieces(files: Files, path: Path, pieces: Pieces, check: Check) -> None
                 write_all(files, fd, b"".join(parts))
                 unsynced += size
                 parts, size = [], 0
-                if unsynced >= _SYNC_BYTES:
+                if syncs and unsynced >= _SYNC_BYTES:
                     files.datasync(fd)
                     unsynced = 0
         write_all(files, fd, b"".join(parts))
@@ -152,9 +159,19 @@ TakeSnapshot = Callable[[Files, Path, Pieces], Snapshot]
 class ForkedSnapshot:
     """A snapshot written by a child process."""
 
-    def __init__(self, files: Files, path: Path, pieces: Pieces) -> None:
+    def __init__(
+        self,
+        files: Files,
+        path: Path,
+        pieces: Pieces,
+        *,
+        progress: Progress | None = None,
+        syncs: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.report = ""
         self.private_bytes = 0
+        self._progress = progress = progress or Progress()
+        self._heard = b""  # the beginning of what the child is about to say
         self._result: bool | None = None
         die_with_parent = _prepare_death_signal()
         self._pipe, pipe = os.pipe()
@@ -166,13 +183,20 @@ class ForkedSnapshot:
             os.close(pipe)
             raise
         if self._pid == 0:
-            _be_child(pipe, die_with_parent, lambda check: write_pieces(files, path, pieces, check))
+            _be_child(
+                pipe,
+                die_with_parent,
+                progress,
+                lambda check: write_pieces(files, path, pieces, check, syncs=syncs()),
+            )
         self.fork_us = (stopwatch_ns() - start_ns) // 1000
         os.close(pipe)
+        os.set_blocking(self._pipe, False)
 
     def poll(self) -> bool | None:
         """Return None while the child is at work, then whether it succeeded."""
         if self._result is None:
+            self._listen()
             self._reap(os.WNOHANG)
         return self._result
 
@@ -189,13 +213,25 @@ class ForkedSnapshot:
             pid, status = self._pid, -1
         if pid == 0:
             return
-        said = os.read(self._pipe, 4096).decode("utf-8", "replace")
+        self._listen()
         os.close(self._pipe)
-        self._result = status == 0 and said.isdecimal()
+        self._result = status == 0
         if self._result:
-            self.private_bytes = int(said)
+            self.private_bytes = self._progress.private_bytes
         else:
+            said = self._heard.decode("utf-8", "replace")
             self.report = said or f"the process that wrote it ended with status {status}"
+
+    def _listen(self) -> None:
+        """Note how far the child is: in whole lines; only a complaint has no end of its own."""
+        try:
+            while data := os.read(self._pipe, _HEARD_BYTES):
+                *lines, self._heard = (self._heard + data).split(b"\n")
+                for line in lines:
+                    keys, private_bytes = map(int, line.split())
+                    self._progress.note(keys, private_bytes, stopwatch_ns())
+        except BlockingIOError:
+            pass  # nothing more so far
 
 
 def _fork() -> int:
@@ -219,7 +255,7 @@ def _prepare_death_signal() -> Callable[[], None]:
     return arm
 
 
-def _be_child(pipe: int, die_with_parent: Check, work: Callable[[Check], None]) -> None:
+def _be_child(pipe: int, die_with_parent: Check, progress: Progress, work: Callable[[Check], None]) -> None:
     """Do `work` in the child, report through `pipe`, and exit."""
     status = 1
     try:
@@ -230,13 +266,40 @@ def _be_child(pipe: int, die_with_parent: Check, work: Callable[[Check], None]) 
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the parent decides
         os.closerange(3, pipe)
         os.closerange(pipe + 1, os.sysconf("SC_OPEN_MAX"))
-        work(die_with_parent)
-        os.write(pipe, b"%d" % _private_bytes())
+        reporter = _Reporter(pipe, progress)
+
+        def check() -> None:
+            die_with_parent()
+            reporter.tell_if_due()
+
+        work(check)
+        reporter.tell()
         status = 0
     except BaseException as error:  # noqa: BLE001  # nothing may run on into the parent's code
-        os.write(pipe, f"{type(error).__name__}: {error}".encode()[:4096])
+        os.write(pipe, f"{type(error).__name__}: {error}".replace("\n", " ").encode()[:4096])
     finally:
         os._exit(status)
+
+
+class _Reporter:
+    """Tells, from the child, how far it is: not more often than what that costs allows."""
+
+    def __init__(self, pipe: int, progress: Progress) -> None:
+        self._pipe = pipe
+        self._progress = progress
+        self._due_ns = stopwatch_ns() + _REPORT_NS
+
+    def tell_if_due(self) -> None:
+        """Tell, if it is time."""
+        start_ns = stopwatch_ns()
+        if start_ns >= self._due_ns:
+            self.tell()
+            end_ns = stopwatch_ns()
+            self._due_ns = end_ns + max(_REPORT_NS, _REPORT_SHARE * (end_ns - start_ns))
+
+    def tell(self) -> None:
+        """A line for `ForkedSnapshot`. It fits into the pipe, whoever is slow to read."""
+        os.write(self._pipe, b"%d %d\n" % (self._progress.keys_done, _private_bytes()))
 
 
 def _private_bytes() -> int:

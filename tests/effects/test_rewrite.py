@@ -10,11 +10,12 @@ from random import Random
 
 import pytest
 
+from respq.children import History, Progress
 from respq.effects.aof import AppendOnlyFile
-from respq.effects.files import AofError, SyncError
+from respq.effects.files import AofError, Files, SyncError
 from respq.effects.manifest import COMMANDS
-from respq.effects.rewrite import History, should_rewrite
-from respq.effects.snapshot import Base
+from respq.effects.rewrite import should_rewrite
+from respq.effects.snapshot import Base, ForkedSnapshot, write_pieces
 from tests.effects.disk import Disk, Killed
 from tests.effects.model import DIRECTORY, Dataset, open_log, push, recover
 
@@ -306,7 +307,7 @@ import sys
 from pathlib import Path
 from respq.effects.aof import AppendOnlyFile
 from respq.effects.manifest import COMMANDS
-from respq.effects.snapshot import Base
+from respq.effects.snapshot import Base, ForkedSnapshot, write_pieces
 
 def endless():
     while True:
@@ -347,3 +348,41 @@ def test_files_are_private(tmp_path: Path) -> None:
     aof.close(0)
     assert (tmp_path / "log").stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "log").iterdir()} == {0o600}
+
+
+def test_a_child_says_how_many_keys_it_has_written(tmp_path: Path) -> None:
+    progress = Progress()
+    progress.begin(4000)
+    noted: list[int] = []
+    snapshot = ForkedSnapshot(
+        Files(),
+        tmp_path / "base",
+        lambda: (b"x" * 5000 for _ in progress.over(range(4000))),
+        progress=progress,
+    )
+    while snapshot.poll() is None:
+        noted.append(progress.keys_done)
+    assert snapshot.poll()
+    assert (progress.keys_done, progress.private_bytes) == (4000, snapshot.private_bytes)
+    assert noted == sorted(noted)
+    assert (tmp_path / "base").stat().st_size == 4000 * 5000
+
+
+@pytest.mark.parametrize(("syncs", "more"), [(True, 2), (False, 0)])
+def test_a_snapshot_is_synced_now_and_then_or_at_its_end_alone(syncs: bool, more: int) -> None:
+    disk = Disk()
+    write_pieces(disk, DIRECTORY / "base", lambda: [b"x" * (1 << 20)] * 9, lambda: None, syncs=syncs)
+    assert [name.partition(" ")[0] for name in disk.operations].count("datasync") == 1 + more
+
+
+def test_a_history_outlives_the_log(tmp_path: Path) -> None:
+    history = History()
+    aof = AppendOnlyFile(tmp_path / "log", history=history)
+    aof.open()
+    aof.start(0)
+    aof.begin_rewrite(Dataset().base(), 0)
+    while aof.poll(0) is None:
+        pass
+    aof.close(0)
+    assert history.finished == 1
+    assert AppendOnlyFile(tmp_path / "log", history=history).info(0)["aof_rewrites"] == 1

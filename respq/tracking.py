@@ -30,7 +30,7 @@ from respq.notifications import QUIET, WHOLESALE
 from respq.protocol.resp import Encoder, bulk, bulks
 
 UNTRACKED = QUIET | {WHOLESALE}
-EXPIRIES = frozenset({"expired", "hexpired"})  # nobody's doing, to who is not told of its own
+EXPIRIES = frozenset({"expired", "hexpired", "evicted"})  # nobody's doing, to who is not told of its own
 CHANNEL = b"$20\r\n__redis__:invalidate\r\n"
 
 

@@ -51,8 +51,9 @@ def rewriting(kept: Kept) -> None:
     assert aof.rewriting
 
 
-def test_libraries_of_functions_are_in_a_rewritten_log() -> None:
-    kept = Kept()
+@pytest.mark.parametrize(("preamble", "suffix"), [("yes", "rdb"), ("no", "aof")])
+def test_libraries_of_functions_are_in_a_rewritten_log(preamble: str, suffix: str) -> None:
+    kept = Kept(**{"aof-use-rdb-preamble": preamble})
     kept.peer().send(
         "FUNCTION", "LOAD", "#!lua name=a\nredis.register_function('f', function() return 1 end)"
     )
@@ -61,7 +62,7 @@ def test_libraries_of_functions_are_in_a_rewritten_log() -> None:
     while kept.server.aof is not None and kept.server.aof.rewriting:
         kept.persistence.cron(kept.clock.now_ms)
     again = kept.restarted()
-    assert b"name=a" in kept.disk.get(DIRECTORY / "appendonly.aof.2.base.aof")
+    assert b"name=a" in kept.disk.get(DIRECTORY / f"appendonly.aof.2.base.{suffix}")
     assert again.peer().send("FCALL", "f", 0) == b":1\r\n"
 
 

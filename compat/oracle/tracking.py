@@ -6,25 +6,32 @@ Client 0 tracks, in RESP2 or RESP3 as all the others; none of them asks for ids,
 from __future__ import annotations
 
 READERS_OF_KEYS = """
-GET k | EXISTS k j | TTL k | TYPE k | OBJECT ENCODING k | DUMP k | XREAD STREAMS k j 0 0 | SORT_RO k
-STRLEN k | TOUCH k | LRANGE k 0 -1 | SINTER k j | XINFO STREAM k | SRANDMEMBER k | LPOS k a
-SINTERCARD 2 k j | GETRANGE k 0 1 | ZUNION 2 k j | HGETALL k | HRANDFIELD k | LCS k j | EXPIRETIME k
-XRANGE k - + | MGET k j k | SSCAN k 0 | GETEX k | GETDEL k | COPY k j | XREADGROUP GROUP g c STREAMS k >
-SET k v GET | SCAN 0 | KEYS * | RANDOMKEY | DBSIZE | EVAL 'return 1' 1 k
-EVAL_RO 'return redis.call("get", KEYS[1])' 1 k | EVAL 'return redis.call("mget", "k", "j")' 0
+PFCOUNT k j | BITCOUNT k | GETBIT k 1 | BITPOS k 1 | BITFIELD_RO k GET u8 0 | GEOPOS k a | GEODIST k a b
+GEOHASH k a | GEOSEARCH k FROMLONLAT 1 1 BYRADIUS 1 m | GEORADIUS_RO k 1 1 1 m | ZRANGE k 0 -1
+ZCOUNT k 0 1 | HEXISTS k f | OBJECT REFCOUNT k | MEMORY USAGE k | XPENDING k g | XINFO GROUPS k
+SMISMEMBER k a | ZMSCORE k a | SUBSTR k 0 1 | BITFIELD k GET u8 0 | XLEN k | LINDEX k 0 | HSTRLEN k f
+ZDIFF 2 k j | SDIFF k j | SCARD k | LLEN k | HLEN k | GET k | EXISTS k j | TTL k | TYPE k
+OBJECT ENCODING k | DUMP k | XREAD STREAMS k j 0 0 | SORT_RO k | STRLEN k | TOUCH k | LRANGE k 0 -1
+SINTER k j | XINFO STREAM k | SRANDMEMBER k | LPOS k a | SINTERCARD 2 k j | GETRANGE k 0 1 | ZUNION 2 k j
+HGETALL k | HRANDFIELD k | LCS k j | EXPIRETIME k | XRANGE k - + | MGET k j k | SSCAN k 0 | GETEX k
+GETDEL k | COPY k j | XREADGROUP GROUP g c STREAMS k > | SET k v GET | SCAN 0 | KEYS * | RANDOMKEY
+DBSIZE | EVAL 'return 1' 1 k | EVAL_RO 'return redis.call("get", KEYS[1])' 1 k
+EVAL 'return redis.call("mget", "k", "j")' 0
 """
 CHANGES_OF_KEYS = """
-SET k v | SETNX k v | APPEND k '' | APPEND k x | SETRANGE k 0 '' | SETRANGE k 0 x | INCR k | GETSET k v
-GETDEL k | GETEX k EX 100 | GETEX k PERSIST | MSET k v j v | MSETNX k v j v | DEL k j | UNLINK k
-EXPIRE k 100 | EXPIRE k -1 | EXPIRE k 100 GT | PERSIST k | RENAME k j | RENAME k k | COPY k j REPLACE
-MOVE k 1 | SWAPDB 0 1 | FLUSHALL | FLUSHDB | FLUSHALL ASYNC | SORT l STORE j | RPUSH l x | LPOP l
-LREM l 0 nope | LTRIM l 0 -1 | LSET l 0 a | LMOVE l m LEFT LEFT | SADD s a | SADD s z | SREM s nope
-SMOVE s j a | SINTERSTORE j s s | SINTERSTORE s nope | ZADD z 1 a | ZADD z 2 a | ZREM z nope | ZPOPMIN z
-ZRANGESTORE j z 0 -1 | HSET h a 1 | HSETNX h a 1 | HDEL h nope | HDEL h a | HPERSIST h FIELDS 1 a
-HPEXPIRE h 100000 FIELDS 1 a | HGETDEL h FIELDS 1 a | XADD x 9-9 a b | XDEL x 1-1 | XTRIM x MAXLEN 0
-XSETID x 99-9 | XGROUP CREATE x g2 0 | XREADGROUP GROUP g c STREAMS x > | XACK x g 1-1
-XGROUP DESTROY x g | LMPOP 1 l LEFT | EVAL 'redis.call("set", "k", 1) redis.call("rpush", "l", 1)' 0
-BITOP NOT j k | SET nobody v
+PFADD nobody a | SETBIT k 0 0 | SETBIT k 0 1 | BITFIELD k SET u8 0 255 | BITFIELD k GET u8 0
+GEOADD z 1 1 a | GEOSEARCHSTORE j z FROMLONLAT 1 1 BYRADIUS 1 m | BITOP AND k nope
+LMOVE nope l LEFT LEFT | ZINCRBY z 1 a | SET k v | SETNX k v | APPEND k '' | APPEND k x | SETRANGE k 0 ''
+SETRANGE k 0 x | INCR k | GETSET k v | GETDEL k | GETEX k EX 100 | GETEX k PERSIST | MSET k v j v
+MSETNX k v j v | DEL k j | UNLINK k | EXPIRE k 100 | EXPIRE k -1 | EXPIRE k 100 GT | PERSIST k
+RENAME k j | RENAME k k | COPY k j REPLACE | MOVE k 1 | SWAPDB 0 1 | FLUSHALL | FLUSHDB | FLUSHALL ASYNC
+SORT l STORE j | RPUSH l x | LPOP l | LREM l 0 nope | LTRIM l 0 -1 | LSET l 0 a | LMOVE l m LEFT LEFT
+SADD s a | SADD s z | SREM s nope | SMOVE s j a | SINTERSTORE j s s | SINTERSTORE s nope | ZADD z 1 a
+ZADD z 2 a | ZREM z nope | ZPOPMIN z | ZRANGESTORE j z 0 -1 | HSET h a 1 | HSETNX h a 1 | HDEL h nope
+HDEL h a | HPERSIST h FIELDS 1 a | HPEXPIRE h 100000 FIELDS 1 a | HGETDEL h FIELDS 1 a | XADD x 9-9 a b
+XDEL x 1-1 | XTRIM x MAXLEN 0 | XSETID x 99-9 | XGROUP CREATE x g2 0 | XREADGROUP GROUP g c STREAMS x >
+XACK x g 1-1 | XGROUP DESTROY x g | LMPOP 1 l LEFT
+EVAL 'redis.call("set", "k", 1) redis.call("rpush", "l", 1)' 0 | BITOP NOT j k | SET nobody v
 """
 FILL = """
 setup SET k 5 EX 1000

@@ -42,6 +42,9 @@ _OF_GROUP = {
 }  # fmt: skip
 
 
+READING_OPTIONS = {b"GET", b"IFEQ", b"IFNE", b"IFDEQ", b"IFDNE"}  # of SET
+
+
 class NoKeysError(ValueError):
     """The arguments do not say where the keys are."""
 
@@ -150,7 +153,7 @@ def key_words(spec: Spec, keys: Keys, argv: Argv) -> list[str]:
     if "variable_flags" not in words:
         return words
     words.remove("variable_flags")
-    if spec.name == "SET" and b"GET" not in [word.upper() for word in argv[3:]]:
+    if spec.name == "SET" and not READING_OPTIONS & {word.upper() for word in argv[3:]}:
         return ["OW", "update"]
     if spec.name == "BITFIELD" and _only_reads(argv):
         return ["RO", "access"]

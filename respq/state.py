@@ -272,6 +272,20 @@ class Client:
             raise wrong_type()
         return value
 
+    def log_together(self, mark: int) -> None:
+        """Let the log have the effects from `mark` on between MULTI and EXEC, unless it will anyway.
+
+        Not needed where only one of them is logged. O(effects).
+        """
+        effects = self.effects
+        logged = [effect[0] for effect in effects[mark:] if effect[3] is not None]
+        if len(logged) > 1 and not self.executing:
+            effects.insert(mark, (logged[0], None, None, [b"MULTI"]))
+            effects.append((logged[-1], None, None, [b"EXEC"]))
+            if self.server.eager:
+                self.server.tracking.note_inserted(mark)
+            self.server.changes_since_save -= 2  # these will be counted as the others are
+
     def make_room(self, size: int) -> None:
         """Account for a long reply of `size` bytes, which is made or about to be. O(replies of this tick).
 

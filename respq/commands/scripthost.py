@@ -302,16 +302,9 @@ class ScriptHost:
 
     def _log_together(self) -> None:
         """Let the log have what a script did between MULTI and EXEC, if that is more than one command."""
-        effects, mark, nested = self.effects, self.mark, self.whose.executing
         if self.repl_from:
-            self._withhold(mark)
-        logged = [effect[0] for effect in effects[mark:] if effect[3] is not None]
-        if len(logged) > 1 and not nested:
-            effects.insert(mark, (logged[0], None, None, [b"MULTI"]))
-            effects.append((logged[-1], None, None, [b"EXEC"]))
-            if self.server.eager:
-                self.server.tracking.note_inserted(mark)
-            self.server.changes_since_save -= 2  # these will be counted as the others are
+            self._withhold(self.mark)
+        self.whose.log_together(self.mark)
 
     def _withhold(self, mark: int) -> None:
         """Keep out of the log what was changed while redis.set_repl said so."""

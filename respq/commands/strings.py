@@ -10,8 +10,22 @@ expiry. Plain forms are logged as they were sent.
 
 from __future__ import annotations
 
-from respq.command import DENYOOM, FAST, FIRST, READONLY, WRITE, Argv, Client, Keys, command, key, keys
-from respq.commands.arguments import Options, parse_expiry_ms, parse_int
+from respq.command import (
+    DENYOOM,
+    FAST,
+    FIRST,
+    MOVABLEKEYS,
+    READONLY,
+    WRITE,
+    Argv,
+    Client,
+    Keys,
+    command,
+    key,
+    keys,
+)
+from respq.commands.arguments import INT_MAX, Options, parse_expiry_ms, parse_int, parse_int_between
+from respq.commands.conditions import CONDITIONS, parse_condition
 from respq.datatypes.strings import StringValue
 from respq.errors import CommandError, syntax_error
 from respq.keyspace import Database
@@ -28,8 +42,10 @@ NOTE_ON_GETEX = "RW and UPDATE because it changes the TTL"
 # Options that give an expiry: the unit in ms, and whether it counts from the present.
 EXPIRIES = {b"EX": (1000, True), b"PX": (1, True), b"EXAT": (1000, False), b"PXAT": (1, False)}
 ABOUT_EXPIRY = {*EXPIRIES, b"KEEPTTL", b"PERSIST"}  # at most one of them
+ABOUT_PRESENT = {*CONDITIONS, b"NX", b"XX"}  # likewise
 OF_SET = {b"NX", b"XX", b"GET", b"KEEPTTL"}
 OF_GETEX = {b"PERSIST"}
+OF_MSETEX = {b"NX", b"XX", b"KEEPTTL"}
 
 MANY_VALUES = 16  # that one MGET answers with: they are measured before the reply is made
 
@@ -61,22 +77,22 @@ def _maybe(c: Client, value: StringValue | None) -> bytes:
     return c.enc.null if value is None else bulk(value.data)
 
 
-def _read_options(argv: Argv, at: int, plain: set[bytes]) -> dict[bytes, bytes]:
-    """The options from `argv[at]` on by name: `plain` ones, and those that give an expiry."""
+def read_options(argv: Argv, at: int, plain: set[bytes], *, conditional: bool = False) -> dict[bytes, bytes]:
+    """The options from `argv[at]` on by name: `plain` ones, those that give an expiry, and CONDITIONS."""
     found: dict[bytes, bytes] = {}
     for name in (options := Options(argv, at)):
-        if name in EXPIRIES:
+        if name in EXPIRIES or (conditional and name in CONDITIONS and name not in found):
             found[name] = options.value()
         elif name in plain:
             found[name] = b""
         else:
             raise syntax_error()
-    if len(ABOUT_EXPIRY & found.keys()) > 1 or (b"NX" in found and b"XX" in found):
+    if len(ABOUT_EXPIRY & found.keys()) > 1 or len(ABOUT_PRESENT & found.keys()) > 1:
         raise syntax_error()
     return found
 
 
-def _read_expiry(c: Client, options: dict[bytes, bytes], command_name: str) -> int:
+def read_expiry(c: Client, options: dict[bytes, bytes], command_name: str) -> int:
     """The moment that one of the options names, in Unix ms, or 0."""
     for name in EXPIRIES.keys() & options.keys():
         unit_ms, relative = EXPIRIES[name]
@@ -193,11 +209,11 @@ def getdel(c: Client, argv: Argv) -> bytes:
 def getex(c: Client, argv: Argv) -> bytes:
     """Return the string under a key and set or take away its expiry."""
     db, name = c.db, argv[1]
-    options = _read_options(argv, 2, OF_GETEX)
+    options = read_options(argv, 2, OF_GETEX)
     value = c.read(name, StringValue)
     if value is None:
         return c.enc.null
-    at_ms = _read_expiry(c, options, "getex")
+    at_ms = read_expiry(c, options, "getex")
     if at_ms:
         _expire_at(c, name, value, at_ms)
     elif b"PERSIST" in options and value.expires_ms:
@@ -259,11 +275,18 @@ def set_(c: Client, argv: Argv) -> bytes:
 
 def _set_with_options(c: Client, argv: Argv) -> bytes:
     db, name, data = c.db, argv[1], argv[2]
-    options = _read_options(argv, 3, OF_SET)
-    at_ms = _read_expiry(c, options, "set")
+    options = read_options(argv, 3, OF_SET, conditional=True)
+    condition = next(
+        (parse_condition(option, options[option]) for option in CONDITIONS & options.keys()), None
+    )
+    at_ms = read_expiry(c, options, "set")
     reply = _maybe(c, c.read(name, StringValue)) if b"GET" in options else None
     present = db.get(name)
-    if (b"NX" in options and present is not None) or (b"XX" in options and present is None):
+    if (
+        (b"NX" in options and present is not None)
+        or (b"XX" in options and present is None)
+        or (condition is not None and not condition.holds(db.find(name, StringValue)))
+    ):
         return c.enc.null if reply is None else reply
     kept_ms = present.expires_ms if b"KEEPTTL" in options and present is not None else 0
     _set_until(c, name, data, at_ms or kept_ms)
@@ -281,9 +304,12 @@ def _set_until(c: Client, name: bytes, data: bytes, at_ms: int) -> None:
 
 
 def _logged_set(argv: Argv, options: dict[bytes, bytes], at_ms: int) -> Argv:
-    """What repeats a SET that succeeded: the expiry as a moment, without GET."""
-    if at_ms and b"PXAT" not in options:
+    """What repeats a SET that succeeded: the expiry as a moment, without GET and what came after 8.2."""
+    conditional = bool(CONDITIONS & options.keys())
+    if at_ms and (b"PXAT" not in options or conditional):
         return [b"SET", argv[1], argv[2], b"PXAT", b"%d" % at_ms]
+    if conditional:
+        return [b"SET", argv[1], argv[2], *[b"KEEPTTL"] * (b"KEEPTTL" in options)]
     if b"GET" in options and not at_ms:
         return argv[:3] + [word for word in argv[3:] if word.upper() != b"GET"]
     return argv
@@ -356,6 +382,41 @@ def msetnx(c: Client, argv: Argv) -> bytes:
     if any(c.db.get(name) is not None for name in argv[1::2]):
         return ZERO
     _set_all(c, argv)
+    return ONE
+
+
+@command("MSETEX", arity=-4, flags=WRITE | DENYOOM | MOVABLEKEYS,
+         keys=(Keys("OW update", 1, step=2, counted=True),), group="string", since="8.4.0",
+         syntax="numkeys key value [key value ...] [NX | XX] [EX seconds | PX milliseconds "
+         "| EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
+         tips=("request_policy:multi_shard", "response_policy:all_succeeded"),
+         complexity="O(N) with N being the number of keys")  # fmt: skip
+def msetex(c: Client, argv: Argv) -> bytes:
+    """Put strings under several keys with an expiry, if none (NX) or all (XX) of the keys exist."""
+    db = c.db
+    count = parse_int_between(argv[1], 1, INT_MAX, "invalid numkeys value")
+    end = 2 + 2 * count
+    if end > len(argv):
+        raise CommandError("wrong number of key-value pairs")
+    options = read_options(argv, end, OF_MSETEX)
+    at_ms = read_expiry(c, options, "msetex")
+    names = argv[2:end:2]
+    if ABOUT_PRESENT & options.keys() and any((db.get(name) is None) == (b"XX" in options) for name in names):
+        return ZERO
+    mark = len(c.effects)
+    for name, data in zip(names, argv[3:end:2], strict=True):
+        present = db.get(name)
+        kept_ms = present.expires_ms if b"KEEPTTL" in options and present is not None else 0
+        _set_until(c, name, data, at_ms or kept_ms)
+        logged = [b"SET", name, data]
+        if at_ms:
+            logged += [b"PXAT", b"%d" % at_ms]
+        elif b"KEEPTTL" in options:
+            logged.append(b"KEEPTTL")
+        c.effects.append((db, name, "set", logged))
+        if at_ms:
+            c.effects.append((db, name, "expire", None))
+    c.log_together(mark)
     return ONE
 
 

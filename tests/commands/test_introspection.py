@@ -23,6 +23,15 @@ COMMANDS = sorted(name.lower() for name in SPECS if "|" not in name and name.low
 # Commands that came after 8.2.3, as the documentation of Redis 8.10 describes them: arity, flags, first and
 # last key and step, ACL categories, flags of the key.
 NEWER = {
+    "delex": (
+        *(-2, {"write", "fast"}, 1, 1, 1, {"@write", "@string", "@fast"}),
+        ["RW", "delete", "variable_flags"],
+    ),
+    "digest": (2, {"readonly", "fast"}, 1, 1, 1, {"@read", "@string", "@fast"}, ["RO", "access"]),
+    "msetex": (  # the documentation has 1, 1, 2, where Redis 8.2 has zeros for what is counted
+        *(-4, {"write", "denyoom", "movablekeys"}, 0, 0, 0),
+        *({"@write", "@string", "@slow"}, ["OW", "update"]),
+    ),
     "xcfgset": (-2, {"write", "fast"}, 1, 1, 1, {"@write", "@stream", "@fast"}, ["RW", "update"]),
     "xidmprecord": (
         *(5, {"write", "denyoom", "fast"}, 1, 1, 1),

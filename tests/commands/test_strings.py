@@ -1,4 +1,4 @@
-"""The string commands and the counters, bytes in and bytes out. Every expected reply was seen on redis-server 8.2.3."""
+"""The string commands and the counters. Every expected reply was seen on redis-server 8.2.3."""
 
 from __future__ import annotations
 

@@ -26,6 +26,7 @@ ELSEWHERE = {
     "CLIENT|TRACKINGINFO": "likewise",
     "COMMAND": "all of it: test_command_info.py",
     "FUNCTION|FLUSH": "redis-server 8.2.3 may crash: tests/scripting/functions.jsonl",
+    "MIGRATE": "needs another server: compat/rdb/test_migrate.py",
     "MONITOR": "its output has times in it: test_scenarios.py",
     "RESTORE-ASKING": "is RESTORE, as nodes of a cluster call it: tests/commands/test_dumping.py",
     "SCRIPT|DEBUG": "redis-server asks for it outside of a pipeline, and respq has no debugger",

@@ -15,7 +15,8 @@ from compat.servers import Server, start_redis, start_respq
 # counts as a change, or as a failure, stands in compat/oracle/differences.md.
 OWN = {
     "rdb_last_cow_size", "aof_last_cow_size", "rdb_last_save_time", "aof_current_size", "aof_base_size",
-    "aof_pending_bio_fsync", "aof_rewrites_consecutive_failures", "rdb_changes_since_last_save",
+    "aof_buffer_length", "aof_pending_bio_fsync", "aof_rewrites_consecutive_failures",
+    "rdb_changes_since_last_save",
 }  # fmt: skip
 BUSY = ("rdb_bgsave_in_progress", "aof_rewrite_in_progress", "aof_rewrite_scheduled")
 

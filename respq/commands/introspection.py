@@ -172,6 +172,8 @@ def _keys(server: Server, argv: Argv) -> tuple[Spec, list[tuple[int, Keys]]]:
     try:
         return spec, list(key_indexes(spec, argv))
     except NoKeysError:
+        if Flag.NO_MANDATORY_KEYS in spec.flags:
+            return spec, []
         raise CommandError("Invalid arguments specified for command") from None
 
 

@@ -201,3 +201,11 @@ def test_help_has_a_heading_and_ends_with_help(name: str, alice: Peer) -> None:
     assert lines[0] == f"+{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"
     assert lines[-2] == "+HELP"
     assert lines[-1].startswith("+    ")
+
+
+@pytest.mark.parametrize("name", ["EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO"])
+@pytest.mark.parametrize("rest", [["0"], ["x"], ["-1"], ["5", "a"], ["0", "a"]])
+def test_scripts_and_functions_may_have_no_keys(alice: Peer, name: str, rest: list[str]) -> None:
+    for question in ("GETKEYS", "GETKEYSANDFLAGS"):
+        assert alice.send("COMMAND", question, name, "f", *rest) == b"*0\r\n"
+    assert alice.send("COMMAND", "GETKEYS", name, "f", "1", "k", "v") == b"*1\r\n$1\r\nk\r\n"

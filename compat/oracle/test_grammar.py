@@ -34,6 +34,8 @@ ELSEWHERE = {
     **dict.fromkeys(("READONLY", "READWRITE", "ASKING"), "test_cluster.py"),
     **{f"CLUSTER|{name}": "test_cluster.py" for name, *_ in SUBCOMMANDS},
     "PFSELFTEST": "a second of work each time, and one reply: tests/commands",
+    "BLMOVEM": "came after the reference: tests/commands",
+    "LMOVEM": "likewise",
     "DELEX": "came after the reference: tests/commands",
     "DIGEST": "likewise",
     "MSETEX": "likewise",

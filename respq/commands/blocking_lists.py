@@ -19,7 +19,8 @@ from respq.command import (
     keys,
 )
 from respq.commands.arguments import parse_timeout_s
-from respq.commands.lists import MOVE, is_left, move, pop_first, pop_words
+from respq.commands.list_moves import MOVE, SEVERAL, move, move_several, parse_several
+from respq.commands.lists import is_left, pop_first, pop_words
 from respq.datatypes.lists import ListValue
 from respq.datatypes.value import Value
 
@@ -129,3 +130,23 @@ def blmove(c: Client, argv: Argv) -> bytes:
 def brpoplpush(c: Client, argv: Argv) -> bytes:
     """Move the tail of a list to the head of another, waiting for one if need be."""
     return _move_or_park(c, argv, False, True, [b"RPOPLPUSH", *argv[1:-1]])
+
+
+@command(
+    "BLMOVEM",
+    arity=-6,
+    flags=WRITE | DENYOOM | BLOCKING,
+    keys=MOVE,
+    group="list",
+    since="8.10.0",
+    syntax=f"source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout {SEVERAL}",
+    complexity="O(n), n elements moved",
+)
+def blmovem(c: Client, argv: Argv) -> bytes:
+    """Move elements between ends of two lists, waiting for one, or for all that EXACTLY asks for."""
+    several = parse_several(argv[6:])
+    source = argv[1]
+    timeout_ms = parse_timeout_s(argv[5], c.server.clock.now_ms)
+    if not woken_for_nothing(c, [source], ListValue) and (reply := move_several(c, argv, several)):
+        return reply
+    return c.park(argv, [(c.db, source)], timeout_ms, c.enc.null_array)

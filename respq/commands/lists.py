@@ -37,7 +37,6 @@ from respq.protocol.runs import Run
 
 INSERT = (key(1, "RW insert"),)
 POP = (key(1, "RW access delete"),)
-MOVE = (key(1, "RW access delete"), key(2, "RW insert"))
 READ = (key(1, "RO access"),)
 
 _NOT_POSITIVE_KEYS = "numkeys should be greater than 0"
@@ -202,7 +201,7 @@ def linsert(c: Client, argv: Argv) -> bytes:
 # -- pop -------------------------------------------------------------------------------------------
 
 
-def _remove_emptied(c: Client, db: Database, name: bytes) -> None:
+def remove_emptied(c: Client, db: Database, name: bytes) -> None:
     """Delete the key of a list whose last element was taken."""
     db.remove(name)
     c.effects.append((db, name, "del", None))
@@ -228,7 +227,7 @@ def _take(
     taken = items.take_left(count) if left else items.take_right(count)
     c.effects.append((c.db, name, "lpop" if left else "rpop", logged))
     if not items.count:
-        _remove_emptied(c, c.db, name)
+        remove_emptied(c, c.db, name)
     return taken
 
 
@@ -276,7 +275,7 @@ def lpop(c: Client, argv: Argv) -> bytes:
     element = items.pop_left()
     c.effects.append((db, name, "lpop", argv))
     if not items.count:
-        _remove_emptied(c, db, name)
+        remove_emptied(c, db, name)
     return b"$%d\r\n%b\r\n" % (len(element), element)
 
 
@@ -302,7 +301,7 @@ def rpop(c: Client, argv: Argv) -> bytes:
     element = items.pop_right()
     c.effects.append((db, name, "rpop", argv))
     if not items.count:
-        _remove_emptied(c, db, name)
+        remove_emptied(c, db, name)
     return b"$%d\r\n%b\r\n" % (len(element), element)
 
 
@@ -358,62 +357,6 @@ def pop_first(c: Client, names: list[bytes], left: bool, count: int | None) -> b
 def lmpop(c: Client, argv: Argv) -> bytes:
     """Take elements off the first of several lists that has any."""
     return pop_first(c, *pop_words(argv, 1)) or c.enc.null_array
-
-
-# -- move ------------------------------------------------------------------------------------------
-
-
-def move(c: Client, argv: Argv, from_left: bool, to_left: bool, logged: Argv) -> bytes | None:
-    """Move an element from the list under `argv[1]` to the one under `argv[2]`; None if there is none.
-
-    Either may hold another type; that of the target matters only if there is something to move.
-    """
-    db, source, target = c.db, argv[1], argv[2]
-    items = db.find(source, ListValue)
-    if items is None:
-        return None
-    if source == target:
-        element = items.rotate(from_left, to_left)
-    else:
-        destination = db.find_or_create(target, ListValue)
-        element = items.pop_left() if from_left else items.pop_right()
-        if to_left:
-            destination.push_left((element,))
-        else:
-            destination.push_right((element,))
-    c.effects.append((db, target, "lpush" if to_left else "rpush", logged))
-    c.effects.append((db, source, "lpop" if from_left else "rpop", None))
-    if not items.count:
-        _remove_emptied(c, db, source)
-    return bulk(element)
-
-
-@command(
-    "LMOVE",
-    arity=5,
-    flags=WRITE | DENYOOM,
-    keys=MOVE,
-    group="list",
-    since="6.2.0",
-    syntax="source destination <LEFT | RIGHT> <LEFT | RIGHT>",
-)
-def lmove(c: Client, argv: Argv) -> bytes:
-    """Take an element off one end of a list and push it onto one end of another."""
-    return move(c, argv, is_left(argv[3]), is_left(argv[4]), argv) or c.enc.null
-
-
-@command(
-    "RPOPLPUSH",
-    arity=3,
-    flags=WRITE | DENYOOM,
-    keys=MOVE,
-    group="list",
-    since="1.2.0",
-    syntax="source destination",
-)
-def rpoplpush(c: Client, argv: Argv) -> bytes:
-    """Take an element off the tail of a list and prepend it to another."""
-    return move(c, argv, False, True, argv) or c.enc.null
 
 
 # -- read ------------------------------------------------------------------------------------------
@@ -559,7 +502,7 @@ def lrem(c: Client, argv: Argv) -> bytes:
     if items is not None and removed:
         c.effects.append((c.db, argv[1], "lrem", argv))
         if not items.count:
-            _remove_emptied(c, c.db, argv[1])
+            remove_emptied(c, c.db, argv[1])
     return integer(removed)
 
 
@@ -584,5 +527,5 @@ def ltrim(c: Client, argv: Argv) -> bytes:
     # One that removed nothing is announced, and dirties the key, but is not logged.
     c.effects.append((c.db, argv[1], "ltrim", argv if items.count < length else None))
     if not items.count:
-        _remove_emptied(c, c.db, argv[1])
+        remove_emptied(c, c.db, argv[1])
     return OK

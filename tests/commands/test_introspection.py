@@ -23,6 +23,14 @@ COMMANDS = sorted(name.lower() for name in SPECS if "|" not in name and name.low
 # Commands that came after 8.2.3, as the documentation of Redis 8.10 describes them: arity, flags, first and
 # last key and step, ACL categories, flags of the key.
 NEWER = {
+    "blmovem": (
+        *(-6, {"write", "denyoom", "blocking"}, 1, 2, 1),
+        *({"@write", "@list", "@slow", "@blocking"}, ["RW", "access", "delete"]),
+    ),
+    "lmovem": (
+        *(-5, {"write", "denyoom"}, 1, 2, 1),
+        *({"@write", "@list", "@slow"}, ["RW", "access", "delete"]),
+    ),
     "delex": (
         *(-2, {"write", "fast"}, 1, 1, 1, {"@write", "@string", "@fast"}),
         ["RW", "delete", "variable_flags"],

@@ -185,11 +185,17 @@ class StreamNodes:
             self._add_each(ids[start:], table.entries[start:], max_bytes, max_entries)
         self._next_id = max(self._next_id, ids[-1] + 1)
 
+    def take(self, first_id: int, last_id: int, fields: Words, live: int, size: int) -> None:
+        """Add a node of `size` bytes as it is; all entries before it have been looked at."""
+        shelf = self._open(first_id, fields)
+        shelf.lasts[-1], shelf.lives[-1], shelf.sizes[-1] = last_id, live, size
+        self._next_id = last_id + 1
+
     def _add_each(
         self, ids: Sequence[int], entries: Sequence[Words], max_bytes: int, max_entries: int
     ) -> None:
         for entry_id, words in zip(ids, entries, strict=True):
-            fields, values = words[::2], words[1::2]
+            fields, values = list(words[::2]), words[1::2]
             shelf = self._shelves[-1] if self._shelves else None
             if shelf is None or shelf.is_full(sum(map(len, words)), max_bytes, max_entries):
                 shelf = self._open(entry_id, fields)

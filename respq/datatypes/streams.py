@@ -12,7 +12,7 @@ from itertools import islice
 from typing import ClassVar, Final, Self
 
 from respq.datatypes.consumer_groups import UNKNOWN, Group
-from respq.datatypes.entry_blocks import Stretch, Table, id_text, words_of
+from respq.datatypes.entry_blocks import Stretch, Table, Words, id_text, words_of
 from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, Halves, number_of, show_id
 from respq.datatypes.entry_log import EntryLog
 from respq.datatypes.idempotency import Idempotency, Settings
@@ -81,6 +81,22 @@ class StreamValue(Value):
             for sealed in self._log.seal():
                 self._nodes.extend(sealed, self.node_max_bytes, self.node_max_entries)
         return text
+
+    def adopt(
+        self,
+        ids: Sequence[int],
+        texts: Column,
+        columns: Sequence[Column],
+        halves: Halves,
+        nodes: Sequence[tuple[int, int, Words, int, int]],
+    ) -> None:
+        """As `extend`, with the nodes that the entries stand in, as `StreamNodes.take` takes them."""
+        self._know_nodes()
+        for node in nodes:
+            self._nodes.take(*node)
+        self._log.extend(Table(ids, texts, columns, halves=halves))
+        self.last_id = ids[-1]
+        self.entries_added += len(ids)
 
     def extend(
         self, ids: Sequence[int], texts: Column, columns: Sequence[Column], halves: Halves | None = None

@@ -21,7 +21,7 @@ from respq.protocol.columns import Column
 from respq.rdb import listpack
 from respq.rdb.cursor import BadFormatError
 
-_TOGETHER: Final = 128  # entries that are worth being added to the stream
+_TOGETHER: Final = 200  # entries that are added to the stream at once, at least if there are so many
 _MOST_FIELDS: Final = 99
 _ALIKE: Final = b"\x02\x01"  # the flags of an entry with the fields of the first one
 _INTEGER: Final = rb"([\x00-\x7f]\x01|[\xc0-\xdf].\x02|\xf1.{2}\x03|\xf2.{3}\x04|\xf3.{4}\x05|\xf4.{8}\x09)"
@@ -30,9 +30,11 @@ Find = Callable[[bytes, int, int], list[tuple[bytes, ...]]]
 
 
 class Alike(NamedTuple):
-    """The entries of a node."""
+    """The entries of a node, which begins with `first_id` and takes `size` bytes."""
 
-    fields: tuple[bytes, ...]
+    first_id: int
+    size: int
+    fields: list[bytes]
     ms: list[int]
     seq: list[int]
     values: Sequence[Sequence[bytes]]  # of the first field in each entry, of the second …
@@ -65,7 +67,7 @@ def _read(first_id: int, data: bytes) -> Alike | None:
     all_ms, all_seq = [first_ms + n for n in map(_number, ms)], [first_seq + n for n in map(_number, seq)]
     if min(all_ms + all_seq) < 0 or max(all_ms + all_seq) > SEQ_MAX:
         return None
-    return Alike(tuple(fields), all_ms, all_seq, values)
+    return Alike(first_id, len(data), fields, all_ms, all_seq, values)
 
 
 def _texts_at(data: bytes, at: int, count: int) -> tuple[tuple[bytes, int, bytes], ...]:
@@ -107,10 +109,11 @@ class Gathering:
 
     def __init__(self, stream: StreamValue) -> None:
         self._stream = stream
-        self._fields: tuple[bytes, ...] = ()
+        self._fields: list[bytes] = []
         self._ms: list[int] = []
         self._seq: list[int] = []
         self._values: list[list[bytes]] = []
+        self._nodes: list[tuple[int, int, list[bytes], int, int]] = []
 
     def add(self, node: Alike) -> None:
         """Add the entries of one more node. Raises BadFormatError."""
@@ -118,6 +121,8 @@ class Gathering:
             self.flush()
             self._fields = node.fields
             self._values = [[] for _ in node.fields]
+        last_id = node.ms[-1] << SEQ_BITS | node.seq[-1]
+        self._nodes.append((node.first_id, last_id, node.fields, len(node.ms), node.size))
         self._ms += node.ms
         self._seq += node.seq
         for column, values in zip(self._values, node.values, strict=True):
@@ -132,12 +137,14 @@ class Gathering:
             return
         pairs = list(zip(ms, seq, strict=True))
         ids = [first << SEQ_BITS | second for first, second in pairs]
-        if ids[0] <= self._stream.last_id or not all(map(lt, ids, ids[1:])):
+        firsts = [node[0] for node in self._nodes]
+        in_order = all(map(lt, ids, ids[1:])) and all(map(lt, firsts, firsts[1:]))
+        if min(ids[0], firsts[0]) <= self._stream.last_id or not in_order:
             raise BadFormatError("the entries of a stream are not in order")
         texts = Column(list(map(b"%d-%d".__mod__, pairs)))
         columns = []
         for field, values in zip(self._fields, self._values, strict=True):
             columns += [Column.of([field] * len(ms), constant=True), Column(values)]
-        self._stream.extend(ids, texts, columns, (ms, seq))
-        self._ms, self._seq = [], []
+        self._stream.adopt(ids, texts, columns, (ms, seq), self._nodes)
+        self._ms, self._seq, self._nodes = [], [], []
         self._values = [[] for _ in self._fields]

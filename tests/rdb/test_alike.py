@@ -106,7 +106,26 @@ def test_streams_of_entries_of_many_kinds_come_back() -> None:
             stream.add(number, [word for field in fields for word in (field, rng.randbytes(length))])
     twin = payload.restore(payload.dump(stream, write_plain))
     twin.check()
+    assert isinstance(twin, StreamValue)
     assert meaning(twin) == meaning(stream)
+    assert twin.nodes() == stream.nodes()
+    assert twin.tree_size() == stream.tree_size()
+    for value in (stream, twin):  # the last node is filled up
+        for step in range(1, 50):
+            value.add(number + step, [b"f0", b"x" * 90])
+    assert twin.nodes() == stream.nodes()
+
+
+def test_nodes_that_were_trimmed_come_back_as_they_were() -> None:
+    stream = StreamValue()
+    for number in range(1, 1000):
+        stream.add(number << SEQ_BITS, [b"field", b"x" * 100])
+    stream.drop_first(333)
+    assert stream.delete(700 << SEQ_BITS)
+    twin = payload.restore(payload.dump(stream, write_plain))
+    assert isinstance(twin, StreamValue)
+    twin.check()
+    assert twin.nodes() == stream.nodes()
 
 
 def test_entries_that_are_not_in_order_are_refused() -> None:

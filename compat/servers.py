@@ -24,6 +24,8 @@ import redis
 
 REFERENCE_VERSION = "8.2.3"
 READY_SECONDS = 60.0
+REWRITE_SECONDS = 60
+REWRITING = ("aof_rewrite_in_progress", "aof_rewrite_scheduled")
 
 
 def is_in_reference(since: str) -> bool:
@@ -126,6 +128,15 @@ class Server:
             yield
         finally:
             os.kill(self.pid, signal.SIGCONT)
+
+    def rewrite_log(self) -> None:
+        """BGREWRITEAOF, and wait for it."""
+        with redis.Redis(port=self.port) as client:
+            client.bgrewriteaof()
+            deadline = time.monotonic() + REWRITE_SECONDS
+            while any(client.info("persistence")[name] for name in REWRITING):
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
 
     def kill(self) -> None:
         """End the process as a loss of power would."""

@@ -6,7 +6,6 @@ What respq logs is fewer and other words than Redis's own; redis-server has to m
 from __future__ import annotations
 
 import random
-import time
 from pathlib import Path
 from typing import Any
 
@@ -81,16 +80,6 @@ def fill(server: Server, seed: int) -> None:
         pipe.execute(raise_on_error=False)
 
 
-def rewrite(server: Server) -> None:
-    with client(server) as peer:
-        peer.bgrewriteaof()
-        deadline = time.monotonic() + 60
-        done = (b"aof_rewrite_in_progress:0\r", b"aof_rewrite_scheduled:0\r")
-        while not all(field in peer.info("persistence") for field in done):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-
 def content(server: Server) -> list[Any]:
     with client(server) as peer:
         return [said(peer.execute_command("XINFO STREAM", key, "FULL", "COUNT", 0)) for key in KEYS]
@@ -131,7 +120,7 @@ def test_what_respq_logs_gives_the_groups_back(
     try:
         fill(server, seed)
         if rewritten:
-            rewrite(server)
+            server.rewrite_log()
         before, active = content(server), activity(server)
     finally:
         server.kill()
@@ -152,7 +141,7 @@ def test_respq_makes_of_a_log_of_redis_what_redis_does(rewritten: bool, tmp_path
     try:
         fill(server, 7)
         if rewritten:
-            rewrite(server)
+            server.rewrite_log()
     finally:
         server.stop()
     contents = []

@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 import redis
 
-from compat.servers import Server, start_respq
-
 PATIENCE_S = 60.0
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    data: Path = tmp_path_factory.mktemp("redis-py")
-    started = start_respq(data)
-    yield started
-    started.stop()
-
-
-@pytest.fixture(params=[2, 3])
-def client(request: pytest.FixtureRequest, server: Server) -> Iterator[redis.Redis]:
-    with redis.Redis(port=server.port, protocol=request.param, decode_responses=True) as connected:
-        yield connected
 
 
 def received(pubsub: Any, count: int) -> list[tuple[str, str | None, str, object]]:

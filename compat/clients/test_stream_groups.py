@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
-from compat.servers import Server, start_respq
-
 FIELDS = {"f": "v"}
 LONG_MS = 1_000_000
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    data: Path = tmp_path_factory.mktemp("groups")
-    started = start_respq(data)
-    yield started
-    started.stop()
-
-
-@pytest.fixture(params=[2, 3])
-def client(request: pytest.FixtureRequest, server: Server) -> Iterator[redis.Redis]:
+@pytest.fixture
+def client(client: redis.Redis) -> redis.Redis:
     """A client, and a stream of six entries of which Ann has had the first two."""
-    with redis.Redis(port=server.port, protocol=request.param, decode_responses=True) as connected:
-        connected.flushall()
-        for number in range(1, 7):
-            connected.xadd("s", FIELDS, f"{number}-1")
-        connected.xgroup_create("s", "g", "0")
-        connected.xreadgroup("g", "ann", {"s": ">"}, count=2)
-        yield connected
+    for number in range(1, 7):
+        client.xadd("s", FIELDS, f"{number}-1")
+    client.xgroup_create("s", "g", "0")
+    client.xreadgroup("g", "ann", {"s": ">"}, count=2)
+    return client
 
 
 def entries(reply: Any) -> list[Any]:

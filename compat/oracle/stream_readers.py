@@ -1,4 +1,4 @@
-"""Readers that are blocked on streams, and whatever can happen to what they wait for.
+"""Readers that are blocked on streams, and whatever can happen to what they wait for; who watches a stream.
 
 Every read meets every event, as scenarios of `scenarios.parse`: clients 0 and 1 wait, 2 acts, then an entry
 comes that serves whoever still waits.
@@ -104,3 +104,39 @@ READERS: dict[str, str] = {
     for read in _READS
     for event in _EVENTS.strip().splitlines()
 }  # fmt: skip
+
+_CHANGES = """
+XADD x NOMKSTREAM 9-1 f v | XADD n NOMKSTREAM 9-1 f v | XADD x 1-1 f v | XADD x MAXLEN 0 9-1 f v
+XADD n 1-1 f v | XDEL x 9-9 | XDEL x 2-1 | XDEL x 1-1 2-1 3-1 | XTRIM x MAXLEN 9 | XTRIM x MAXLEN 1
+XTRIM x MAXLEN ~ 1 | XTRIM x MAXLEN 0 ACKED | XSETID x 3-1 | XSETID x 9-9 | XGROUP CREATE x k 0
+XGROUP CREATE n k 0 MKSTREAM | XGROUP SETID x g 0 | XGROUP DESTROY x g | XGROUP DESTROY x no
+XGROUP CREATECONSUMER x g ann | XGROUP CREATECONSUMER x g new | XGROUP DELCONSUMER x g ann
+XREADGROUP GROUP g ann STREAMS x > | XREADGROUP GROUP g new STREAMS x 0
+XREADGROUP GROUP g ann STREAMS x 0 | XREADGROUP GROUP g ann STREAMS x 9
+XREADGROUP GROUP g ann NOACK STREAMS x > | XREAD STREAMS x 0 | XACK x g 1-1 | XACK x g 9-9 | XPENDING x g
+XACKDEL x g IDS 1 1-1 | XACKDEL x g ACKED IDS 1 1-1 | XACKDEL x g IDS 1 9-1 | XDELEX x IDS 1 1-1
+XDELEX x ACKED IDS 1 1-1 | XDELEX x DELREF IDS 1 1-1 | XDELEX x DELREF IDS 1 9-9 | XCLAIM x g bob 0 1-1
+XCLAIM x g bob 100000 1-1 | XCLAIM x g bob 0 9-1 FORCE | XAUTOCLAIM x g bob 0 0
+XAUTOCLAIM x g bob 100000 0 | COPY x y | COPY y x REPLACE | RENAME x y | EXPIRE x 100
+"""
+CHANGES: dict[str, str] = {
+    f"who watches and listens during {change}": f"""
+    setup XADD x 1-1 f v
+    setup XADD x 2-1 f v
+    setup XADD x 3-1 f v
+    setup XGROUP CREATE x g 0
+    setup XREADGROUP GROUP g ann COUNT 2 STREAMS x >
+    0 WATCH x
+    1 WATCH n y
+    3 CONFIG SET notify-keyspace-events KEA
+    2 PSUBSCRIBE __key*
+    3 {change}
+    0 MULTI
+    0 PING
+    0 EXEC
+    1 MULTI
+    1 PING
+    1 EXEC
+    """
+    for change in map(str.strip, _CHANGES.strip().replace("\n", "|").split("|"))
+}

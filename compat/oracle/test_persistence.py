@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,15 +52,6 @@ def work(server: Server, family: Family, trees: Trees) -> None:
     exchange(server, restore_bytes(family) + b"PING\r\n", PONG)
 
 
-def rewrite(server: Server) -> None:
-    """BGREWRITEAOF, and wait for it."""
-    exchange(server, b"BGREWRITEAOF\r\nPING\r\n", PONG)
-    deadline = time.monotonic() + 60
-    while b"aof_rewrite_in_progress:0" not in exchange(server, b"INFO persistence\r\nPING\r\n", PONG):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def content(family: Family) -> list[Argv]:
     """What must survive. An encoding may change: it depends on how a value came about."""
     return [argv for argv in dump_commands(family) if argv[0] != b"OBJECT"]
@@ -90,11 +80,15 @@ def test_a_killed_server_comes_back_with_the_same_data_whoever_starts_on_it(
     dump = content(family)
     for place in (FIRST, *OTHERS):
         (tmp_path / place).mkdir()
-    server = start_respq(tmp_path / FIRST, appendonly="yes", appendfsync="no")
+    # redis-server 7.0 does not read version 12 of the format of snapshots.
+    begins_with_snapshot = "yes" if family.since_7_0 else "no"
+    server = start_respq(
+        tmp_path / FIRST, appendonly="yes", appendfsync="no", aof_use_rdb_preamble=begins_with_snapshot
+    )
     try:
         work(server, family, trees)
         if rewritten:
-            rewrite(server)
+            server.rewrite_log()
             work(server, family, trees)
         before = dump_of(server, dump)
     finally:

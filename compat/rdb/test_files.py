@@ -12,9 +12,9 @@ import pytest
 import redis
 
 from compat.rdb.data import LIBRARIES, contents, fill
-from compat.servers import Server, debian_binary, reference_binary, start_redis, start_respq
+from compat.servers import Server, debian_binary, reference_binary, start_redis, start_respq, valkey_binary
 
-BINARIES = {"8.2.3": reference_binary, "7.0": debian_binary}
+BINARIES = {"8.2.3": reference_binary, "7.0": debian_binary, "valkey 8.1": valkey_binary}
 IN_PROGRESS = ("aof_rewrite_in_progress", "aof_rewrite_scheduled", "rdb_bgsave_in_progress")
 OFF = {"appendonly": "no"}
 Start = Callable[..., Server]
@@ -40,7 +40,7 @@ def filled(server: Server, version: str, *finish: str) -> None:
     """Fill a server, have it do something, and stop it."""
     try:
         with redis.Redis(port=server.port) as client:
-            fill(client, since_7_4=version != "7.0")
+            fill(client, since_7_4=version == "8.2.3")
             if finish:
                 client.execute_command(*finish)
             while any(client.info("persistence")[name] for name in IN_PROGRESS):

@@ -52,6 +52,14 @@ def test_a_value_comes_back_as_it_was(name: str, value: Value, write_string: obj
     assert meaning(twin) == meaning(value)
 
 
+def test_every_way_in_which_values_are_written_is_among_the_samples() -> None:
+    assert {payload.dump(value, write_plain)[0] for _, value in SAMPLES} == {
+        *(kinds.STRING, kinds.LIST_QUICKLIST_2, kinds.SET, kinds.SET_INTSET, kinds.SET_LISTPACK),
+        *(kinds.ZSET_2, kinds.ZSET_LISTPACK, kinds.HASH, kinds.HASH_LISTPACK, kinds.HASH_METADATA),
+        *(kinds.HASH_LISTPACK_EX, kinds.STREAM_3),
+    }
+
+
 @pytest.mark.parametrize("number", [0, 63, 64, 16383, 16384, (1 << 32) - 1, 1 << 32, (1 << 64) - 1])
 def test_lengths_of_all_sizes(number: int) -> None:
     value = stream()
@@ -115,6 +123,9 @@ def test_hashes_with_deadlines_of_a_prerelease_and_of_valkey_are_read() -> None:
     ]
     metadata = b"%c\x02%b\x01a\x011\x00\x01b\x012" % (kinds.HASH_METADATA_EARLY, write_length(5000))
     assert list(restored(metadata).rebuild(b"key")) == expected
+    words = listpack.pack([b"a", b"1", 5000, b"b", b"2", 0])
+    early = bytes([kinds.HASH_LISTPACK_EX_EARLY]) + string(words)
+    assert list(restored(early).rebuild(b"key")) == expected
 
 
 @pytest.mark.parametrize("version", [1, 2])

@@ -46,7 +46,7 @@ class Draining:
             server.tracking.finish(by)
         if NOTIFYING in server.eager:
             server.notifications.finish()
-        if tracking:
+        if tracking and by is not None:
             server.tracking.send_pending()
         aof = server.aof
         for db, key, event, argv in server.effects:
@@ -62,6 +62,8 @@ class Draining:
                 if where in server.waiting.queues:
                     server.waiting.ready[where] = None
         server.effects.clear()
+        if tracking and server.tracking.pending:  # in the middle of a command: there is more to be done
+            server.effects.append((server.databases[0], None, None, None))
 
     def _serve(self, where: WaitKey) -> None:
         """Execute again the commands that wait for a key, oldest first; who finds nothing keeps its place."""

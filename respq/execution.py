@@ -74,7 +74,7 @@ class Execution:
         if len(server.done) > COUNTED_TOGETHER:
             server.count_done()
         if server.effects or server.waiting.ready:
-            self._settle(commands, raw)
+            self._settle(client, commands, raw)
 
     def execute_run(self, client: Client, run: Run, raw: bytes | None) -> bool:
         """Execute a whole read that is one run, if its command has a bulk form and takes it."""
@@ -100,7 +100,7 @@ class Execution:
         spec.usec += self._end_batch(client, run, run.count, stopwatch_ns() - start_ns) / 1000
         server.counted += run.count
         if server.effects:
-            self._settle(run, None if Flag.MAY_REPLICATE in spec.flags else raw)
+            self._settle(client, run, None if Flag.MAY_REPLICATE in spec.flags else raw)
         return True
 
     def _execute_each(self, client: Client, commands: list[Argv]) -> bool:
@@ -172,7 +172,7 @@ class Execution:
             self._stop_after(error, commands[at])
             return len(commands) - at
         if taken and server.eager:
-            self.drain()
+            self.drain(client)
         return taken
 
     def _execute_bulk(
@@ -278,11 +278,11 @@ class Execution:
 
     # -- effects -----------------------------------------------------------------------------------
 
-    def _settle(self, batch: list[Argv] | Run, raw: bytes | None) -> None:
+    def _settle(self, client: Client, batch: list[Argv] | Run, raw: bytes | None) -> None:
         """Drain the effects of a batch, in the client's own bytes where these say what was done."""
         server = self._server
         if server.watchers or server.eager or server.waiting.ready:
-            self.drain()
+            self.drain(client)
             return
         effects, aof = server.effects, server.aof
         db, _, _, argv = effects[0]

@@ -98,7 +98,7 @@ class Tracking(Generic[S]):
         self.most_keys = 0  # in the table; 0: any number
         self.seen = 0  # effects that have been looked at
         self.changed = False  # a key with a prefix, in this tick
-        self._pending: list[tuple[S, bytes]] = []  # pushes to who executes a command, for behind its reply
+        self.pending: list[tuple[S, bytes]] = []  # pushes to who executes a command, for behind its reply
         self._readers: dict[bytes, dict[int, None]] = {}  # the table: who has read a key
         self._keys: list[bytes] = []  # of it, so that one can be drawn
         self._places: dict[bytes, int] = {}  # where they stand there
@@ -196,9 +196,9 @@ class Tracking(Generic[S]):
 
     def send_pending(self) -> None:
         """The reply to a command has been made, and its messages sent: send what had to wait for that."""
-        for target, push in self._pending:
+        for target, push in self.pending:
             target.send(push)
-        self._pending.clear()
+        self.pending.clear()
         self.trim()
 
     def note_inserted(self, at: int) -> None:
@@ -274,6 +274,6 @@ class Tracking(Generic[S]):
 
     def _push(self, target: S, push: bytes, executing: S | None) -> None:
         if target is executing:
-            self._pending.append((target, push))
+            self.pending.append((target, push))
         else:
             target.send(push)

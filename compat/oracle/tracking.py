@@ -42,6 +42,7 @@ setup HSET h a 1
 setup XADD x 1-1 a b
 setup XGROUP CREATE x g 0
 """
+FLUSH_MS = 100  # in which redis-server empties databases on another thread, and answers
 WATCHED = "k j l m s z h x nope"
 
 
@@ -73,7 +74,11 @@ for command in _each(CHANGES_OF_KEYS):
         1 {command}
         1 PING
 
+        pause {FLUSH_MS if "FLUSH" in command else 0}
         0 {command}
+        0 PING
+
+        pause {FLUSH_MS if "FLUSH" in command else 0}
         0 PING
     """
 
@@ -133,7 +138,7 @@ TRACKING |= {
 
         1 SET a 1
     """,
-    "flushes": """
+    "flushes": f"""
         0 CLIENT TRACKING ON
         1 CLIENT TRACKING ON BCAST
         2 CLIENT TRACKING ON NOLOOP
@@ -143,12 +148,14 @@ TRACKING |= {
         0 FLUSHALL
         0 PING
 
+        pause {FLUSH_MS}
         1 FLUSHDB ASYNC
         1 PING
 
         2 FLUSHDB SYNC
         2 PING
 
+        pause {FLUSH_MS}
         3 SET a 1
     """,
     "scripts: what they read and change counts for who runs them": """

@@ -210,3 +210,21 @@ def test_a_selective_client_goes_on_as_it_is_told(alice: Peer, bob: Peer) -> Non
     )  # to the default, which has no choice
     bob.send("SET", "d", 1)
     assert alice.take() == invalidated("d")
+
+
+@pytest.mark.parametrize("save", ["", "3600 1"])
+def test_a_flush_in_the_background_is_told_of_behind_its_reply(alice: Peer, bob: Peer, save: str) -> None:
+    bob.client.server.note_flushed = lambda: None
+    bob.send("CONFIG", "SET", "save", save)
+    track(alice)
+    assert alice.feed(b"FLUSHALL ASYNC\r\nPING\r\n") == b"+OK\r\n" + FLUSHED + b"+PONG\r\n"
+    assert alice.feed(b"FLUSHALL\r\nPING\r\n") == FLUSHED + b"+OK\r\n+PONG\r\n"
+
+
+def test_a_wait_does_not_keep_pushes_back(engine: Workbench, alice: Peer, bob: Peer) -> None:
+    track(alice)
+    bob.send("XADD", "x", "1-1", "a", "b")
+    bob.send("PEXPIRE", "x", 10)
+    alice.send("EXISTS", "x")
+    engine.clock.advance(100)
+    assert alice.feed(b"XREAD BLOCK 0 STREAMS x 0\r\n") == invalidated("x")

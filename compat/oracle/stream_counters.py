@@ -43,12 +43,14 @@ class _Life:
         read = one(["", f"ENTRIESREAD {rng.randint(-1, 15)}"])
         three = f"{self.some_id()} {self.some_id()} {self.some_id()}"
         trims = [f"MAXLEN {one([0, 1, 2, 5])}", f"MINID {self.some_id()}"]
+        limits = ["", "LIMIT 0", "LIMIT 2", "LIMIT 4"]
         draws = [
             (3, lambda: f"XADD {key} {self.new_id()} f v"),
             (2, lambda: f"XADD {key} {policy} {one(trims)} {self.new_id()} f v"),
             (2, lambda: f"XDEL {key} {three}"),
             (2, lambda: f"XTRIM {key} {one(trims)} {policy}"),
-            (1, lambda: f"XTRIM {key} MAXLEN ~ {rng.randint(0, 4)}"),
+            (1, lambda: f"XTRIM {key} MAXLEN ~ {rng.randint(0, 4)} {one(limits)}"),
+            (1, lambda: f"XTRIM {key} MINID ~ {self.some_id()} {one(limits)}"),
             (1, lambda: f"XSETID {key} {self.last + one([0, 0, 1, -3])}-0 {self._history()}"),
             (1, lambda: f"XGROUP SETID {key} {group} {one([self.some_id(), '$', '0', '-', '+'])} {read}"),
             (1, lambda: f"XGROUP CREATE {key} {group} {one([self.some_id(), '$', '0'])} MKSTREAM {read}"),

@@ -317,12 +317,12 @@ class StreamNodes:
         """
         while self.count and (count or minid):
             shelf = self._shelves[0]
+            entries = list(accumulate(shelf.lives))
             if minid is None:
-                entries = list(accumulate(shelf.lives))
                 gone = bisect_left(entries, count)
                 gone += gone < len(shelf) and entries[gone] == count
             else:
-                gone = bisect_left(shelf.lasts, minid)
+                gone = min(bisect_left(shelf.lasts, minid), bisect_right(entries, count))
             if not gone:
                 shelf.remove(0, count)
                 return

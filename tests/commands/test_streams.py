@@ -356,3 +356,15 @@ def test_trimming_by_length_takes_away_what_minid_left(alice: Peer) -> None:
         ask(alice, line)
     assert b"length\r\n:2\r\n$15\r\nradix-tree-keys\r\n:1\r\n" in ask(alice, "XINFO STREAM s")
     ask(alice, "CONFIG SET stream-node-max-entries 100")
+
+
+def test_nodes_beyond_the_limit_stay(alice: Peer) -> None:
+    ask(alice, "CONFIG SET stream-node-max-entries 3")
+    for n in range(1, 9):
+        ask(alice, f"XADD s {n}-0 f v")
+    assert ask(alice, "XTRIM s MINID ~ 99 LIMIT 2") == b":0\r\n"
+    assert b"radix-tree-keys\r\n:3\r\n" in ask(alice, "XINFO STREAM s")
+    assert ask(alice, "XTRIM s MINID ~ 99 LIMIT 4") == b":3\r\n"
+    assert b"radix-tree-keys\r\n:2\r\n" in ask(alice, "XINFO STREAM s")
+    assert ask(alice, "XTRIM s MAXLEN 1") == b":4\r\n"
+    ask(alice, "CONFIG SET stream-node-max-entries 100")

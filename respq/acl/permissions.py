@@ -48,7 +48,7 @@ class Patterns:
 
     def match_all(self, texts: Sequence[bytes]) -> bool:
         """Whether each of the texts is matched: all are, if the first and the last are in one stretch."""
-        if len(texts) == 1:
+        if len(texts) == 1 or (len(texts) > FEW and texts[0] == texts[-1] and len(set(texts)) == 1):
             return self.match(texts[0])
         if len(texts) > FEW:
             at = bisect_right(self.ends, min(texts))

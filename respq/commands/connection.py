@@ -38,6 +38,8 @@ def authenticate(c: Client, name: bytes, password: bytes, command_name: bytes) -
     """Let the client be the user of that name from now on, or raise WRONGPASS."""
     user = c.server.users.get(name)
     if user is None or not user.accepts(password):
+        if not c.executing:
+            c.last_spec = c.server.find_spec([command_name])  # which the log's line about the client names
         context = "multi" if c.executing else "toplevel"
         note(c, Denial("auth", command_name), context, username=name)
         raise CommandError("invalid username-password pair or user is disabled.", "WRONGPASS")

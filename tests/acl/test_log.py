@@ -46,6 +46,12 @@ def test_refusals_are_listed_latest_first(ann: Peer, bob: Peer) -> None:
         assert b"acl_access_denied_" + counter in stats
 
 
+def test_a_failed_authentication_is_noted_as_it_was_tried(bob: Peer) -> None:
+    bob.feed(b"hello 3 AUTH eve x\r\n")
+    assert entries(bob) == [(b"1", b"auth", b"toplevel", b"hello", b"eve")]
+    assert b" cmd=hello user=default " in bob.send("ACL", "LOG")
+
+
 def test_like_refusals_within_a_minute_are_one_entry(engine: Workbench, ann: Peer, bob: Peer) -> None:
     ann.send("GET", "x")
     ann.send("GET", "y")

@@ -114,7 +114,7 @@ class _Writer:
         return [b"XTRIM", self.one(KEYS), *self.mixed(*self.trimming(), *self.trimming()[:1])]
 
     def xsetid(self) -> Argv:
-        added, deleted = [b"ENTRIESADDED", self.one(NUMBERS)], [b"MAXDELETEDID", self.one(IDS)]
+        added, deleted = [b"ENTRIESADDED", self.one(COUNTS)], [b"MAXDELETEDID", self.one(IDS)]
         return [b"XSETID", self.one(KEYS), self.one([*IDS, b"99-9"]), *self.mixed(added, deleted, [b"NOPE"])]
 
     def xrange(self) -> Argv:

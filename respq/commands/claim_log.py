@@ -13,7 +13,7 @@ class ClaimLog:
     def __init__(self, c: Client, name: bytes, group_name: bytes) -> None:
         self._c, self._name, self._group_name = c, name, group_name
         self._deliveries: dict[tuple[int, int], Delivery] = {}
-        self._claimed: dict[Delivery, list[bytes]] = {}
+        self._claimed: dict[bytes, Delivery] = {}  # one that was named twice counts as it is in the end
         self._gone: list[bytes] = []
 
     def delivery(self, consumer: Consumer, delivered_ms: int, count: int) -> Delivery:
@@ -25,7 +25,7 @@ class ClaimLog:
 
     def claimed(self, text: bytes, delivery: Delivery) -> None:
         """An entry is pending as `delivery` says now."""
-        self._claimed.setdefault(delivery, []).append(text)
+        self._claimed[text] = delivery
 
     def gone(self, text: bytes) -> None:
         """An entry is not pending any more."""
@@ -36,5 +36,8 @@ class ClaimLog:
         db, effects = self._c.db, self._c.effects
         if self._gone:
             effects.append((db, None, None, [b"XACK", self._name, self._group_name, *self._gone]))
-        for delivery, texts in self._claimed.items():
+        alike: dict[Delivery, list[bytes]] = {}
+        for text, delivery in self._claimed.items():
+            alike.setdefault(delivery, []).append(text)
+        for delivery, texts in alike.items():
             effects.append((db, None, None, claim(self._name, self._group_name, texts, delivery)))

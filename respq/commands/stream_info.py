@@ -9,7 +9,7 @@ from respq.commands.arguments import parse_int
 from respq.commands.help import help_reply
 from respq.commands.stream_groups import no_group
 from respq.commands.streams import entries_reply
-from respq.datatypes.consumer_groups import UNKNOWN, Group
+from respq.datatypes.consumer_groups import COUNT_MAX, UNKNOWN, Group
 from respq.datatypes.entry_ids import MAX, show_id
 from respq.datatypes.idempotency import Idempotency
 from respq.datatypes.pending_entries import Consumer, Delivery
@@ -62,7 +62,7 @@ def _history(stream: StreamValue, now_ms: int) -> list[tuple[bytes, bytes]]:
         (b"radix-tree-nodes", integer(tree_nodes)),
         (b"last-generated-id", bulk(show_id(stream.last_id))),
         (b"max-deleted-entry-id", bulk(show_id(stream.max_deleted_id))),
-        (b"entries-added", integer(stream.entries_added)),
+        (b"entries-added", integer(min(stream.entries_added, COUNT_MAX))),
         (b"recorded-first-entry-id", bulk(show_id(stream.first_id()))),
     ]
     return fields if stream.idempotency is None else fields + _idempotency(stream.idempotency, now_ms)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import ClassVar, Final, Self
 
-from respq.datatypes.consumer_groups import UNKNOWN, Group
+from respq.datatypes.consumer_groups import COUNT_MAX, UNKNOWN, Group
 from respq.datatypes.entry_blocks import Stretch, Table, Words, id_text, words_of
 from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, Halves, number_of, show_id
 from respq.datatypes.entry_log import EntryLog
@@ -424,7 +424,13 @@ class StreamValue(Value):
     def _rebuild_history(self, key: bytes) -> list[bytes]:
         """What the stream remembers."""
         return [
-            *(b"XSETID", key, show_id(self.last_id), b"ENTRIESADDED", b"%d" % self.entries_added),
+            *(
+                b"XSETID",
+                key,
+                show_id(self.last_id),
+                b"ENTRIESADDED",
+                b"%d" % min(self.entries_added, COUNT_MAX),
+            ),
             *(b"MAXDELETEDID", show_id(self.max_deleted_id)),
         ]
 

@@ -466,3 +466,12 @@ def test_a_run_has_the_outcome_of_one_by_one(run: str, protocol: int) -> None:
     assert hits[0] == hits[1]
     full = [ask(kept.peer(), "XINFO STREAM s FULL") for kept in servers]
     assert full[0] == full[1]
+
+
+def test_who_is_claimed_twice_by_one_command_comes_back_as_it_was_left() -> None:
+    kept = Kept()
+    ann = kept.peer()
+    lines(ann, "XADD s 1-1 f v", "XADD s 2-1 f v", "XGROUP CREATE s g 0", READ.format("ann"))
+    lines(ann, "XCLAIM s g bob 0 1-1 RETRYCOUNT 2", "XCLAIM s g cleo 0 1-1 2-1 2-1")
+    kept.written()
+    assert kept.replays()

@@ -368,3 +368,15 @@ def test_nodes_beyond_the_limit_stay(alice: Peer) -> None:
     assert b"radix-tree-keys\r\n:2\r\n" in ask(alice, "XINFO STREAM s")
     assert ask(alice, "XTRIM s MAXLEN 1") == b":4\r\n"
     ask(alice, "CONFIG SET stream-node-max-entries 100")
+
+
+def test_entries_are_counted_as_far_as_numbers_go() -> None:
+    kept = Kept()
+    peer = kept.peer()
+    most = (1 << 63) - 1
+    for line in ["XADD s 1-1 f v", f"XSETID s 1-1 ENTRIESADDED {most}", "XADD s 2-1 f v"]:
+        ask(peer, line)
+    assert b"entries-added\r\n:%d\r\n" % most in ask(peer, "XINFO STREAM s")
+    assert [words for words in kept.data()[0][b"s"][0] if words[0] == b"XSETID"] == [
+        [b"XSETID", b"s", b"2-1", b"ENTRIESADDED", b"%d" % most, b"MAXDELETEDID", b"0-0"]
+    ]

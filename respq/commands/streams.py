@@ -20,7 +20,7 @@ from respq.datatypes.streams import StreamValue
 from respq.errors import CommandError, no_such_key, syntax_error
 from respq.protocol.annotations import Annotation
 from respq.protocol.columns import Column, encode_commands
-from respq.protocol.resp import OK, ONE, ZERO, array, bulk, bulk_strings, integer
+from respq.protocol.resp import OK, ONE, ZERO, array, bulk, bulk_strings, bulks, integer
 from respq.protocol.runs import Run
 
 READ = (key(1, "RO access"),)
@@ -30,7 +30,6 @@ NOTE_ON_XADD = "UPDATE instead of INSERT because of the optional trimming featur
 
 KEEPREF, DELREF, ACKED = b"KEEPREF", b"DELREF", b"ACKED"
 POLICIES = {KEEPREF, DELREF, ACKED}  # what trimming and deleting do with references of groups
-_RUN_WORDS = 3  # of a run that are shared: XADD, the key and *
 DEFAULT_LIMIT_NODES = 100  # `~` without LIMIT removes at most as many full nodes
 
 
@@ -207,34 +206,56 @@ def _logged_trimming(stream: StreamValue, trimming: Trimming) -> Argv:
 
 
 def _xadd_run(c: Client, run: Run) -> bytes | None:
-    """Entries without options, added to one stream: with IDs by the server, or as a log has them."""
+    """Entries added to one stream, with IDs by the server and perhaps MAXLEN ~, or as a log has them."""
     shared = run.shared
-    if run.words < 5 or not run.words % 2:
-        return None
-    if len(shared) == 2:
+    if len(shared) == 2 and run.words >= 5 and run.words % 2:
         return _xadd_ids_run(c, run)
-    if len(shared) < _RUN_WORDS or shared[2] != b"*":
-        return None
-    db, name, count = c.db, shared[1], run.count
     try:
-        stream = db.find(name, StreamValue)
+        begin, trimming = _trimming_of_run(run)
+        stream = c.db.find(shared[1], StreamValue) if begin else None
     except CommandError:
         return None
     created = stream is None
     if stream is None:
         stream = StreamValue()
+    db, name, count = c.db, shared[1] if begin else b"", run.count
     first_id = stream.next_id(c.server.clock.now_ms)
-    if first_id + count > MAX:
+    excess = len(stream) + count - trimming.threshold if trimming else 0
+    if not begin or first_id + count > MAX:
         return None
+    if trimming and (trimming.threshold <= count or 0 < trimming.limit < excess):
+        return None  # each entry matters, as what has just been added may go
     if created:
         db.add(name, stream)
     ids = id_column(first_id, count)
-    columns = [Column.of([word] * count, constant=True) for word in shared[_RUN_WORDS:]] + run.described
+    columns = [Column.of([word] * count, constant=True) for word in shared[begin:]] + run.described
     stream.extend(range(first_id, first_id + count), ids, columns)
     logged = Run.of([b"XADD", name], [ids, *columns])
     logged.encoded = encode_commands(logged.shared, logged.described)
+    if trimming and excess > 0 and _trim(stream, trimming):
+        last = [column.words[-1] for column in logged.described]
+        trimmed = bulks([b"XADD", name, *_logged_trimming(stream, trimming), *last])
+        logged.encoded = logged.encoded.removesuffix(bulks([b"XADD", name, *last])) + trimmed
     c.effects.append((db, name, "xadd", logged))
     return ids.bulk_strings()
+
+
+def _trimming_of_run(run: Run) -> tuple[int, Trimming | None]:
+    """Where the fields of a run begin whose IDs the server chooses, and its MAXLEN ~; 0 if it is none such.
+
+    Raises CommandError.
+    """
+    shared, trimming = run.shared, None
+    at = 2
+    if len(shared) > at and shared[at] != b"*":
+        options = _parse_options(shared, adding=True)
+        at, trimming = options.at, _trimming_of(options)
+        plain = options.create and options.identity is None and options.policy == KEEPREF
+        if not (plain and trimming and trimming.whole_nodes and trimming.word == b"MAXLEN"):
+            return 0, None
+    words = run.words - at - 1
+    fits = len(shared) > at and shared[at] == b"*" and words >= 2 and words % 2 == 0
+    return (at + 1, trimming) if fits else (0, None)
 
 
 def _xadd_ids_run(c: Client, run: Run) -> bytes | None:

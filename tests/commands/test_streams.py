@@ -171,6 +171,41 @@ def test_a_run_does_what_its_commands_do(commands: list[str]) -> None:
     assert seen[0] == seen[1]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(
+            "MAXLEN ~ 300",
+            "MAXLEN ~ 30",
+            "MAXLEN ~ 300 LIMIT 20",
+            "MAXLEN ~ 0",
+            "maxlen ~ 2000",
+            "MAXLEN ~ x",
+        ),
+        *("MAXLEN ~ 300 DELREF", "NOMKSTREAM", "NOMKSTREAM MAXLEN ~ 300", "MAXLEN 300", "MINID ~ 5-1"),
+    ],
+)
+@pytest.mark.parametrize("length", [0, 299, 1000])
+def test_a_run_that_trims_does_what_its_commands_do(options: str, length: int) -> None:
+    seen = []
+    for together in (True, False):
+        kept = Kept()
+        ann = kept.peer()
+        for n in range(length):
+            ask(ann, f"XADD s 1-{n + 1} f {'x' * 100}")
+        ask(ann, "XDEL s 1-5 1-6 1-7")
+        replies = b""
+        for turn in range(4):
+            lines = [encode(*f"XADD s {options} * f {turn}{n:0100}".split()) for n in range(50)]
+            reads = [b"".join(lines)] if together else lines
+            replies += b"".join(ann.feed(read) for read in reads)
+        changes = kept.server.changes_since_save
+        seen.append((replies, ask(ann, "XRANGE s - +"), ask(ann, "XINFO STREAM s"), changes))
+        kept.written()
+        assert kept.replays()
+    assert seen[0] == seen[1]
+
+
 def test_long_runs_are_added_at_once(alice: Peer) -> None:
     for _ in range(3):
         alice.feed(b"".join(encode("XADD", "s", "*", "n", n, "text", "x" * (n % 90)) for n in range(700)))

@@ -69,6 +69,25 @@ def test_respq_starts_on_the_directory_of_a_redis_with_its_defaults(version: str
     assert after.keys() - before.keys() == {(0, b"more")}
 
 
+@pytest.mark.parametrize("version", BINARIES)
+def test_respq_starts_on_the_commands_that_redis_logged(version: str, tmp_path: Path) -> None:
+    """As they were written, in the words of each version, and not rewritten."""
+    filled(start_redis(tmp_path, BINARIES[version](), appendonly="yes"), version)
+    shutil.copytree(tmp_path / "appendonlydir", tmp_path / "theirs" / "appendonlydir")
+    found = seen(start_respq(tmp_path))
+    theirs = seen(start_8(tmp_path / "theirs", appendonly="yes"))
+    assert without_activity(found) == without_activity(theirs)
+    assert len(found) > 60
+
+
+def without_activity(part: object) -> object:
+    """Consumers are seen anew by a server that executes what they did."""
+    if isinstance(part, dict):
+        said = {name: value for name, value in part.items() if name not in (b"seen-time", b"active-time")}
+        return {name: without_activity(value) for name, value in said.items()}
+    return list(map(without_activity, part)) if isinstance(part, list | tuple) else part
+
+
 def test_a_log_begins_with_the_snapshot_of_redis_and_redis_reads_it(tmp_path: Path) -> None:
     filled(start_8(tmp_path), "8.2.3", "SAVE")
     before = seen(start_8(tmp_path))

@@ -158,10 +158,10 @@ def space(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Space]:
     space.close()
 
 
-@pytest.fixture
-def crowded(space: Space, tmp_path: Path) -> Iterator[Server]:
+@pytest.fixture(params=["everysec", "always"])
+def crowded(request: pytest.FixtureRequest, space: Space, tmp_path: Path) -> Iterator[Server]:
     """A server that will find no room for its log."""
-    server = Server(tmp_path)
+    server = Server(tmp_path, "--appendfsync", request.param)
     yield server
     server.stop(signal.SIGKILL)
 

@@ -46,7 +46,19 @@ LAYERS = (
     {"log"},
     {"config"},
     {"lockfile"},
-    {"children", "clock", "errors", "deadlines", "glob", "process", "rubble", "syntax", "transport", "words"},
+    {
+        "children",
+        "clock",
+        "digests",
+        "errors",
+        "deadlines",
+        "glob",
+        "process",
+        "rubble",
+        "syntax",
+        "transport",
+        "words",
+    },
     {"__init__"},  # the version
 )
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}

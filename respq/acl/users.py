@@ -7,14 +7,13 @@ rule of it has been understood.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from hmac import compare_digest
 
 from respq.acl.catalogue import Catalogue
 from respq.acl.permissions import Permissions
 from respq.acl.selectors import RuleError, Selector
+from respq.digests import is_same_secret, sha256_hex
 from respq.errors import shown
 
 DEFAULT = b"default"
@@ -59,8 +58,8 @@ class User:
         """Whether the user may come in with this password. The time it takes tells nothing of passwords."""
         if not self.enabled:
             return False
-        digest = _digest(password)
-        found = [compare_digest(digest, each) for each in self.passwords]
+        digest = sha256_hex(password)
+        found = [is_same_secret(digest, each) for each in self.passwords]
         return self.nopass or any(found)
 
     def flags(self) -> list[bytes]:
@@ -210,14 +209,10 @@ def merged(rules: Sequence[bytes]) -> list[bytes]:
     return found
 
 
-def _digest(password: bytes) -> bytes:
-    return hashlib.sha256(password).hexdigest().encode()
-
-
 def _given_digest(rule: bytes) -> bytes:
     """The SHA-256 that a rule on passwords is about. Raises RuleError."""
     if rule[:1] in (b">", b"<"):
-        return _digest(rule[1:])
+        return sha256_hex(rule[1:])
     if not _HASH.fullmatch(rule[1:]):
         raise RuleError(BAD_HASH)
     return rule[1:]

@@ -6,7 +6,6 @@ which it may not hear any more are closed, as are all when a user is deleted.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 
 from respq.acl.file import AclFile, AclFileError
@@ -19,6 +18,7 @@ from respq.commands.arguments import parse_int
 from respq.commands.help import help_reply
 from respq.config.kinds import decoded
 from respq.describe import CATEGORIES
+from respq.digests import random_hex
 from respq.errors import CommandError, shown
 from respq.protocol.resp import OK, array, bulk, bulks, integer
 from respq.restrictions import denial_of, explain
@@ -153,7 +153,7 @@ def acl_genpass(c: Client, argv: Argv) -> bytes:
             f"a positive number up to {MOST_BITS}"
         )
     digits = -(-bits // BITS_PER_DIGIT)
-    return bulk(secrets.token_hex(digits)[:digits].encode())
+    return bulk(random_hex(digits))
 
 
 # -- commands --------------------------------------------------------------------------------------

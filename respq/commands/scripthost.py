@@ -15,7 +15,6 @@ SHA and line, as there.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -24,6 +23,7 @@ from respq.command import Argv, Client
 from respq.commands.overtime import Overtime
 from respq.commands.scriptcalls import caller, executor
 from respq.commands.scripttable import ScriptTable, table_for
+from respq.digests import sha1_hex
 from respq.errors import ONE_LINE, CommandError
 from respq.protocol.resp import RESP2, RESP3
 from respq.restrictions import denial_of
@@ -339,7 +339,7 @@ class ScriptHost:
         """The script with this text, for EVAL. Raises CommandError."""
         script = self.by_body.get(body)
         if script is None:
-            sha = sha_of(body)
+            sha = sha1_hex(body)
             script = self.scripts.get(sha)
             if script is None:
                 script = self.add(body, sha)
@@ -376,8 +376,3 @@ class ScriptHost:
         self.scripts.clear()
         self.by_body.clear()
         self.runtime = Runtime(self, VERSION)
-
-
-def sha_of(body: bytes) -> bytes:
-    """The SHA-1 of a script, in digits."""
-    return hashlib.sha1(body, usedforsecurity=False).hexdigest().encode()

@@ -22,8 +22,9 @@ from respq.command import (
 )
 from respq.commands.arguments import parse_int
 from respq.commands.help import help_reply
-from respq.commands.scripthost import Script, ScriptHost, sha_of
+from respq.commands.scripthost import Script, ScriptHost
 from respq.commands.scriptruns import FIXED_WORDS, ScriptRun, common_word
+from respq.digests import sha1_hex
 from respq.errors import CommandError
 from respq.flags import Flag
 from respq.monitor import show_monitors
@@ -196,7 +197,7 @@ _ALL_NODES = ("request_policy:all_nodes", "response_policy:all_succeeded")
 def script_load(c: Client, argv: Argv) -> bytes:
     """Compile a script and keep it; its SHA-1."""
     host = host_of(c.server)
-    sha = sha_of(argv[2])
+    sha = sha1_hex(argv[2])
     if sha not in host.scripts:
         host.add(argv[2], sha)
     return bulk(sha)

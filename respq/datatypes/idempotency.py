@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from respq.datatypes.entry_ids import SEQ_BITS, show_id
+from respq.digests import blake2b_number
 
 _DIGEST_BYTES: Final = 16
 _MODULUS: Final = 1 << 8 * _DIGEST_BYTES
@@ -129,5 +129,5 @@ def digest(words: Sequence[bytes]) -> bytes:
     total = 0
     for field, value in zip(words[::2], words[1::2], strict=True):
         pair = b"%d:%b%b" % (len(field), field, value)
-        total += int.from_bytes(blake2b(pair, digest_size=_DIGEST_BYTES).digest(), "big")
+        total += blake2b_number(pair, _DIGEST_BYTES)
     return (total % _MODULUS).to_bytes(_DIGEST_BYTES, "big")

@@ -22,12 +22,12 @@ make the sandbox; a flush of the scripts makes another, from what was compiled t
 
 from __future__ import annotations
 
-import hashlib
 import traceback
 from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import Any, NamedTuple, Protocol
 
+from respq.digests import sha1_hex
 from respq.errors import CommandError
 from respq.protocol import Argv
 from respq.scripting import binary
@@ -147,7 +147,7 @@ class Runtime:
             b"set_resp": self.host.set_resp,
             b"set_repl": self.host.set_repl,
             b"tick": self._tick,
-            b"sha1": _sha1,
+            b"sha1": sha1_hex,
             b"double": double,
             b"keep_callers": keep_callers,
             **{name.encode(): function for name, function in binary.callables(self._report).items()},
@@ -327,7 +327,3 @@ def _deny(_owner: object, _name: object, _setting: bool) -> str:
 
 def _first_line(error: Exception) -> bytes:
     return str(error).partition("\n")[0].encode() or b"not enough memory"
-
-
-def _sha1(text: bytes) -> bytes:
-    return hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()

@@ -49,9 +49,9 @@ def test_a_rewrite_under_way_does_not_outlive_the_server_nor_hold_anything_of_it
         "import os, pathlib, signal, sys, time\n"
         "import respq.effects.snapshot as snapshot\n"
         "server, write = os.getpid(), snapshot.write_pieces\n"
-        "def write_pieces(files, path, pieces, check):\n"
+        "def write_pieces(files, path, pieces, check, **how):\n"
         "    if os.getpid() == server:\n"
-        "        return write(files, path, pieces, check)\n"
+        "        return write(files, path, pieces, check, **how)\n"
         "    pathlib.Path('child').write_text(f'{os.getpid()} ')\n"
         "    if sys.platform == 'linux':\n"
         "        signal.pause()\n"  # the kernel ends it

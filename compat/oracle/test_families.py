@@ -24,7 +24,7 @@ from compat.oracle.targets import ProcessTarget
 from compat.servers import Server
 
 SEED = int(os.environ.get("ORACLE_SEED", "1"))
-SEQUENCES = int(os.environ.get("ORACLE_SEQUENCES", "2000"))
+SEQUENCES = int(os.environ.get("ORACLE_SEQUENCES", "1500"))
 PROCESS_SHARE = 20
 FULL_RUN = 1500
 FURTHER_ROUNDS = 4  # of half as many sequences

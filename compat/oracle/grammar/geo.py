@@ -99,6 +99,7 @@ GEO = Family(
         b"ZADD z1 1.5 a -3 b 4e15 rome 3479447370796909 catania".split(),
         b"RPUSH l1 a".split(),
     ],
+    share=0.5,
     keys=[b"g1", b"g2", b"z1", b"gone", b"l1"],
     others={"DEL": Rule(0.3), "TTL": Rule(0.3)},
 )

@@ -42,6 +42,9 @@ def comparing(family: Family, trees: Trees, reference: Server, subject: Target) 
     try:
         yield Runner(family, trees, target, subject)
     finally:
+        for argv in family.leave:
+            target.ask(*argv)
+            subject.ask(*argv)
         target.close()
 
 

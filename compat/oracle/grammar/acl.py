@@ -128,6 +128,7 @@ ACL = Family(
         [b"ACL", b"DELUSER", b"u3"],
         [b"ACL", b"LOG", b"RESET"],
     ],
+    leave=[[b"ACL", b"DELUSER", b"u1", b"u2", b"u3"]],
     others={
         "GET": Rule(3),
         "SET": Rule(3, LATER),

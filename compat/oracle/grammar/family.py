@@ -70,6 +70,7 @@ class Family:
     share: float = 1.0  # of the sequences: a few commands are covered sooner
     since_7_0: bool = False  # has commands that redis-server 7.0 does not know
     restore: Sequence[Argv] = ()  # brings back what FLUSHALL does not
+    leave: Sequence[Argv] = ()  # and takes it away for whoever asks the same server next
     # A sequence with the first command does without the others.
     apart: Mapping[str, frozenset[str]] = field(default_factory=dict)
 

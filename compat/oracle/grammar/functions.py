@@ -164,6 +164,7 @@ FUNCTIONS_FAMILY = Family(
     keys=[b"k1", b"n1", b"l1", b"gone", *LIBRARY_NAMES],
     dbs=(0, 1),
     share=0.4,
+    since_7_0=True,  # which does not restore payloads of 8.2.3
     dump=[[b"FUNCTION", b"LIST", b"LIBRARYNAME", b"{key}", b"WITHCODE"]],
     restore=[[b"FUNCTION", b"RESTORE", PAYLOADS[0], b"FLUSH"]],
     others={

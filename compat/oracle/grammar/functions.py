@@ -145,7 +145,7 @@ FUNCTIONS_FAMILY = Family(
         "FUNCTION|HELP": Rule(0.3, errors=(ARITY,)),
     },
     values={
-        "function": WRITERS + READERS,
+        "function": [*b"count put push size fetch fetch_all".split() * 4, *WRITERS, *READERS],
         "key": KEYS,
         "arg": [b"a", b"1", b"2.5", b"x\0y", b""],
         "numkeys": [b"0", b"-1", b"x", b"9", b"99999999999999999999"],
@@ -163,13 +163,13 @@ FUNCTIONS_FAMILY = Family(
     ],
     keys=[b"k1", b"n1", b"l1", b"gone", *LIBRARY_NAMES],
     dbs=(0, 1),
-    share=0.4,
+    share=0.6,
     since_7_0=True,  # which does not restore payloads of 8.2.3
     dump=[[b"FUNCTION", b"LIST", b"LIBRARYNAME", b"{key}", b"WITHCODE"]],
     restore=[[b"FUNCTION", b"RESTORE", PAYLOADS[0], b"FLUSH"]],
     others={
-        "SET": Rule(1, LATER),
-        "GET": Rule(1),
+        "SET": Rule(7, LATER),
+        "GET": Rule(7),
         "RPUSH": Rule(1, {"key": [b"l1"] * 3 + [b"gone"]}),
         "MULTI": Rule(1),
         "EXEC": Rule(0.5),

@@ -232,7 +232,7 @@ STREAM_GROUPS = Family(
     keys=[b"x1", b"x2", b"x3", b"s1", b"gone"],
     others={
         "XADD": Rule(
-            4,
+            6,
             {"id": [b"5-*", b"9-*", b"9-*"], "threshold": [b"0", b"2", b"4"]},
             option=0.1,
             left_out=("id-selector.auto-id",),

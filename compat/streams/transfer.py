@@ -65,7 +65,7 @@ def hand_over(client: Redis, name: str, entries: list[Entry]) -> None:
 
     as_owner(client, name, commands)
     for entry_id, _ in entries:
-        print("transferred", entry_id, flush=True)
+        print(f"transferred {entry_id}\n", end="", flush=True)  # in one write, which SIGKILL cannot tear
 
 
 def work(client: Redis, name: str, stopped: Callable[[], bool]) -> None:

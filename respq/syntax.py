@@ -3,7 +3,8 @@
     [a]          optional              <a | b>, [a | b]   one of them
     a [a ...]    once or more often    a b [a b ...]      likewise, together
     EX seconds   words in capitals are written as they stand; one that begins an alternative belongs to
-                 what follows it there; to the first of it alone if it ends with <a | b>, or is `a [b]`
+                 what follows it there; to the first of it alone if it ends with <a | b>, or is `A [b]`; to no
+                 other word in capitals
     <EX a b>     as the only alternative: the word belongs to all that follows; without a word, a group
     = ~ * $ ""   these words stand for themselves
 
@@ -109,7 +110,7 @@ def _joined(arguments: list[Argument]) -> Argument:
     first, *rest = arguments
     if not rest:
         return first
-    if not first.is_token or (len(rest) == 1 and rest[0].optional):
+    if not first.is_token or (len(rest) == 1 and (rest[0].optional or rest[0].is_token)):
         return Argument(parts=arguments)
     last = rest[-1]
     if (len(rest) == 2 and last.optional) or (len(rest) > 1 and last.alternatives and not last.optional):

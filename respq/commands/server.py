@@ -32,7 +32,7 @@ from respq.datatypes.sizes import allocated
 from respq.errors import CommandError, syntax_error
 from respq.keyspace import Database
 from respq.notifications import WHOLESALE
-from respq.protocol.resp import EMPTY_ARRAY, OK, ZERO, array, bulk, bulks, integer, simple
+from respq.protocol.resp import OK, bulks, integer, simple
 from respq.state import Closing, Rejected, Server
 
 EVERY_SHARD = ("request_policy:all_shards", "response_policy:all_succeeded")
@@ -143,13 +143,6 @@ def time(c: Client, argv: Argv) -> bytes:
 def lastsave(c: Client, argv: Argv) -> bytes:
     """The Unix time of the last snapshot, or of the start."""
     return integer(c.server.saves.last_save_s)
-
-
-@command("ROLE", arity=1, flags=NOSCRIPT | LOADING | STALE | FAST, group="server", since="2.8.12",
-         acl="admin dangerous")  # fmt: skip
-def role(c: Client, argv: Argv) -> bytes:
-    """The part in replication: a master, at what offset, with which replicas."""
-    return array([bulk(b"master"), ZERO, EMPTY_ARRAY])
 
 
 @command("SHUTDOWN", arity=-1, flags=ADMIN | NOSCRIPT | LOADING | STALE | NO_MULTI | BUSY, group="server",

@@ -31,7 +31,6 @@ ANSWERS = {
     "SWAPDB 0 99999999999": b"-ERR invalid second DB index\r\n",
     "TIME": b"*2\r\n$10\r\n1700000000\r\n$1\r\n0\r\n",
     "LASTSAVE": b":1700000000\r\n",
-    "ROLE": b"*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n",
     "SHUTDOWN LATER": SYNTAX,
     "SHUTDOWN SAVE NOSAVE": SYNTAX,
     "SHUTDOWN NOSAVE NOW ABORT": SYNTAX,

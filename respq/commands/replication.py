@@ -1,0 +1,146 @@
+"""Replication: what a master without replicas answers. Copies of a server are not made yet.
+
+What asks for one is refused by name: following another server, and feeding a replica. REPLCONF, with which
+a replica introduces itself before that, checks what it is told, as redis-server 8.2.3 does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from respq.command import (
+    ADMIN,
+    ALLOW_BUSY,
+    FAST,
+    LOADING,
+    NO_ASYNC_LOADING,
+    NO_MULTI,
+    NOSCRIPT,
+    STALE,
+    Argv,
+    Client,
+    command,
+)
+from respq.commands.arguments import parse_int, parse_int_between
+from respq.errors import CommandError, shown, syntax_error
+from respq.protocol.resp import EMPTY_ARRAY, OK, ZERO, array, bulk
+from respq.words import split_words
+
+FOLLOWING = ADMIN | NOSCRIPT | STALE | NO_ASYNC_LOADING
+FEEDING = ADMIN | NOSCRIPT | NO_ASYNC_LOADING | NO_MULTI
+LONGEST_HOST = 255  # bytes
+
+
+@command("ROLE", arity=1, flags=NOSCRIPT | LOADING | STALE | FAST, group="server", since="2.8.12",
+         acl="admin dangerous")  # fmt: skip
+def role(c: Client, argv: Argv) -> bytes:
+    """The part in replication: a master, at what offset, with which replicas."""
+    return array([bulk(b"master"), ZERO, EMPTY_ARRAY])
+
+
+@command("REPLICAOF", arity=3, flags=FOLLOWING, group="server", since="5.0.0",
+         syntax="<host port | NO ONE>")  # fmt: skip
+@command("SLAVEOF", arity=3, flags=FOLLOWING, group="server", since="1.0.0", syntax="<host port | NO ONE>")
+def replicaof(c: Client, argv: Argv) -> bytes:
+    """Agree to be nobody's replica; refuse to be one."""
+    if argv[1].upper() == b"NO" and argv[2].upper() == b"ONE":
+        return OK
+    parse_int_between(argv[2], 0, 65535, "Invalid master port")
+    raise CommandError("respq does not replicate from another server")
+
+
+@command("PSYNC", arity=-3, flags=FEEDING, group="server", since="2.8.0", syntax="replicationid offset",
+         complexity="")  # fmt: skip
+@command("SYNC", arity=1, flags=FEEDING, group="server", since="1.0.0", complexity="")
+def sync(c: Client, argv: Argv) -> bytes:
+    """Refuse to feed a replica."""
+    raise CommandError("respq does not replicate to other servers")
+
+
+@command("FAILOVER", arity=-1, flags=ADMIN | NOSCRIPT | STALE, group="server", since="6.2.0",
+         syntax="[TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]")  # fmt: skip
+def failover(c: Client, argv: Argv) -> bytes:
+    """Refuse to change places with a replica: there is none."""
+    if len(argv) == 2 and argv[1].upper() == b"ABORT":
+        raise CommandError("No failover in progress.")
+    _check_failover(argv)
+    raise CommandError("FAILOVER requires connected replicas.")
+
+
+def _check_failover(argv: Argv) -> None:
+    """Raise CommandError unless each option comes once at the most, with what belongs to it."""
+    seen: set[bytes] = set()
+    words = iter(argv[1:])
+    for word in words:
+        option = word.upper()
+        if option in seen or option not in (b"TO", b"FORCE", b"TIMEOUT"):
+            raise syntax_error()
+        seen.add(option)
+        if option == b"TIMEOUT":
+            if parse_int(_next(words)) <= 0:
+                raise CommandError("FAILOVER timeout must be greater than 0")
+        elif option == b"TO":
+            _next(words)
+            parse_int(_next(words))
+
+
+def _next(words: Iterator[bytes]) -> bytes:
+    word = next(words, None)
+    if word is None:
+        raise syntax_error()
+    return word
+
+
+# -- REPLCONF --------------------------------------------------------------------------------------
+
+
+@command("REPLCONF", arity=-1, flags=ADMIN | NOSCRIPT | LOADING | STALE | ALLOW_BUSY, group="server",
+         since="3.0.0")  # fmt: skip
+def replconf(c: Client, argv: Argv) -> bytes:
+    """Hear what a replica says of itself before it asks to be fed."""
+    if not len(argv) % 2:
+        raise syntax_error()
+    for option, value in zip(argv[1::2], argv[2::2], strict=True):
+        name = option.lower()
+        if name in (b"ack", b"getack"):
+            return b""  # for servers that are connected as master and replica; others get no answer
+        check = _CHECKS.get(name)
+        if check is None:
+            raise CommandError(b"Unrecognized REPLCONF option: %b" % shown(option))
+        check(value)
+    return OK
+
+
+def _check_host(value: bytes) -> None:
+    if len(value) > LONGEST_HOST:
+        raise CommandError(
+            f"REPLCONF ip-address provided by replica instance is too long: {len(value)} bytes"
+        )
+
+
+def _check_switch(value: bytes) -> None:
+    parse_int_between(value, 0, 1)
+
+
+def _check_filter(value: bytes) -> None:
+    words = split_words(value)
+    if words is None:
+        raise CommandError("Missing rdb-filter-only values")
+    for word in words:
+        if word.lower() != b"functions":
+            raise CommandError(b"Unsupported rdb-filter-only option: %b" % shown(word))
+
+
+def _refuse_number(value: bytes) -> None:
+    raise CommandError(f"Unrecognized RDB client id: {parse_int(value)}")
+
+
+_CHECKS: dict[bytes, Callable[[bytes], object]] = {
+    b"listening-port": parse_int,
+    b"ip-address": _check_host,
+    b"capa": lambda value: None,  # what we do not know does not concern us
+    b"rdb-only": _check_switch,
+    b"rdb-filter-only": _check_filter,
+    b"rdb-channel": _check_switch,
+    b"main-ch-client-id": _refuse_number,
+}

@@ -30,6 +30,8 @@ ELSEWHERE = {
     **dict.fromkeys(("MODULE|LOAD", "MODULE|LOADEX", "MODULE|UNLOAD"), "test_refused.py"),
     **dict.fromkeys(("MODULE|LIST", "MODULE|HELP"), "redis-server 8.2.3 has a module: tests/commands"),
     "MONITOR": "its output has times in it: test_scenarios.py",
+    **dict.fromkeys(("REPLICAOF", "SLAVEOF", "REPLCONF", "FAILOVER"), "test_operation.py"),
+    **dict.fromkeys(("PSYNC", "SYNC"), "an error of our own: tests/commands"),
     "RESTORE-ASKING": "is RESTORE, as nodes of a cluster call it: tests/commands/test_dumping.py",
     "SCRIPT|DEBUG": "redis-server asks for it outside of a pipeline, and respq has no debugger",
     "SHUTDOWN": "ends the server: tests/process",

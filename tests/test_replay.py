@@ -71,6 +71,7 @@ OF_A_KEY: list[Words] = [
         ("SETRANGE", k, 3, "q"), ("LPUSH", k, "e"), ("RPUSH", k, "e", "f"), ("LPUSHX", k, "g"), ("LPOP", k),
         ("RPOP", k), ("RPOP", k, 2), ("LTRIM", k, 0, 1), ("LSET", k, 0, "n"), ("LREM", k, 0, "e"),
         ("LINSERT", k, "BEFORE", "e", "i"), ("BLPOP", k, 0), ("MOVE", k, 0), ("MOVE", k, 1),
+        ("INCREX", k, "BYFLOAT", "0.5", "PX", 15, "ENX"), ("INCREX", k, "UBOUND", 9, "SATURATE", "PERSIST"),
     ]
 ]  # fmt: skip
 OF_HASHES: list[Words] = [
@@ -108,6 +109,7 @@ OF_TWO_KEYS: list[Words] = [
         ("BLPOP", k, j, 0.05), ("BLMOVE", k, j, "LEFT", "LEFT", 0), ("BRPOPLPUSH", k, j, 0),
         ("BLMPOP", 0, 2, k, j, "RIGHT"), ("COPY", k, j),
         ("ZUNIONSTORE", k, 2, k, j, "WEIGHTS", "0.1", -1), ("ZINTERSTORE", k, 2, j, k),
+        ("ZUNIONSTORE", k, 2, k, j, "AGGREGATE", "COUNT"), ("INCREX", k, "PXAT", 1),
         ("ZDIFFSTORE", k, 1, j), ("ZRANGESTORE", k, j, 0, 1), ("ZMPOP", 2, k, j, "MAX", "COUNT", 2),
         ("BZPOPMAX", k, j, 0.05), ("BZMPOP", 0, 2, k, j, "MIN", "COUNT", 3),
         ("COPY", k, j, "DB", 0, "REPLACE"), ("COPY", k, j, "DB", 1, "REPLACE"),

@@ -42,7 +42,7 @@ ELSEWHERE = {
     "LMOVEM": "likewise",
     "DELEX": "came after the reference: tests/commands",
     "DIGEST": "likewise",
-    "MSETEX": "likewise",
+    **dict.fromkeys(("MSETEX", "INCREX", "SUNIONCARD", "SDIFFCARD"), "likewise"),
     "XCFGSET": "came after the reference: tests/commands, and compat/clients",
     "XIDMPRECORD": "likewise",
     "XNACK": "likewise",

@@ -19,6 +19,7 @@ from math import log2
 MANTISSA_BITS = 64
 GREATEST_EXPONENT = 16384  # every finite number is below 2 ** 16384
 LEAST_EXPONENT = -16445  # and a multiple of 2 ** -16445
+GREATEST = Fraction(((1 << MANTISSA_BITS) - 1) << (GREATEST_EXPONENT - MANTISSA_BITS))
 PLACES = 17  # decimals printed
 LONGEST = 5 * 1024  # Redis's buffer: a longer word is no number
 FAR = 16600  # bits before or behind the point: numbers so great or so small are out of range

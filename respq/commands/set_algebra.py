@@ -9,7 +9,7 @@ first set, unless that is so large that it is cheaper to take the others away fr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 from respq.command import DENYOOM, MOVABLEKEYS, READONLY, WRITE, Argv, Client, Keys, command, key, keys
 from respq.commands.arguments import Options, parse_int, parse_non_negative
@@ -20,6 +20,7 @@ from respq.protocol.resp import integer
 
 ALL = (keys(1, -1, 1, "RO access"),)
 STORE = (key(1, "OW update"), keys(2, -1, 1, "RO access"))
+COUNTED = (Keys("RO access", 1, counted=True),)
 UNORDERED = ("nondeterministic_output_order",)
 OF_UNION = "O(n), n members in all"
 OF_INTERSECTION = "O(n m), n members of the smallest of m sets"
@@ -75,6 +76,37 @@ def _count_common(sources: Sources, limit: int) -> int:
     members, found = smallest.members(), 0
     for start in range(0, len(members), _COUNTED_AT_ONCE):
         found += len(_in_all(members[start : start + _COUNTED_AT_ONCE], others))
+        if 0 < limit <= found:
+            return limit
+    return found
+
+
+def _count_union(sources: Sources, limit: int) -> int:
+    """How many members there are in all, likewise. The largest set is counted first, without a look at it."""
+    first, *others = sorted([source for source in sources if source], key=len, reverse=True) or [SetValue()]
+    if 0 < limit <= len(first):
+        return limit
+    added: set[bytes] = set()
+    for other in others:
+        members = other.members()
+        for start in range(0, len(members), _COUNTED_AT_ONCE):
+            added.update(first.lacking(members[start : start + _COUNTED_AT_ONCE]))
+            if 0 < limit <= len(first) + len(added):
+                return limit
+    return len(first) + len(added)
+
+
+def _count_difference(sources: Sources, limit: int) -> int:
+    """How many members of the first set are in no other, likewise."""
+    first, *others = sources
+    if first is None:
+        return 0
+    members, found = first.members(), 0
+    for start in range(0, len(members), _COUNTED_AT_ONCE):
+        rest = members[start : start + _COUNTED_AT_ONCE]
+        for other in others:
+            rest = rest if other is None else other.lacking(rest)
+        found += len(rest)
         if 0 < limit <= found:
             return limit
     return found
@@ -160,20 +192,40 @@ def sdiffstore(c: Client, argv: Argv) -> bytes:
     return _store(c, argv, _difference)
 
 
-@command("SINTERCARD", arity=-3, flags=READONLY | MOVABLEKEYS, keys=(Keys("RO access", 1, counted=True),),
-         group="set", since="7.0.0", syntax="numkeys key [key ...] [LIMIT limit]",
-         complexity=OF_INTERSECTION)  # fmt: skip
+@command("SINTERCARD", arity=-3, flags=READONLY | MOVABLEKEYS, keys=COUNTED, group="set", since="7.0.0",
+         syntax="numkeys key [key ...] [LIMIT limit]", complexity=OF_INTERSECTION)  # fmt: skip
 def sintercard(c: Client, argv: Argv) -> bytes:
     """How many members several sets have in common, counted up to a limit."""
-    count = parse_int(argv[1], "numkeys should be greater than 0")
-    if count < 1:
+    return _count(c, argv, _count_common)
+
+
+@command("SUNIONCARD", arity=-3, flags=READONLY | MOVABLEKEYS, keys=COUNTED, group="set", since="8.10.0",
+         syntax="numkeys key [key ...] [APPROX] [LIMIT limit]", complexity=OF_UNION)  # fmt: skip
+def sunioncard(c: Client, argv: Argv) -> bytes:
+    """How many members are in any of several sets, counted up to a limit; exactly, also with APPROX."""
+    return _count(c, argv, _count_union, {b"APPROX"})
+
+
+@command("SDIFFCARD", arity=-3, flags=READONLY | MOVABLEKEYS, keys=COUNTED, group="set", since="8.10.0",
+         syntax="numkeys key [key ...] [LIMIT limit]", complexity=OF_UNION)  # fmt: skip
+def sdiffcard(c: Client, argv: Argv) -> bytes:
+    """How many members of the first set are in none of the others, counted up to a limit."""
+    return _count(c, argv, _count_difference)
+
+
+def _count(
+    c: Client, argv: Argv, count: Callable[[Sources, int], int], plain: Container[bytes] = ()
+) -> bytes:
+    """SINTERCARD and its like; `plain` options are those that take no word and change no count."""
+    number = parse_int(argv[1], "numkeys should be greater than 0")
+    if number < 1:
         raise CommandError("numkeys should be greater than 0")
-    if count > len(argv) - 2:
+    if number > len(argv) - 2:
         raise CommandError("Number of keys can't be greater than number of args")
     limit = 0
-    for name in (options := Options(argv, 2 + count)):
-        if name != b"LIMIT":
+    for name in (options := Options(argv, 2 + number)):
+        if name == b"LIMIT":
+            limit = parse_non_negative(options.value(), "LIMIT can't be negative")
+        elif name not in plain:
             raise syntax_error()
-        limit = parse_non_negative(options.value(), "LIMIT can't be negative")
-    sources = _sources(c, argv[2 : 2 + count])
-    return integer(_count_common(sources, limit))
+    return integer(count(_sources(c, argv[2 : 2 + number]), limit))

@@ -40,6 +40,14 @@ NEWER = {
         *(-4, {"write", "denyoom", "movablekeys"}, 0, 0, 0),
         *({"@write", "@string", "@slow"}, ["OW", "update"]),
     ),
+    "increx": (
+        *(-2, {"write", "denyoom", "fast"}, 1, 1, 1),
+        *({"@write", "@string", "@fast"}, ["RW", "access", "update"]),
+    ),
+    **dict.fromkeys(
+        ("sunioncard", "sdiffcard"),  # likewise
+        (-3, {"readonly", "movablekeys"}, 0, 0, 0, {"@read", "@set", "@slow"}, ["RO", "access"]),
+    ),
     "xcfgset": (-2, {"write", "fast"}, 1, 1, 1, {"@write", "@stream", "@fast"}, ["RW", "update"]),
     "xidmprecord": (
         *(5, {"write", "denyoom", "fast"}, 1, 1, 1),

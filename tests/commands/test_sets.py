@@ -155,6 +155,54 @@ def test_sintercard_stops_at_its_limit(filled: Peer) -> None:
     assert ask(filled, "SINTERCARD 3 a b") == b"-ERR Number of keys can't be greater than number of args\r\n"
 
 
+@pytest.mark.parametrize(
+    ("line", "count"),
+    [
+        ("SUNIONCARD 2 a b", 4),
+        ("SUNIONCARD 3 a b gone", 4),
+        ("SUNIONCARD 1 gone", 0),
+        ("SUNIONCARD 2 a a", 3),
+        ("SUNIONCARD 2 a b LIMIT 0", 4),
+        ("SUNIONCARD 2 a b LIMIT 3", 3),
+        ("SUNIONCARD 2 a b LIMIT 2", 2),
+        ("SUNIONCARD 2 a b LIMIT 9 limit 4", 4),
+        ("SUNIONCARD 2 a b APPROX", 4),
+        ("SUNIONCARD 2 a b APPROX LIMIT 1", 1),
+        ("SUNIONCARD 2 a b LIMIT 3 APPROX", 3),
+        ("SDIFFCARD 2 a b", 1),
+        ("SDIFFCARD 2 a gone", 3),
+        ("SDIFFCARD 2 gone a", 0),
+        ("SDIFFCARD 2 a gone LIMIT 2", 2),
+        ("SDIFFCARD 1 a LIMIT 0", 3),
+        ("SDIFFCARD 2 a a", 0),
+    ],
+)
+def test_unions_and_differences_are_counted_up_to_a_limit(filled: Peer, line: str, count: int) -> None:
+    """As the manual of Redis 8.10 has them, and SINTERCARD of 8.2.3 where that says nothing."""
+    assert ask(filled, line) == b":%d\r\n" % count
+
+
+@pytest.mark.parametrize("name", ["SUNIONCARD", "SDIFFCARD"])
+def test_what_counts_unions_and_differences_refuses(filled: Peer, name: str) -> None:
+    assert ask(filled, f"{name} 2 gone s").startswith(b"-WRONGTYPE")
+    assert ask(filled, f"{name} 0 a") == b"-ERR numkeys should be greater than 0\r\n"
+    assert ask(filled, f"{name} x a") == b"-ERR numkeys should be greater than 0\r\n"
+    assert ask(filled, f"{name} 3 a b") == b"-ERR Number of keys can't be greater than number of args\r\n"
+    assert ask(filled, f"{name} 1 a LIMIT -1") == b"-ERR LIMIT can't be negative\r\n"
+    assert ask(filled, f"{name} 1 a LIMIT") == b"-ERR syntax error\r\n"
+    assert ask(filled, f"{name} 1 a b") == b"-ERR syntax error\r\n"
+    assert ask(filled, "SDIFFCARD 1 a APPROX") == b"-ERR syntax error\r\n"
+
+
+def test_large_sets_are_counted_as_they_would_be_collected(alice: Peer) -> None:
+    alice.send("SADD", "x", *range(3000))
+    alice.send("SADD", "y", *range(2000, 4500))
+    assert ask(alice, "SUNIONCARD 2 y x") == b":4500\r\n"
+    assert ask(alice, "SUNIONCARD 2 y x LIMIT 4000") == b":4000\r\n"
+    assert ask(alice, "SDIFFCARD 2 x y") == b":2000\r\n"
+    assert ask(alice, "SDIFFCARD 2 x y LIMIT 1500") == b":1500\r\n"
+
+
 # -- moving and drawing ----------------------------------------------------------------------------
 
 

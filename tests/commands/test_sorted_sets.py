@@ -6,6 +6,7 @@ import pytest
 
 from respq.datatypes.sorted_sets import SortedSetValue
 from tests.conftest import Peer, Workbench
+from tests.test_persistence import Kept, encode
 
 
 def flat(*items: str) -> bytes:
@@ -224,6 +225,39 @@ def test_infinity_times_zero_counts_as_zero_but_spoils_the_sum_of_an_intersectio
     alice.send("ZADD", "x", "inf", "a")
     assert alice.send("ZUNION", 2, "x", "x", "WEIGHTS", -1, 0, "WITHSCORES") == flat("a", "-inf")
     assert alice.send("ZINTER", 2, "x", "x", "WEIGHTS", -1, 0, "WITHSCORES") == flat("a", "0")
+
+
+def test_aggregate_count_adds_the_weights_of_the_inputs_that_hold_a_member(alice: Peer) -> None:
+    """Redis 8.8, by its manual."""
+    alice.send("ZADD", "x", 7, "a", "inf", "b")
+    alice.send("ZADD", "y", "-inf", "b", 0.5, "c")
+    alice.send("SADD", "s", "b")
+    by_count = ("AGGREGATE", "count", "WITHSCORES")
+    assert alice.send("ZUNION", 3, "x", "y", "s", *by_count) == flat("a", "1", "c", "1", "b", "3")
+    assert alice.send("ZINTER", 3, "x", "y", "s", *by_count) == flat("b", "3")
+    weights = ("WEIGHTS", 2, 0.5)
+    assert alice.send("ZUNION", 2, "x", "y", *weights, *by_count) == flat("c", "0.5", "a", "2", "b", "2.5")
+    assert alice.send("ZINTER", 2, "x", "y", *weights, *by_count) == flat("b", "2.5")
+    assert alice.send("ZINTERSTORE", "d", 2, "x", "y", *weights, "AGGREGATE", "COUNT") == b":1\r\n"
+    assert alice.send("ZRANGE", "d", 0, -1, "WITHSCORES") == flat("b", "2.5")
+    for refused in ("ZDIFF", "ZINTERCARD"):
+        assert alice.send(refused, 1, "x", "AGGREGATE", "COUNT") == b"-ERR syntax error\r\n"
+
+
+def test_what_aggregate_count_stores_is_logged_in_words_of_redis_8_2() -> None:
+    kept = Kept()
+    ann = kept.peer()
+    ann.send("ZADD", "x", 7, "a", 8, "b")
+    for _ in range(2):  # onto nothing, onto a key
+        kept.written()
+        ann.send("ZUNIONSTORE", "d", 2, "x", "x", "WEIGHTS", 0.5, 1, "AGGREGATE", "COUNT")
+    lines = (["MULTI"], ["DEL", "d"], ["ZADD", "d", "1.5", "a", "1.5", "b"], ["EXEC"])
+    assert kept.written() == b"".join(encode(*words) for words in lines)
+    ann.send("ZUNIONSTORE", "x", 2, "x", "d", "AGGREGATE", "COUNT")
+    kept.written()
+    assert kept.replays()
+    ann.send("ZINTERSTORE", "d", 2, "x", "none", "AGGREGATE", "COUNT")
+    assert kept.written() == encode("DEL", "d")
 
 
 def test_members_of_a_set_have_a_score_of_1(alice: Peer) -> None:

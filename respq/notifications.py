@@ -13,6 +13,9 @@ effects are drained. While there is nothing to publish nothing of this is on any
 A PUBLISH inside a transaction or a script is preceded by the events of the commands before it, so
 `announce` may be called while a command is being executed; it blanks what it has published.
 Cost: 2 messages per event, each a look-up and a pattern match per pattern that somebody listens to.
+
+Events of hashes can also be published with the fields that they are about, as Redis 8.8 does (`S`, `T`, `I`,
+`V`). Which fields these are stands in the command that is logged, or in the event itself (`FieldEvent`).
 """
 
 from __future__ import annotations
@@ -21,7 +24,10 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from respq.datatypes.value import Value
-from respq.keyspace import Database, Effects
+from respq.keyspace import Database, Effects, FieldEvent
+from respq.protocol import Argv
+from respq.protocol.annotations import Annotation
+from respq.protocol.runs import Run
 
 S = TypeVar("S")
 Publish = Callable[[bytes, bytes, "S | None"], int]
@@ -42,6 +48,14 @@ EVENTS_OF = {
     "o": "overwritten",
     "c": "type_changed",
     "m": "keymiss",
+}
+
+# Where the fields stand in what is logged, for events that do not bring them along.
+FIELDS_IN = {
+    "hset": slice(2, None, 2),  # HSET, HMSET, HSETNX
+    "hdel": slice(2, None),
+    "hincrby": slice(2, 3),
+    "hincrbyfloat": slice(5, 6),  # of HSETEX
 }
 
 # What dirties nobody and wakes nobody: it goes with another event that does, or with none.
@@ -104,13 +118,15 @@ class Notifications(Generic[S]):
         self._publish = publish
         self._events: frozenset[str] = frozenset()
         self._by_key = self._by_event = False  # publish to __keyspace@…__, to __keyevent@…__
+        self._with_fields: frozenset[str] = frozenset()  # events that are published with their fields
+        self._forms = ""  # of S, T, I, V: the ways in which these are
         self._seen = 0  # effects that have been announced, or blanked
         self.misses = False  # keys that a command did not find are to be recorded
 
     @property
     def on(self) -> bool:
         """Whether anything is ever published."""
-        return bool(self._events)
+        return bool(self._events or self._with_fields)
 
     def choose(self, letters: str) -> None:
         """Publish what the letters of `notify-keyspace-events` say from here on; what came before is done."""
@@ -120,6 +136,9 @@ class Notifications(Generic[S]):
         self._events = frozenset(
             event for letter, events in EVENTS_OF.items() if letter in wanted for event in events.split()
         )
+        self._forms = "".join([letter for letter in "STIV" if letter in letters])
+        of_hashes = "h" in letters and self._forms
+        self._with_fields = frozenset(EVENTS_OF["h"].split() if of_hashes else ())
         self.misses = "keymiss" in self._events
         for db in self._databases:
             db.__class__ = ObservedDatabase if self._events & REPLACING else Database
@@ -139,6 +158,8 @@ class Notifications(Generic[S]):
                 self._tell(db, key, "overwritten", by)
             if event in events:
                 self._tell(db, key, event, by)
+            if event in self._with_fields:
+                self._tell_fields(db, key, event, fields_of(event, argv), by)
             before = key if event in REPLACING else None
             effects[at] = (db, None if event in QUIET else key, None, argv)
         self._seen = len(effects)
@@ -154,3 +175,28 @@ class Notifications(Generic[S]):
             self._publish(b"__keyspace@%d__:%b" % (db.index, key), name, by)
         if self._by_event:
             self._publish(b"__keyevent@%d__:%b" % (db.index, name), key, by)
+
+    def _tell_fields(
+        self, db: Database, key: bytes, event: str, fields: Sequence[bytes], by: S | None
+    ) -> None:
+        """In each of the forms; one message a field in `I`, where a newline in the key would mislead."""
+        name = event.encode()
+        counted = b",".join([b"%d:%b" % (len(field), field) for field in fields])
+        if "S" in self._forms:
+            self._publish(b"__subkeyspace@%d__:%b" % (db.index, key), b"%b|%b" % (name, counted), by)
+        if "T" in self._forms:
+            message = b"%d:%b|%b" % (len(key), key, counted)
+            self._publish(b"__subkeyevent@%d__:%b" % (db.index, name), message, by)
+        if "I" in self._forms and b"\n" not in key:
+            for field in fields:
+                self._publish(b"__subkeyspaceitem@%d__:%b\n%b" % (db.index, key, field), name, by)
+        if "V" in self._forms:
+            self._publish(b"__subkeyspaceevent@%d__:%b|%b" % (db.index, name, key), counted, by)
+
+
+def fields_of(event: str, argv: Argv | Run | Annotation | None) -> Sequence[bytes]:
+    """The fields that an event of a hash is about, as often as they were named."""
+    if isinstance(event, FieldEvent):
+        return event.fields
+    assert isinstance(argv, list), "nothing is executed as a run while somebody listens"
+    return argv[FIELDS_IN[event]]

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import redis
+from redis.keyspace_notifications import KeyNotification
 
 from compat.servers import start_redis, start_respq
 
@@ -32,6 +33,19 @@ def test_scores_can_be_counts(client: redis.Redis) -> None:
     assert dict(client.zunion(["x", "y"], aggregate="COUNT", withscores=True)) == {"a": 1, "b": 2}
     assert client.zinterstore("z", {"x": 2, "y": 3}, aggregate="COUNT") == 1
     assert client.zscore("z", "b") == 5
+
+
+def test_events_of_hashes_bring_their_fields(client: redis.Redis) -> None:
+    client.config_set("notify-keyspace-events", "STIVh")
+    with client.pubsub() as listener:
+        listener.psubscribe("__subkey*")
+        assert listener.get_message(timeout=30)["type"] == "psubscribe"
+        client.hset("h", mapping={"a": 1, "b": 2})
+        found = [KeyNotification.from_message(listener.get_message(timeout=30)) for _ in range(5)]
+    client.config_set("notify-keyspace-events", "")
+    assert {(notice.key, notice.event_type, tuple(notice.subkeys)) for notice in found if notice} == {
+        ("h", "hset", subkeys) for subkeys in (("a", "b"), ("a",), ("b",))
+    }
 
 
 def test_redis_server_loads_what_it_could_not_have_done(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from respq.commands.arguments import INT_MAX, bad_expiry, parse_int, parse_int_b
 from respq.commands.hashes import find_naming, read_fields, remove_emptied, values_of, without_expired
 from respq.datatypes.hashes import HashValue
 from respq.errors import CommandError, shown
+from respq.keyspace import FieldEvent
 from respq.protocol.resp import ONE, ZERO, array, integer
 
 READ = (key(1, "RO access"),)
@@ -57,7 +58,7 @@ def _delete(c: Client, name: bytes, value: HashValue, fields: Sequence[bytes]) -
     """Delete fields because of a deadline that has passed; say so if there were any."""
     deleted = value.remove(fields)
     if deleted:
-        c.effects.append((c.db, name, "hdel", [b"HDEL", name, *deleted]))
+        c.effects.append((c.db, name, FieldEvent("hdel", deleted), [b"HDEL", name, *deleted]))
         if not value.fields:
             remove_emptied(c, name)
 
@@ -107,7 +108,7 @@ def _hexpire(c: Client, argv: Argv, unit_ms: int, base_ms: int, command_name: st
         if unit_ms != 1 or base_ms or len(changed) < len(fields):
             count = b"%d" % len(changed)
             argv = [b"HPEXPIREAT", name, b"%d" % at_ms, *argv[3 : at + 1], count, *changed]
-        c.effects.append((c.db, name, "hexpire", argv))
+        c.effects.append((c.db, name, FieldEvent("hexpire", changed), argv))
     return array(replies)
 
 
@@ -157,8 +158,9 @@ def hpersist(c: Client, argv: Argv) -> bytes:
         NO_FIELD if field not in value.fields else SET if value.persist(field) else NO_DEADLINE
         for field in fields
     ]
-    if SET in replies:
-        c.effects.append((c.db, name, "hpersist", argv))
+    persisted = [field for field, reply in zip(fields, replies, strict=True) if reply is SET]
+    if persisted:
+        c.effects.append((c.db, name, FieldEvent("hpersist", persisted), argv))
     return array(replies)
 
 
@@ -252,7 +254,7 @@ def _persist(c: Client, name: bytes, value: HashValue, fields: Sequence[bytes]) 
     persisted = [field for field in fields if value.persist(field)]
     if persisted:
         logged = [b"HPERSIST", name, b"FIELDS", b"%d" % len(fields), *fields]
-        c.effects.append((c.db, name, "hpersist", logged))
+        c.effects.append((c.db, name, FieldEvent("hpersist", persisted), logged))
 
 
 def _expire(
@@ -263,7 +265,7 @@ def _expire(
         value.expire(field, at_ms)
     c.db.note_deadlines(name, value)
     logged = [b"HPEXPIREAT", name, b"%d" % at_ms, b"FIELDS", b"%d" % len(fields), *fields]
-    c.effects.append((c.db, name, "hexpire", logged))
+    c.effects.append((c.db, name, FieldEvent("hexpire", present), logged))
 
 
 def _values_once(c: Client, value: HashValue, fields: Sequence[bytes]) -> bytes:
@@ -348,7 +350,7 @@ def hsetex(c: Client, argv: Argv) -> bytes:
         value.keep_deadlines()
         _set_until(c, argv, value, options)
     else:
-        c.effects.append((c.db, name, "hset", argv))
+        c.effects.append((c.db, name, FieldEvent("hset", fields), argv))
     return ONE
 
 
@@ -356,11 +358,11 @@ def _set_until(c: Client, argv: Argv, value: HashValue, options: _SetOptions) ->
     """HSETEX with a deadline, for fields that have just been set."""
     name, fields = argv[1], options.words[::2]
     if _has_passed(c, options.at_ms):
-        c.effects.append((c.db, name, "hset", None))
+        c.effects.append((c.db, name, FieldEvent("hset", fields), None))
         _delete(c, name, value, fields)
         return
     for field in fields:
         value.expire(field, options.at_ms)
     c.db.note_deadlines(name, value)
-    c.effects.append((c.db, name, "hset", options.logged(argv)))
-    c.effects.append((c.db, name, "hexpire", None))
+    c.effects.append((c.db, name, FieldEvent("hset", fields), options.logged(argv)))
+    c.effects.append((c.db, name, FieldEvent("hexpire", fields), None))

@@ -29,6 +29,7 @@ from respq.commands.drawing import check_count, drawn
 from respq.commands.scanning import ScanOptions, scan_reply
 from respq.datatypes.hashes import HashValue, set_in_each
 from respq.errors import CommandError, syntax_error
+from respq.keyspace import FieldEvent
 from respq.protocol.resp import (
     EMPTY_ARRAY,
     OK,
@@ -412,13 +413,14 @@ def hdel(c: Client, argv: Argv) -> bytes:
     """Delete fields of a hash and return how many there were."""
     name, fields = argv[1], argv[2:]
     value = c.db.find(name, HashValue)
-    deleted = 0 if value is None else len(value.remove(fields))
+    deleted = [] if value is None else value.remove(fields)
     if value is None or not deleted:
         return ZERO
-    c.effects.append((c.db, name, "hdel", argv))
+    event = "hdel" if len(deleted) == len(fields) else FieldEvent("hdel", deleted)
+    c.effects.append((c.db, name, event, argv))
     if not value.fields:
         remove_emptied(c, name)
-    return integer(deleted)
+    return integer(len(deleted))
 
 
 @command("HGETDEL", arity=-5, flags=WRITE | FAST, keys=(key(1, "RW access delete"),), group="hash",
@@ -432,12 +434,12 @@ def hgetdel(c: Client, argv: Argv) -> bytes:
     value = without_expired(c, name, value, fields)
     if value is None:
         return values_of(c, None, fields)
-    replies = []
+    replies, deleted = [], []
     for field in fields:
         replies.append(c.enc.maybe_bulk(value.fields.get(field)))
-        value.remove((field,))
-    if any(reply != c.enc.null for reply in replies):
-        c.effects.append((c.db, name, "hdel", [b"HDEL", name, *fields]))
+        deleted += value.remove((field,))
+    if deleted:
+        c.effects.append((c.db, name, FieldEvent("hdel", deleted), [b"HDEL", name, *fields]))
         if not value.fields:
             remove_emptied(c, name)
     return array(replies)

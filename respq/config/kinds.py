@@ -381,7 +381,8 @@ class EventClasses(Kind[str]):
 
     _ALL = "g$lshzxetd"  # what A stands for
     _ASKED_FOR = "noc"  # not part of A, and not shown beside it
-    _LETTERS = _ALL + _ASKED_FOR + "KEm"
+    _FORMS = "KEmSTIV"  # how they are published, and misses
+    _LETTERS = _ALL + _ASKED_FOR + _FORMS
 
     def read(self, words: Sequence[str], current: str) -> str:
         """The letters in Redis's order, the ten of `A` spelled out."""
@@ -393,7 +394,7 @@ class EventClasses(Kind[str]):
     def show(self, value: str) -> str:
         """With `A` for its ten, and then without what is not part of it, as in Redis."""
         if set(value) >= set(self._ALL):
-            return "A" + "".join([letter for letter in value if letter in "KEm"])
+            return "A" + "".join([letter for letter in value if letter in self._FORMS])
         return value
 
     def lines(self, value: str, default: str) -> list[tuple[str, bool]]:

@@ -479,15 +479,28 @@ class Server:
     # -- watching ----------------------------------------------------------------------------------
 
     def watch(self, client: Client, key: bytes) -> None:
-        """Mark `client` dirty when `key` of its database changes. O(1)."""
+        """Mark `client` dirty when `key` of its database changes, unless it is. O(1)."""
+        if client.dirty:
+            return
         where = (client.db, key)
         queue = self.watchers.setdefault(where, {})
         if client not in queue:
             queue[client] = None
             client.watched.append(where)
 
+    def settle_watching(self, by: Client) -> None:
+        """Bring it up to date who watches what, for a command that tells; in EXEC that is so at its end."""
+        if self.watchers and self.effects and not by.executing:
+            self.drain()
+
+    def make_dirty(self, where: tuple[Database, bytes]) -> None:
+        """Let the next EXEC of all who watch a key fail; they watch nothing any more. O(keys they watch)."""
+        for client in list(self.watchers[where]):
+            self.unwatch(client)
+            client.dirty = True
+
     def unwatch(self, client: Client) -> None:
-        """Forget what `client` watches. O(keys)."""
+        """Forget what `client` watches, and that it changed. O(keys)."""
         for where in client.watched:
             queue = self.watchers.get(where)
             if queue is not None:

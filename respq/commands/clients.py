@@ -115,6 +115,7 @@ def client_reply(c: Client, argv: Argv) -> bytes:
          tips=("nondeterministic_output",))  # fmt: skip
 def client_info(c: Client, argv: Argv) -> bytes:
     """Describe this connection as CLIENT LIST does."""
+    c.server.settle_watching(c)
     return c.enc.verbatim(client_line(c) + b"\n")
 
 
@@ -124,6 +125,7 @@ def client_info(c: Client, argv: Argv) -> bytes:
          complexity="O(N) for N connections")  # fmt: skip
 def client_list(c: Client, argv: Argv) -> bytes:
     """One line for every connection, or for those of a type or with certain numbers."""
+    c.server.settle_watching(c)
     clients = c.server.clients
     chosen = list(clients.values())
     option = argv[2].upper() if len(argv) > 3 else b""

@@ -42,6 +42,7 @@ def info(c: Client, argv: Argv) -> bytes:
     """The server in numbers, by section."""
     wanted = {word.decode("latin-1").lower() for word in argv[1:]} or {"default"}
     c.server.count_done()
+    c.server.settle_watching(c)
     everything = not wanted.isdisjoint({"all", "everything"})
     texts = [
         _text(name, section(c.server))

@@ -48,10 +48,10 @@ ALWAYS = NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY
 def at_once(c: Client, commands: list[Argv], at: int) -> int:
     """Execute a transaction that stands in a batch as a whole, without queueing it.
 
-    Return the number of its commands. 0, with nothing done, if there is no EXEC, or if a command would be
-    refused or does not wait for EXEC.
+    Return the number of its commands. 0, with nothing done, if there is no EXEC, if that would fail, or if a
+    command would be refused or does not wait for EXEC.
     """
-    if c.queued is not None:
+    if c.queued is not None or c.dirty:
         return 0
     table, done = c.table, c.server.done
     steps: list[Step] = []
@@ -144,7 +144,7 @@ def leave(c: Client) -> None:
     """End the client's transaction, whatever its outcome."""
     c.queued = None
     c.queue_failed = False
-    if c.watched:
+    if c.watched or c.dirty:
         c.server.unwatch(c)
     c.table = c.server.table_of(c)
 

@@ -320,6 +320,24 @@ def test_all_watched_keys_count_and_twice_is_once(engine: Workbench, alice: Peer
     assert engine.server.watchers == {}
 
 
+def test_after_a_change_nothing_is_watched_and_the_next_exec_fails_all_the_same(alice: Peer) -> None:
+    """As redis-server 8.2.3 shows it in CLIENT INFO."""
+    alice.send("WATCH", "a", "b")
+    alice.send("SET", "a", 1)
+    assert b"flags=d " in alice.send("CLIENT", "INFO")
+    alice.send("WATCH", "c")
+    assert b" watch=0 " in alice.send("CLIENT", "INFO")
+    transaction = b"MULTI\r\nPING\r\nEXEC\r\n"
+    assert alice.feed(transaction) == OK + QUEUED + b"*-1\r\n"
+    assert alice.feed(transaction) == OK + QUEUED + b"*1\r\n+PONG\r\n"
+
+
+def test_a_change_in_the_same_read_is_told_as_well(alice: Peer) -> None:
+    replies = alice.feed(b"WATCH a\r\nSET a 1\r\nCLIENT INFO\r\nCLIENT LIST\r\nINFO clients\r\n")
+    assert replies.count(b" watch=0 ") == 2
+    assert b"watching_clients:0\r\n" in replies
+
+
 def test_who_leaves_watches_nothing(engine: Workbench, alice: Peer) -> None:
     alice.send("WATCH", "a", "b")
     engine.disconnect(alice.client)

@@ -310,7 +310,7 @@ class _SetOptions:
         return at + 2
 
     def _fields_and_values(self, argv: Argv, at: int) -> Argv:
-        if len(argv) < at + 2:
+        if len(argv) < at + 4:
             raise _wrong_number("hsetex")
         count = parse_int_between(argv[at + 1], 1, INT_MAX, "invalid number of fields")
         if len(argv) != at + 2 + 2 * count:

@@ -222,6 +222,8 @@ def test_hsetex_sets_all_or_nothing(alice: Peer) -> None:
         ("FIELDS 1 a 1 b", "wrong number of arguments for 'hsetex' command"),
         ("FIELDS 2 a 1 b", "wrong number of arguments for 'hsetex' command"),
         ("FIELDS 1 a 1 EX 10", "wrong number of arguments for 'hsetex' command"),
+        ("KEEPTTL FIELDS x 1", "wrong number of arguments for 'hsetex' command"),
+        ("KEEPTTL FIELDS x 1 a", "invalid number of fields"),
         ("FNX EX 10 FIELDS", "wrong number of arguments for 'hsetex' command"),
     ],
 )

@@ -29,6 +29,7 @@ _RADIANS = pi / 180
 
 _ALPHABET = "0123456789bcdefghjkmnpqrstuvwxyz"
 _LETTERS = 11
+_TWO_TO_63 = 2.0**63
 
 Span = tuple[float, float]
 
@@ -54,8 +55,14 @@ def encode(point: Point) -> int:
 
 
 def decode(score: float) -> Point:
-    """The middle of the smallest cell that a score names; of any score, since these are sorted sets."""
-    bits = int(score) & (1 << 64) - 1 if score - score == 0 else 1 << 63
+    """The middle of the smallest cell that a score names; of any score, since these are sorted sets.
+
+    One that fits no 64 bits is taken for what x86-64 makes of it: 0, or the smallest integer if negative.
+    """
+    if -_TWO_TO_63 <= score < 2 * _TWO_TO_63:
+        bits = int(score) & (1 << 64) - 1
+    else:
+        bits = 0 if score > 0 else 1 << 63
     longitude, latitude = _span(bits >> 1, STEPS, LONGITUDE), _span(bits, STEPS, LATITUDE)
     return Point(_middle(longitude, LONGITUDE), _middle(latitude, LATITUDE))
 

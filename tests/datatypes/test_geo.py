@@ -28,6 +28,21 @@ def test_any_score_is_somewhere(score: float) -> None:
     assert geo.decode(score).is_valid
 
 
+@pytest.mark.parametrize(
+    ("score", "point"),
+    [
+        (float("inf"), Point(-179.99999731779099, -85.05112751263943)),
+        (1e20, Point(-179.99999731779099, -85.05112751263943)),
+        (1e19, Point(180.0, 85.05112878)),
+        (-9.3e18, Point(180.0, -85.05112751263943)),
+        (float("-inf"), Point(180.0, -85.05112751263943)),
+        (-1.0, Point(180.0, 85.05112878)),
+    ],
+)
+def test_scores_that_fit_no_64_bits_are_where_redis_sees_them(score: float, point: Point) -> None:
+    assert geo.decode(score) == point
+
+
 @given(POINTS)
 def test_a_place_comes_back_within_a_metre(point: Point) -> None:
     score = geo.encode(point)

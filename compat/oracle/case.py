@@ -16,6 +16,11 @@ from compat.oracle.wire import Argv, render
 
 PIPELINED, SINGLE, SPLIT, SPREAD = "pipelined", "one by one", "split", "spread"
 NOTIFIED = "pipelined, listening to key-space events"
+IN_TRANSACTIONS, BY_SCRIPTS = "pipelined, in transactions", "pipelined, called by scripts"
+
+# A script that calls what it is given, and answers what it is answered.
+CALL = b"return redis.call(unpack(ARGV))"
+CALL_RESP3 = b"redis.setresp(3) return redis.call(unpack(ARGV))"
 
 # For a NOTIFIED delivery; when keys expire by themselves is a matter of luck.
 LISTEN: list[list[bytes]] = [[b"PSUBSCRIBE", b"__keyspace@*"], [b"PSUBSCRIBE", b"__keyevent@*"]]

@@ -48,9 +48,11 @@ def first_difference(
         return Difference("who waits at the end", "", repr(expected.unblocked), repr(found.unblocked))
     if (part := stream_difference(dump, expected.keyspace, found.keyspace)) is not None:
         return _at("keyspace afterwards, ", part)
-    if found.reloaded is not None and found.reloaded != found.keyspace:
-        part = stream_difference(dump, found.keyspace, found.reloaded, same_after_loading)
-        return part and _at("keyspace loaded from the append-only file, ", part)
+    for where, loaded in (("", found.reloaded), (" by redis-server", found.replayed)):
+        if loaded is not None and loaded != found.keyspace:
+            part = stream_difference(dump, found.keyspace, loaded, same_after_loading)
+            if part is not None:
+                return _at(f"keyspace loaded from the append-only file{where}, ", part)
     return None
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from compat.oracle.rig import Trees, trees_of
+from compat.oracle.grammar.tree import Trees
+from compat.oracle.rig import trees_of
 from compat.servers import Server
 
 

@@ -73,8 +73,10 @@ class EngineTarget:
         keyspace = self._exchange(self.control, dump)
         for client in clients:
             self.engine.disconnect(client)
-        reloaded = None if log_start is None else self._reload(log_start, dump)
-        return Outcome(streams, unblocked, keyspace, reloaded)
+        if log_start is None:
+            return Outcome(streams, unblocked, keyspace)
+        log = self._log_from(log_start)
+        return Outcome(streams, unblocked, keyspace, log, self._reload(log, dump))
 
     def close(self) -> None:
         self.persistence.close()
@@ -172,12 +174,15 @@ class EngineTarget:
         self._log.selected_db = None
         return self._log.writer.size
 
-    def _reload(self, start: int, dump: bytes) -> bytes:
-        """The keyspace as a server has it that reads the log of this case."""
+    def _log_from(self, start: int) -> bytes:
         with self._log.writer.path.open("rb") as file:
             file.seek(start)
-            commands, used = parse_log(file.read())[:2]
-        assert start + used == self._log.writer.size
+            return file.read()
+
+    def _reload(self, log: bytes, dump: bytes) -> bytes:
+        """The keyspace as a server has it that reads the log of this case."""
+        commands, used = parse_log(log)[:2]
+        assert used == len(log)
         return self.reader.keyspace(commands, self.clock.now_ms, dump)
 
 

@@ -11,12 +11,11 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from compat.oracle.case import BRIEF_MS
+from compat.oracle.case import BRIEF_MS, CALL
 from compat.oracle.grammar.family import Command, Sentences
 from compat.oracle.grammar.stream_groups import STREAM_GROUPS
 from compat.oracle.wire import Argv
 
-CALL = b"return redis.call(unpack(ARGV))"
 PCALL = b"return redis.pcall(unpack(ARGV))"
 MAX_ID = b"18446744073709551615-18446744073709551615"
 Parts = list[Argv]  # options, each with its values

@@ -7,17 +7,17 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from compat.oracle import every_option
 from compat.oracle.compare import Difference
 from compat.oracle.coverage import Coverage
 from compat.oracle.grammar import FAMILIES
-from compat.oracle.grammar.family import Family
-from compat.oracle.grammar.tree import Argument, read_trees
-from compat.oracle.runner import Failure, Runner
+from compat.oracle.grammar.family import Family, Sentences
+from compat.oracle.grammar.tree import Trees, read_trees
+from compat.oracle.runner import Failure, Plan, Runner
 from compat.oracle.targets import ProcessTarget, Target
 from compat.oracle.wire import render
 from compat.servers import Server
 
-Trees = dict[str, tuple[Argument, ...]]
 MANY = 25  # failures after which a run gives up
 
 
@@ -36,13 +36,13 @@ def trees_of(reference: Server) -> Trees:
 
 
 @contextlib.contextmanager
-def comparing(family: Family, trees: Trees, reference: Server, subject: Target) -> Iterator[Runner]:
+def comparing(plan: Plan, trees: Trees, reference: Server, subject: Target) -> Iterator[Runner]:
     """A runner of one family, connected to the reference."""
-    target = ProcessTarget(reference, restore_bytes(family))
+    target = ProcessTarget(reference, restore_bytes(plan.sentences.family))
     try:
-        yield Runner(family, trees, target, subject)
+        yield Runner(plan, trees, target, subject)
     finally:
-        for argv in family.leave:
+        for argv in plan.sentences.family.leave:
             target.ask(*argv)
             subject.ask(*argv)
         target.close()
@@ -76,5 +76,11 @@ def write_report(coverage: Coverage) -> Path:
     return path
 
 
-def families(names: list[str]) -> Iterator[Family]:
-    return (FAMILIES[name] for name in names or FAMILIES)
+EVERY_OPTION = "every option"
+
+
+def plan_of(name: str, trees: Trees) -> Plan:
+    """Of a family, or that of every option."""
+    if name == EVERY_OPTION:
+        return every_option.plan(trees)
+    return Plan(Sentences(FAMILIES[name], trees))

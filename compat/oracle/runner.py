@@ -11,18 +11,19 @@ from __future__ import annotations
 
 import random
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from compat.oracle.case import NOTIFIED, PIPELINED, SINGLE, SPLIT, SPREAD, Case, Step, in_line, spread
 from compat.oracle.compare import Difference, first_difference, line
 from compat.oracle.coverage import Coverage
 from compat.oracle.grammar.family import Command, Family, Sentences
-from compat.oracle.grammar.tree import Argument
-from compat.oracle.targets import Outcome, Target
+from compat.oracle.grammar.tree import Trees
+from compat.oracle.targets import Outcome, ProcessTarget, Target
 from compat.oracle.wire import Argv, parse_all, render, split_pushes
 
 CLIENTS = 3
+ALIKE = (PIPELINED, SINGLE, SPLIT)  # deliveries to which the reference answers the same
 SHRINK_RUNS = 400
 REPEATS = 3  # a difference counts if it shows every time: the servers' clocks are not the same
 # CLIENT PAUSE would stop the control connection, too; redis-server may flush on another thread and
@@ -51,17 +52,11 @@ class Failure:
 class Runner:
     """One family, one reference, one subject."""
 
-    def __init__(
-        self,
-        family: Family,
-        trees: dict[str, tuple[Argument, ...]],
-        reference: Target,
-        subject: Target,
-    ) -> None:
-        self.family = family
+    def __init__(self, plan: Plan, trees: Trees, reference: ProcessTarget, subject: Target) -> None:
+        self.plan = plan
+        self.family = family = plan.sentences.family
         self.reference = reference
         self.subject = subject
-        self.sentences = Sentences(family, trees)
         self.coverage = Coverage(family, trees)
         self.unrepeated = 0  # differences that did not show again
         self.dump = dump_commands(family)
@@ -80,12 +75,12 @@ class Runner:
         return self._first_difference(seed, delivery) is not None
 
     def _first_difference(self, seed: int, delivery: str | None = None) -> tuple[Case, Difference] | None:
-        commands = self.sentences.write(seed)
+        commands = self.plan.sentences.write(seed)
         references: dict[str, Outcome] = {}
-        for case in ways(commands, seed, self.family.setups):
+        for case in self.plan.ways(commands, seed, self.family.setups):
             if delivery not in (None, case.delivery):
                 continue
-            key = case.delivery if case.delivery in (SPREAD, NOTIFIED) else str(case.resp)
+            key = str(case.resp) if case.delivery in ALIKE else f"{case.delivery}, RESP{case.resp}"
             if key not in references:
                 references[key] = self.reference.run(case, self.dump_bytes)
                 if case.delivery == PIPELINED and case.resp == 2:
@@ -115,11 +110,14 @@ class Runner:
         return first_difference(case, self.dump, expected, found)
 
     def _found(self, case: Case) -> Outcome:
-        """What the subject does; a crash is what it answers."""
+        """What the subject does, and what the reference makes of its log; a crash is what it answers."""
         try:
-            return self.subject.run(case, self.dump_bytes)
+            found = self.subject.run(case, self.dump_bytes)
         except Exception:  # noqa: BLE001  # whatever it is, it is a difference
             return Outcome([], [], b"", crash=traceback.format_exc())
+        if not found.log or case.delivery not in self.plan.replayed or case.resp != 2:
+            return found
+        return replace(found, replayed=self.reference.replay(found.log, self.dump_bytes))
 
     def _shortened(self, seed: int, case: Case, difference: Difference) -> Failure:
         steps = shrink(case.steps, lambda steps: self.run(case.with_steps(steps)) is not None)
@@ -150,6 +148,15 @@ def ways(commands: Sequence[Command], seed: int, setups: Sequence[Argv] = ()) ->
         Case(spread(shared, rng, CLIENTS), SPREAD, rng.choice((2, 3)), seed, CLIENTS),
         Case(alone, NOTIFIED, 3, seed),
     ]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is sent, in which ways, and which of them leave a log that the reference has to read as well."""
+
+    sentences: Sentences
+    ways: Callable[[Sequence[Command], int, Sequence[Argv]], list[Case]] = ways
+    replayed: Collection[str] = ()
 
 
 def dump_commands(family: Family) -> list[Argv]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from compat.oracle.case import KEEP_QUIET, LISTEN, NOTIFIED, NOTIFY, SINGLE, SPREAD, Case, needs_ids
-from compat.oracle.wire import Incomplete, Node, parse, render
+from compat.oracle.wire import Incomplete, Node, parse, parse_all, render, without_annotations
 from compat.servers import Server
 
 PATIENCE_SECONDS = 60.0
@@ -35,7 +35,9 @@ class Outcome:
     streams: Sequence[bytes]
     unblocked: Sequence[bytes]  # per round, the replies to CLIENT UNBLOCK for each client
     keyspace: bytes
+    log: bytes = b""  # what the append-only file has of it, if it was compared
     reloaded: bytes | None = None  # the keyspace once more, from the append-only file
+    replayed: bytes | None = None  # the same, as the other server reads it
     crash: str = ""  # the traceback of a subject that runs in this process
 
 
@@ -127,6 +129,13 @@ class ProcessTarget:
         finally:
             for peer in peers:
                 peer.close()
+
+    def replay(self, log: bytes, dump: bytes) -> bytes:
+        """The keyspace of a server that has executed a log, or the errors at which loading it would end."""
+        self._reset()
+        replies = parse_all(self._until_pong(without_annotations(log) + PING))
+        errors = [text for kind, text in replies if kind == b"-"]
+        return render(errors) if errors else self._dump(dump)
 
     def _reset(self) -> None:
         self._keep_quiet()

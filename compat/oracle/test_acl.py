@@ -12,8 +12,8 @@ from compat.oracle.acl_rules import Rules
 from compat.oracle.engine_target import EngineTarget
 from compat.oracle.grammar import FAMILIES
 from compat.oracle.grammar.family import Family, Sentences
+from compat.oracle.grammar.tree import Trees
 from compat.oracle.normalise import equivalent
-from compat.oracle.rig import Trees
 from compat.oracle.targets import ProcessTarget, Target
 from compat.oracle.wire import Argv, Node, plain
 from compat.servers import Server, is_in_reference

@@ -19,7 +19,8 @@ import pytest
 from compat.oracle.engine_target import EngineTarget
 from compat.oracle.grammar import FAMILIES
 from compat.oracle.grammar.family import Family
-from compat.oracle.rig import Trees, comparing, restore_bytes, run_family, summary, write_report
+from compat.oracle.grammar.tree import Trees
+from compat.oracle.rig import comparing, plan_of, restore_bytes, run_family, summary, write_report
 from compat.oracle.targets import ProcessTarget
 from compat.servers import Server
 
@@ -47,7 +48,7 @@ def test_the_engine_does_what_redis_does(
     family: Family, trees: Trees, reference: Server, engine: EngineTarget
 ) -> None:
     sequences = max(1, int(SEQUENCES * family.share))
-    with comparing(family, trees, reference, engine) as runner:
+    with comparing(plan_of(family.name, trees), trees, reference, engine) as runner:
         failures = run_family(runner, SEED, sequences)
         for further in range(1, FURTHER_ROUNDS + 1):  # until chance has met what is rare
             if failures or SEQUENCES < FULL_RUN or not runner.coverage.missing():
@@ -67,6 +68,9 @@ def test_the_server_does_what_redis_does(
     family: Family, trees: Trees, reference: Server, respq_server: Server
 ) -> None:
     subject = ProcessTarget(respq_server, restore_bytes(family))
-    with contextlib.closing(subject), comparing(family, trees, reference, subject) as runner:
+    with (
+        contextlib.closing(subject),
+        comparing(plan_of(family.name, trees), trees, reference, subject) as runner,
+    ):
         failures = run_family(runner, SEED, max(1, SEQUENCES // PROCESS_SHARE))
     assert not failures, summary(failures)

@@ -8,8 +8,8 @@ import pytest
 
 from compat.oracle.engine_target import EngineTarget
 from compat.oracle.faults import FAULTS
-from compat.oracle.grammar import FAMILIES
-from compat.oracle.rig import Trees, comparing, restore_bytes
+from compat.oracle.grammar.tree import Trees
+from compat.oracle.rig import comparing, plan_of, restore_bytes
 from compat.servers import Server
 
 
@@ -22,11 +22,11 @@ def test_the_oracle_finds(
     name: str, trees: Trees, reference: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     planted = FAULTS[name]
-    family = FAMILIES[planted.family]
+    plan = plan_of(planted.family, trees)
     planted.install(monkeypatch)
-    engine = EngineTarget(tmp_path, restore_bytes(family))
+    engine = EngineTarget(tmp_path, restore_bytes(plan.sentences.family))
     try:
-        with comparing(family, trees, reference, engine) as runner:
+        with comparing(plan, trees, reference, engine) as runner:
             found = any(runner.differs(seed, planted.delivery) for seed in range(planted.budget))
     finally:
         engine.close()

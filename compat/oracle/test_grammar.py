@@ -5,48 +5,12 @@ from __future__ import annotations
 import pytest
 
 from compat.oracle.case import Case, in_line
+from compat.oracle.elsewhere import ELSEWHERE
 from compat.oracle.grammar import FAMILIES
 from compat.oracle.grammar.family import Family, Rule, Sentences
-from compat.oracle.grammar.tree import Argument
-from compat.oracle.rig import Trees
+from compat.oracle.grammar.tree import Argument, Trees
 from compat.oracle.runner import shrink, ways
 from respq.commands import SPECS
-from respq.commands.cluster import SUBCOMMANDS
-
-# Not written at random, with the place where they are compared instead.
-ELSEWHERE = {
-    "ACL|DRYRUN": "of every command of every family: test_acl.py",
-    "ACL|LOAD": "both servers on one file: test_acl_file.py",
-    "ACL|SAVE": "likewise",
-    "BGREWRITEAOF": "forks: test_persistence.py",
-    "BGSAVE": "forks: compat/rdb",
-    "SAVE": "writes a file: compat/rdb",
-    "CLIENT|CACHING": "with its pushes: test_tracking.py",
-    "CLIENT|TRACKING": "likewise",
-    "CLIENT|TRACKINGINFO": "likewise",
-    "COMMAND": "all of it: test_command_info.py",
-    "FUNCTION|FLUSH": "redis-server 8.2.3 may crash: tests/scripting/functions.jsonl",
-    "MIGRATE": "needs another server: compat/rdb/test_migrate.py",
-    **dict.fromkeys(("MODULE|LOAD", "MODULE|LOADEX", "MODULE|UNLOAD"), "test_refused.py"),
-    **dict.fromkeys(("MODULE|LIST", "MODULE|HELP"), "redis-server 8.2.3 has a module: tests/commands"),
-    "MONITOR": "its output has times in it: test_scenarios.py",
-    **dict.fromkeys(("REPLICAOF", "SLAVEOF", "REPLCONF", "FAILOVER"), "test_operation.py"),
-    **dict.fromkeys(("PSYNC", "SYNC"), "an error of our own: tests/commands"),
-    "RESTORE-ASKING": "is RESTORE, as nodes of a cluster call it: tests/commands/test_dumping.py",
-    "SCRIPT|DEBUG": "redis-server asks for it outside of a pipeline, and respq has no debugger",
-    "SHUTDOWN": "ends the server: tests/process",
-    **dict.fromkeys(("READONLY", "READWRITE", "ASKING"), "test_refused.py"),
-    **{f"CLUSTER|{name}": "test_refused.py" for name, *_ in SUBCOMMANDS},
-    "PFSELFTEST": "a second of work each time, and one reply: tests/commands",
-    "BLMOVEM": "came after the reference: tests/commands",
-    "LMOVEM": "likewise",
-    "DELEX": "came after the reference: tests/commands",
-    "DIGEST": "likewise",
-    **dict.fromkeys(("MSETEX", "INCREX", "SUNIONCARD", "SDIFFCARD"), "likewise"),
-    "XCFGSET": "came after the reference: tests/commands, and compat/clients",
-    "XIDMPRECORD": "likewise",
-    "XNACK": "likewise",
-}
 
 every_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 

@@ -11,8 +11,9 @@ import pytest
 from compat.oracle.compare import stream_difference
 from compat.oracle.grammar import FAMILIES
 from compat.oracle.grammar.family import Family, Sentences
+from compat.oracle.grammar.tree import Trees
 from compat.oracle.normalise import equivalent, same_but_activity, same_members
-from compat.oracle.rig import Trees, restore_bytes
+from compat.oracle.rig import restore_bytes
 from compat.oracle.runner import dump_commands
 from compat.oracle.targets import END, END_REPLY, Peer
 from compat.oracle.wire import Argv, Node, render

@@ -13,8 +13,10 @@ import pytest
 
 from compat.oracle.engine_target import EngineTarget
 from compat.oracle.grammar.family import Family, Sentences
+from compat.oracle.grammar.tree import Trees
 from compat.oracle.option_orders import OPTION_ORDERS, OptionOrders
-from compat.oracle.rig import Trees, comparing, restore_bytes, run_family, summary
+from compat.oracle.rig import comparing, restore_bytes, run_family, summary
+from compat.oracle.runner import Plan
 from compat.oracle.stream_counters import STREAM_COUNTERS, StreamCounters
 from compat.servers import Server
 
@@ -31,10 +33,10 @@ SEQUENCES = int(os.environ.get("ORACLE_SEQUENCES", "80"))
 def test_streams_are_those_of_redis(
     family: Family, sentences: type[Sentences], trees: Trees, reference: Server, tmp_path: Path
 ) -> None:
+    plan = Plan(sentences(family, trees))
     subject = EngineTarget(tmp_path, restore_bytes(family))
     try:
-        with comparing(family, trees, reference, subject) as runner:
-            runner.sentences = sentences(family, trees)
+        with comparing(plan, trees, reference, subject) as runner:
             failures = run_family(runner, SEED, SEQUENCES)
             for target in (
                 runner.reference,

@@ -89,6 +89,16 @@ def parse_all(data: bytes) -> tuple[Node, ...]:
     return tuple(nodes)
 
 
+def without_annotations(log: bytes) -> bytes:
+    """The commands of an append-only file, without the lines that redis-server passes over."""
+    kept, at = [], 0
+    while at < len(log):
+        end = log.index(b"\r\n", at) + 2 if log.startswith(b"#", at) else parse(log, at)[1]
+        kept.append(b"" if log.startswith(b"#", at) else log[at:end])
+        at = end
+    return b"".join(kept)
+
+
 # What comes to who is subscribed: in RESP2 as an array that is nobody's reply.
 PUSHED = {b"message", b"pmessage", b"smessage"}
 CONFIRMED = {prefix + word for prefix in (b"", b"p", b"s") for word in (b"subscribe", b"unsubscribe")}

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from compat.oracle.case import BRIEF
-from compat.oracle.grammar.tree import Argument
+from compat.oracle.grammar.tree import Argument, Trees
 from compat.oracle.wire import Argv
 
 Values = Sequence[bytes]
@@ -82,7 +82,7 @@ class Family:
 class Sentences:
     """Writes sequences of one family's commands."""
 
-    def __init__(self, family: Family, trees: Mapping[str, tuple[Argument, ...]]) -> None:
+    def __init__(self, family: Family, trees: Trees) -> None:
         self.family = family
         self._rng = random.Random()
         self._chance = self._rng.random
@@ -252,6 +252,8 @@ class _Compiler:
             count = REPEATS[int(chance() * repeats)]
             right = chance() < 0.93
             argv.append(b"%d" % count if right else wrong[int(chance() * len(wrong))])
+            if item.optional:
+                choices.append(item.name)
             for _ in range(count):
                 write(argv, choices)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,8 +51,11 @@ class Argument:
                 yield from part.choices()
 
 
-def read_trees(docs: Node) -> dict[str, tuple[Argument, ...]]:
-    """The arguments of every command in a reply to COMMAND DOCS, as `LPOS` or `CLIENT|KILL`."""
+Trees = Mapping[str, tuple[Argument, ...]]  # by command, as `LPOS` or `CLIENT|KILL`
+
+
+def read_trees(docs: Node) -> Trees:
+    """The arguments of every command in a reply to COMMAND DOCS."""
     trees: dict[str, tuple[Argument, ...]] = {}
     for name, entry in _map(plain(docs)).items():
         trees[name.decode().upper()] = _arguments(_map(entry))

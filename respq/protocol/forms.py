@@ -5,20 +5,20 @@ last two. So a connection whose last read was a run is expected to go on with it
 words that differ is known then, and one split finds them all. A word is proven by its length: what the
 pieces are joined with is the canonical encoding, byte for byte.
 
-Eight forms, by what differs; ns per command of three words, 64 bytes in the last, in reads of 16:
+Five forms, by what differs; ns per command of three words, 64 bytes in the last, in reads of 16:
 
     `Even`         the last word, all of one length: the separator ends with that length          70
     `Uneven`       the last word, of any length: each piece begins with its length               200
-    `Pairs`        the last two words, each of one length                                        190
-    `Rows`         any words, each always of one length: one `struct` cuts all; five short fields   250
+    `Rows`         any words, each always of one length: one `struct` cuts all; a third of that
+                   in reads of 100                                                               180
     `Lists`        many words behind shared ones, all of one length                      50 for each
-    `UnevenPairs`  the last two words, of any length                                             290
-    `Words`        three words or more behind at least two that are shared             100 for each
-    `Table`        all words but the name, of any length: cut at line ends, looked at by columns  300
+    `Words`        any words but the name, of any length: cut at line ends, looked at by columns 280
 
 Cutting at line ends, which knows nothing beforehand, costs 370 (`plain`), and finding the columns in what it
-returns 220. The bytes of long words are hardly
-looked at: 0.3 ns each.
+returns 220. The bytes of long words are hardly looked at: 0.3 ns each.
+
+Three more, for two words that differ, of one length or of any, and for the case that only the name is shared,
+were slower than `Rows` and `Words` are now.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ from respq.protocol import Argv
 from respq.protocol.columns import Column
 from respq.protocol.runs import SHORTEST_RUN, Run
 
-_LENGTHS = [b"%d" % n for n in range(4097)]
+_MARK = b"\r\n\0"  # put between two commands; rare enough in what clients send
+_MARKED = [b"\0%d" % n for n in range(4097)]
 _HEADS = [b"$%d" % n for n in range(4097)]
-_WIDEST_TABLE = 8  # words: of more, a few rows are cheaper one by one
+_WIDEST_UNLIKE = 8  # words: of more that differ, a few commands are cheaper one by one
 _WIDEST_ROW = 32  # words
 _PIECE_HEADS = {len(head) + n: (head, len(head)) for n in range(1025) if (head := b"%d\r\n" % n)}
 
@@ -56,24 +57,16 @@ def form_of(commands: list[Argv]) -> Form | None:
     if shared and shared == commands[1][:-1] == last[:-1]:
         even = _of_one_length([argv[-1] for argv in commands])
         return Even(shared, len(last[-1])) if even else Uneven(shared)
-    shared = first[:-2]
-    if not shared or list(map(len, commands)).count(len(first)) < len(commands):
+    if len(first) < 3 or list(map(len, commands)).count(len(first)) < len(commands):
         return None
-    names, *_, keys, words = zip(*commands, strict=True)
-    if shared == commands[1][:-2] == last[:-2]:
-        if _of_one_length(keys) and _of_one_length(words):
-            return Pairs(shared, len(keys[0]), len(words[0]))
-        if len(shared) > 1:
-            return UnevenPairs(shared)
-    if names.count(first[0]) < len(names):
+    if [argv[0] for argv in commands].count(first[0]) < len(commands):
         return None
     if len(first) <= _WIDEST_ROW and (rows := Rows.of(commands)) is not None:
         return rows
-    if (common := _common(first, commands[1], last)) > 1:
-        if len(first) > _WIDEST_ROW and _of_one_length(first[common:]):
-            return Lists(first[:common], len(first) - common, len(last[-1]))
-        return Words(first[:common], len(first) - common)
-    return Table(first[0], len(first)) if len(first) <= _WIDEST_TABLE else None
+    common = _common(first, commands[1], last)
+    if len(first) > _WIDEST_ROW and common > 1 and _of_one_length(first[common:]):
+        return Lists(first[:common], len(first) - common, len(last[-1]))
+    return Words(first[:common], len(first) - common) if common > 1 or len(first) <= _WIDEST_UNLIKE else None
 
 
 def _common(one: Argv, other: Argv, third: Argv) -> int:
@@ -106,29 +99,6 @@ class Even:
         """See `Form`."""
         words, size = _pieces(data, self._separator, self._length)
         return Run(self._shared, [words]), size
-
-
-class Pairs:
-    """The last two words differ, and have always the same two lengths."""
-
-    __slots__ = ("_key_bytes", "_middle", "_separator", "_shared", "_size")
-
-    def __init__(self, shared: Argv, key_bytes: int, last_bytes: int) -> None:
-        self._shared = shared
-        self._key_bytes = key_bytes
-        self._separator = b"%b%d\r\n" % (_between(shared, len(shared) + 2), key_bytes)
-        self._middle = b"\r\n$%d\r\n" % last_bytes
-        self._size = key_bytes + len(self._middle) + last_bytes
-
-    def cut(self, data: bytes) -> tuple[Run, int]:
-        """See `Form`."""
-        pieces, size = _pieces(data, self._separator, self._size)
-        end = self._key_bytes
-        begin = end + len(self._middle)
-        if [piece[end:begin] for piece in pieces].count(self._middle) != len(pieces):
-            return _NONE
-        keys = [piece[:end] for piece in pieces]
-        return Run(self._shared, [keys, [piece[begin:] for piece in pieces]]), size
 
 
 def _pieces(data: bytes, separator: bytes, length: int) -> tuple[list[bytes], int]:
@@ -280,18 +250,24 @@ class Words:
         self._separator = _between(shared, len(shared) + count)
 
     def cut(self, data: bytes) -> tuple[Run, int]:
-        """See `Form`. Each piece is two lines for each word: its length, and the word."""
+        """See `Form`. Each piece is two lines for each word: its length, and the word.
+
+        The cut between two pieces is marked, so that there is one at the head of each and nowhere else.
+        """
         separator, width = self._separator, 2 * self._count
         begin = len(separator) - 2
-        if not data.startswith(separator[2:]):
+        if not data.startswith(separator[2:]) or (b"\0" in data and _MARK in data):
             return _NONE
         end, last = len(data) - 2, data.rfind(separator)
         if data.count(b"\r\n", last + len(separator)) != width or not data.endswith(b"\r\n"):
             end = last  # what follows is part of a command
-        lines = data[begin:end].replace(separator, b"\r\n").split(b"\r\n") if end > 0 else []
-        spelled = _LENGTHS  # the first length of a command is without its $
-        if not lines or len(lines) % width:
+        marked = data[begin:end].replace(separator, _MARK)
+        lines = marked.split(b"\r\n") if end > 0 else []
+        count, more = divmod(len(lines), width)
+        if not count or more or end - begin - len(marked) != (count - 1) * (len(separator) - len(_MARK)):
             return _NONE
+        lines[0] = b"\0" + lines[0]
+        spelled = _MARKED
         columns = []
         for at in range(0, width, 2):
             words = lines[at + 1 :: width]
@@ -300,65 +276,6 @@ class Words:
             columns.append(words)
             spelled = _HEADS
         return Run(self._shared, columns), end + 2
-
-
-class UnevenPairs:
-    """The last two words differ, in their lengths as well."""
-
-    __slots__ = ("_separator", "_shared")
-
-    def __init__(self, shared: Argv) -> None:
-        self._shared = shared
-        self._separator = _between(shared, len(shared) + 2)
-
-    def cut(self, data: bytes) -> tuple[Run, int]:
-        """See `Form`. Each piece is four lines: a length, a word, a length, a word."""
-        begin = len(self._separator) - 2
-        if not data.startswith(self._separator[2:]):
-            return _NONE
-        pieces = data[begin:].split(self._separator)
-        last, behind = pieces[-1], len(data)
-        if last.count(b"\r\n") == 4 and last.endswith(b"\r\n"):
-            pieces[-1] = last[:-2]
-        else:  # part of a command
-            pieces.pop()
-            behind -= len(last) + begin
-        if not pieces or [piece.count(b"\r\n") for piece in pieces].count(3) < len(pieces):
-            return _NONE
-        lines = b"\r\n".join(pieces).split(b"\r\n")
-        keys, words = lines[1::4], lines[3::4]
-        try:
-            plain = lines[::4] == list(map(_LENGTHS.__getitem__, map(len, keys))) and lines[2::4] == list(
-                map(_HEADS.__getitem__, map(len, words))
-            )
-        except IndexError:  # a long word
-            plain = False
-        return (Run(self._shared, [keys, words]), behind) if plain else _NONE
-
-
-class Table:
-    """All words but the name differ, in their lengths as well."""
-
-    __slots__ = ("_header", "_lines", "_name")
-
-    def __init__(self, name: bytes, words: int) -> None:
-        self._name = name
-        self._header = b"*%d" % words
-        self._lines = 2 * words + 1  # of a command
-
-    def cut(self, data: bytes) -> tuple[Run, int]:
-        """See `Form`. Each row is a command: its header, then the length of each word and the word."""
-        lines, step = data.split(b"\r\n"), self._lines
-        count, more = divmod(len(lines) - 1, step)
-        end = count * step
-        headers, *columns = (lines[at:end:step] for at in (0, *range(2, step, 2)))
-        if not count or headers.count(self._header) < count or columns[0].count(self._name) < count:
-            return _NONE
-        for at, words in enumerate(columns):
-            if not _announced(lines[2 * at + 1 : end : step], words):
-                return _NONE
-        part = len(b"\r\n".join(lines[end:])) if more or lines[-1] else 0
-        return Run([self._name], columns[1:]), len(data) - part
 
 
 def _announced(heads: list[bytes], words: list[bytes], spelled: list[bytes] = _HEADS) -> bool:

@@ -239,6 +239,22 @@ def test_lines_that_fit_together_only_as_a_whole_are_not_pairs() -> None:
     assert read(Reader(), [first, second]) == read(Grammar(), [first, second])
 
 
+@pytest.mark.parametrize("words", [2, 3])
+@pytest.mark.parametrize("mark", [b"", b"\0", b"$"])
+def test_commands_whose_ends_are_elsewhere_are_no_run(mark: bytes, words: int) -> None:
+    first = b"".join(encode(b"XADD", b"s", *[b"1" * n, b"a" * n, b"b"][:words]) for n in range(1, 5))
+    front = b"*%d\r\n$4\r\nXADD\r\n$1\r\ns\r\n$" % (words + 2)
+    word, rest = b"1\r\n1\r\n", b"$1\r\na\r\n" * (words - 1)
+    command = word + rest
+    for bad in (
+        command + mark + word + front + rest + front + command,
+        command + mark + word + front + rest[1:] + front + command,
+        command + mark + b"1\r\n" + front + b"1\r\n" + rest + front + command,
+        word + front + rest[1:] + mark + command + front + command,
+    ):
+        assert read(Reader(), [first, front + bad]) == read(Grammar(), [first, front + bad])
+
+
 @given(INPUTS)
 def test_every_split_has_the_same_outcome(data: bytes) -> None:
     whole = read(Grammar(), [data])

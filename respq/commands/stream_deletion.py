@@ -7,6 +7,7 @@ alone, DELREF acknowledges the entry in all groups, ACKED deletes it only if no 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import NamedTuple
 
 from respq.command import FAST, WRITE, Argv, Client, command, key
@@ -51,12 +52,16 @@ def _parse_deletion(argv: Argv, at: int) -> Deletion:
     return Deletion(policy or KEEPREF, words)
 
 
-def _delete(stream: StreamValue, text: bytes, policy: bytes) -> bytes:
-    """Delete one entry; the answer to that."""
-    entry_id = number_of(text)
-    if policy == ACKED and stream.is_referred_to(entry_id, text):
-        return REFERRED_TO
-    return ONE if stream.delete(entry_id) else MISSING
+def _delete(stream: StreamValue, texts: Sequence[bytes], policy: bytes) -> list[bytes]:
+    """Delete entries; the answers to that."""
+    ids = list(map(number_of, texts))
+    if policy != ACKED:
+        return [ONE if there else MISSING for there in stream.delete(ids)]
+    referred_to = list(map(stream.is_referred_to, ids, texts))
+    deleted = iter(
+        stream.delete([entry_id for entry_id, kept in zip(ids, referred_to, strict=True) if not kept])
+    )
+    return [REFERRED_TO if kept else ONE if next(deleted) else MISSING for kept in referred_to]
 
 
 @command("XDELEX", arity=-5, flags=WRITE | FAST, keys=(key(1, "RW delete"),), group="stream", since="8.2.0",
@@ -71,7 +76,7 @@ def xdelex(c: Client, argv: Argv) -> bytes:
         return array([MISSING] * len(words))
     texts = entry_texts(words)
     released = stream.forget(texts) if policy == DELREF else False
-    replies = [_delete(stream, text, policy) for text in texts]
+    replies = _delete(stream, texts, policy)
     if ONE in replies:
         c.effects.append((db, name, "xdel", argv))
     elif released:
@@ -83,14 +88,12 @@ def _acknowledge_and_delete(
     stream: StreamValue, group: Group, texts: Sequence[bytes], policy: bytes
 ) -> list[bytes]:
     """Do that with entries that are pending in the group; the answers."""
-    taken = group.pending.take(texts)
+    taken = [delivery is not None for delivery in group.pending.take(texts)]
+    released = list(compress(texts, taken))
     if policy == DELREF:
-        stream.forget([text for text, delivery in zip(texts, taken, strict=True) if delivery is not None])
-    answers = []
-    for text, delivery in zip(texts, taken, strict=True):
-        answer = MISSING if delivery is None else _delete(stream, text, policy)
-        answers.append(ONE if delivery is not None and answer is MISSING else answer)
-    return answers
+        stream.forget(released)
+    answers = iter([ONE if answer is MISSING else answer for answer in _delete(stream, released, policy)])
+    return [next(answers) if one else MISSING for one in taken]
 
 
 def _xackdel_run(c: Client, run: Run) -> bytes | None:

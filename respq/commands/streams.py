@@ -474,7 +474,7 @@ def xrevrange(c: Client, argv: Argv) -> bytes:
 
 def _xdel_run(c: Client, run: Run) -> bytes | None:
     """Deletions of one entry each from one stream."""
-    if run.words != 3 or not run.last or not entry_ids.are_canonical(run.last):
+    if run.words != 3 or not run.last or (ids := entry_ids.numbers_of(run.last)) is None:
         return None
     db, name = c.db, run.shared[1]
     try:
@@ -483,7 +483,7 @@ def _xdel_run(c: Client, run: Run) -> bytes | None:
         return None
     if stream is None:
         return ZERO * run.count
-    deleted = [stream.delete(entry_id) for entry_id in map(entry_ids.number_of, run.last)]
+    deleted = stream.delete(ids)
     if False not in deleted:
         c.effects.append((db, name, "xdel", run))
         return ONE * run.count
@@ -500,10 +500,10 @@ def xdel(c: Client, argv: Argv) -> bytes:
     stream = db.find(name, StreamValue)
     if stream is None:
         return ZERO
-    deleted = [entry_id for entry_id in [parse_id(word) for word in argv[2:]] if stream.delete(entry_id)]
+    deleted = stream.delete([parse_id(word) for word in argv[2:]]).count(True)
     if deleted:
         c.effects.append((db, name, "xdel", argv))
-    return integer(len(deleted))
+    return integer(deleted)
 
 
 @command("XTRIM", arity=-4, flags=WRITE, keys=DELETE, group="stream", since="5.0.0",

@@ -30,7 +30,7 @@ _BLOCK_BYTES: Final = 420  # of a block without its entries: objects, its places
 _CODED_BYTES: Final = 4  # the shortest piece that is worth a byte of its own
 _CODED_ENTRIES: Final = 16  # of a block that is worth it
 _CODING: Final = 1.5  # how many times more a block takes whose pieces are not replaced, at least
-_NOTHING: Final[frozenset[int]] = frozenset()  # one for all blocks, as a set takes 216 bytes
+_GONE: Final = 1  # the mark of an entry
 _EVERY_BYTE: Final = bytes(range(256))
 _TYPECODES: Final = ((1 << 16, "H"), (1 << 32, "I"), (1 << 64, "Q"))
 
@@ -194,60 +194,37 @@ class Tail:
         assert self.size == sum(sum(map(len, words)) for words in self.words)
 
 
-class Keys:
+class _Keys:
     """The IDs of a block as small numbers in the same order."""
 
-    __slots__ = ("_base", "_shift", "numbers")
+    __slots__ = ("_base", "_numbers", "_shift")
 
     def __init__(self, halves: Halves) -> None:
-        self.numbers: Sequence[int]
+        self._numbers: Sequence[int]
         ms, seq = halves
         first = ms[0]
         if first == ms[-1]:  # of one millisecond
             self._base, self._shift = first << SEQ_BITS | seq[0], SEQ_BITS
             ones = seq[-1] - seq[0] == len(seq) - 1
-            self.numbers = range(len(seq)) if ones else _packed([number - seq[0] for number in seq])
+            self._numbers = range(len(seq)) if ones else _packed([number - seq[0] for number in seq])
             return
         self._shift = shift = max(seq).bit_length()
         self._base = first << SEQ_BITS
-        self.numbers = _packed([(at - first) << shift | number for at, number in zip(ms, seq, strict=True)])
+        self._numbers = _packed([(at - first) << shift | number for at, number in zip(ms, seq, strict=True)])
 
     def id_at(self, index: int) -> int:
-        """The ID of one entry."""
-        number, shift = self.numbers[index], self._shift
+        """The ID of one entry, be it gone."""
+        number, shift = self._numbers[index], self._shift
         return self._base + (number >> shift << SEQ_BITS) + (number & (1 << shift) - 1)
 
     def find(self, entry_id: int) -> int:
-        """The index of the first ID that is not less. O(log n)."""
+        """The index of the first entry whose ID is not less. O(log n)."""
         distance = entry_id - self._base
         if distance < 0:
             return 0
         ms, seq = distance >> SEQ_BITS, distance & SEQ_MAX
         beyond = seq >> self._shift  # greater than any sequence number here
-        return bisect_left(self.numbers, (ms + 1) << self._shift if beyond else ms << self._shift | seq)
-
-    def index(self, entry_id: int) -> int:
-        """The index of an ID, -1 if it is not there. O(log n)."""
-        distance = entry_id - self._base
-        if distance < 0:
-            return -1
-        shift, numbers = self._shift, self.numbers
-        seq = distance & SEQ_MAX
-        number = distance >> SEQ_BITS << shift | seq
-        at = bisect_left(numbers, number)
-        return at if not seq >> shift and at < len(numbers) and numbers[at] == number else -1
-
-    def take(self, kept: list[int]) -> Keys:
-        """Those of some entries, at least one."""
-        twin = Keys.__new__(Keys)
-        twin._base, twin._shift = self._base, self._shift
-        numbers = self.numbers
-        twin.numbers = _packed([numbers[index] for index in kept])
-        return twin
-
-    def memory_bytes(self) -> int:
-        """An estimate."""
-        return 60 + _memory_bytes(self.numbers)
+        return bisect_left(self._numbers, (ms + 1) << self._shift if beyond else ms << self._shift | seq)
 
 
 def _packed(numbers: list[int]) -> Sequence[int]:
@@ -340,22 +317,28 @@ def _memory_bytes(numbers: Sequence[int]) -> int:
     return getattr(numbers, "itemsize", 60) * len(numbers)
 
 
-class Block:
-    """Sealed entries. Only the marks of what is gone from it change."""
+class Block(_Keys):
+    """Sealed entries. Only the marks of what is gone from it change.
+
+    It is its own keys, and the marks are one bytearray: what a deletion somewhere in a long stream costs is
+    for the most part the memory that it has to look at.
+    """
 
     __slots__ = (
-        "_codes", "_data", "_dead", "_id_at", "_id_bytes", "_id_end", "_keys", "ends", "first_id", "head",
-        "last_id", "live",
+        "_codes", "_data", "_dead", "_id_at", "_id_bytes", "_id_end", "ends", "first_id", "head", "last_id",
+        "live",
     )  # fmt: skip
 
     def __init__(self, table: Table) -> None:
+        super().__init__(table.halves)
         encoded = _encode(table)
         self._data, self.ends, self._codes, self._id_bytes, self._id_at, self._id_end = encoded
-        self._keys = Keys(table.halves)
         self.first_id, self.last_id = table.ids[0], table.ids[-1]  # they may be gone
         self.head = 0  # index of the first entry that is not gone
         self.live = len(table.ids)
-        self._dead: set[int] | frozenset[int] = _NOTHING  # indexes behind the head
+        self._dead: bytearray | None = (
+            None  # a byte for each entry, _GONE or 0; before the head they do not count
+        )
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -373,10 +356,6 @@ class Block:
         """One entry."""
         return self.replies(index, index + 1)
 
-    def id_at(self, index: int) -> int:
-        """The ID of one entry."""
-        return self._keys.id_at(index)
-
     def id_texts(self, start: int, stop: int) -> list[bytes]:
         """See `Stretch`."""
         data, offset, length = self._data, self._id_at, self._id_bytes
@@ -389,75 +368,81 @@ class Block:
         find, end = data.index, self._id_end
         return [data[begin : find(end, begin)] for begin in begins]
 
-    def find(self, entry_id: int) -> int:
-        """The index of the first entry whose ID is not less. O(log n)."""
-        return self._keys.find(entry_id)
-
     def is_dead(self, index: int) -> bool:
         """Whether an entry is gone."""
-        return index < self.head or index in self._dead
+        return index < self.head or (self._dead is not None and self._dead[index] == _GONE)
 
     def last(self) -> int:
         """The index of the last entry that is not gone."""
-        return next(index for index in reversed(range(len(self.ends))) if index not in self._dead)
+        return len(self.ends) - 1 if self._dead is None else self._dead.rfind(0)
 
     def stretches(self, start: int, stop: int) -> Iterator[Stretch]:
         """What is not gone, from index `start` to `stop` (exclusive), in order."""
-        start = max(start, self.head)
-        for dead in sorted(self._dead):
-            if dead >= stop:
-                break
-            if dead >= start:
-                if dead > start:
-                    yield Stretch(self, start, dead)
-                start = dead + 1
-        if start < stop:
-            yield Stretch(self, start, stop)
+        start, dead = max(start, self.head), self._dead
+        if dead is None:
+            if start < stop:
+                yield Stretch(self, start, stop)
+            return
+        while (start := dead.find(0, start, stop)) >= 0:
+            end = dead.find(_GONE, start, stop)
+            if end < 0:
+                end = stop
+            yield Stretch(self, start, end)
+            start = end
 
     # -- deleting ----------------------------------------------------------------------------------
 
     def delete(self, entry_id: int) -> bool:
         """Mark an entry as gone; tell whether it was there. O(log n)."""
-        index, head = self._keys.index(entry_id), self.head
-        if index < head or index in self._dead:
+        distance = entry_id - self._base
+        if distance < 0:
             return False
-        self.live -= 1
+        numbers, shift, seq = self._numbers, self._shift, distance & SEQ_MAX
+        number = distance >> SEQ_BITS << shift | seq
+        index, head, dead = bisect_left(numbers, number), self.head, self._dead
+        if index < head or index == len(numbers) or numbers[index] != number or seq >> shift:
+            return False
         if index == head:
-            self.head = head + 1
+            self.live -= 1
             self._move_head()
             return True
-        if not self._dead:
-            self._dead = set()
-        self._dead |= {index}
+        if dead is None:
+            self._dead = dead = bytearray(len(numbers))
+        elif dead[index]:
+            return False
+        dead[index] = _GONE
+        self.live -= 1
         return True
 
     def drop_first(self, count: int) -> None:
-        """Mark the first `count` entries that are not gone."""
+        """Mark the first `count` entries that are not gone, of more than so many."""
         self.live -= count
         for _ in range(count):
-            self.head += 1
             self._move_head()
 
     def _move_head(self) -> None:
-        while self.head in self._dead:
-            self._dead -= {self.head}
-            self.head += 1
+        """The first entry is gone; find the next one that is not."""
+        following = self.head + 1
+        self.head = following if self._dead is None else self._dead.find(0, following)
 
     @property
     def half_dead(self) -> bool:
         """Whether it is worth to be written anew."""
-        return self.live * 2 <= len(self.ends)
+        return self.live * 2 <= len(self._numbers)
 
     def renewed(self) -> Block:
         """A block of what is not gone."""
-        data, dead, borders = self._data, self._dead, [0, *self.ends]
-        kept = [index for index in range(self.head, len(self.ends)) if index not in dead]
-        pieces = [data[borders[index] : borders[index + 1]] for index in kept]
-        sizes = list(map(len, pieces))
+        count = len(self.ends)
+        stretches = list(self.stretches(0, count))
+        kept = [index for stretch in stretches for index in range(stretch.start, stretch.stop)]
+        data, borders = self._data, [0, *self.ends]
         twin = self._like()
-        twin._data, twin.ends, twin._keys = b"".join(pieces), _ends(sizes), self._keys.take(kept)
-        twin.first_id, twin.last_id = twin.id_at(0), twin.id_at(len(sizes) - 1)
-        twin.head, twin.live, twin._dead = 0, len(sizes), _NOTHING
+        twin._data = b"".join([data[borders[start] : borders[stop]] for _, start, stop in stretches])
+        twin.ends = _ends([borders[index + 1] - borders[index] for index in kept])
+        numbers = self._numbers
+        twin._numbers = _packed([numbers[index] for index in kept])
+        twin.first_id, twin.last_id = twin.id_at(0), twin.id_at(len(kept) - 1)
+        twin.head, twin.live, twin._dead = 0, len(kept), None
         return twin
 
     # -- the whole ---------------------------------------------------------------------------------
@@ -465,6 +450,7 @@ class Block:
     def _like(self) -> Block:
         """A block without entries, encoded alike."""
         twin = Block.__new__(Block)
+        twin._base, twin._shift = self._base, self._shift
         twin._codes, twin._id_at = self._codes, self._id_at
         twin._id_end, twin._id_bytes = self._id_end, self._id_bytes
         return twin
@@ -472,14 +458,15 @@ class Block:
     def copy(self) -> Block:
         """An independent copy, which shares the bytes."""
         twin = self._like()
-        twin._data, twin.ends, twin._keys = self._data, self.ends, self._keys
+        twin._data, twin.ends, twin._numbers = self._data, self.ends, self._numbers
         twin.first_id, twin.last_id = self.first_id, self.last_id
-        twin.head, twin.live, twin._dead = self.head, self.live, self._dead.copy()
+        twin.head, twin.live, twin._dead = self.head, self.live, self._dead and self._dead[:]
         return twin
 
     def memory_bytes(self) -> int:
         """An estimate."""
-        entries = len(self._data) + _memory_bytes(self.ends) + self._keys.memory_bytes()
+        entries = len(self._data) + _memory_bytes(self.ends) + _memory_bytes(self._numbers)
+        entries += len(self._dead or b"")
         return _BLOCK_BYTES + entries + sum(len(text) + 120 for _, text in self._codes)
 
     def check(self, before: int) -> None:
@@ -490,7 +477,9 @@ class Block:
         assert (self.first_id, self.last_id) == (numbers[1], numbers[-1])
         assert [self.find(number) for number in numbers[1:]] == list(range(count))
         assert self.ends[-1] == len(self._data)
-        assert 0 < self.live == count - self.head - len(self._dead)
-        assert all(self.head < index < count for index in self._dead)
+        dead = bytes(count) if self._dead is None else self._dead
+        assert len(dead) == count
+        assert not dead[self.head]
+        assert 0 < self.live == dead.count(0, self.head)
         texts = [id_text(self.entry(index)) for index in range(count)]
         assert texts == list(map(show_id, numbers[1:])) == self.id_texts(0, count)

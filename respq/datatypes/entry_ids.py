@@ -64,18 +64,34 @@ def halves_of(ids: Sequence[int]) -> Halves:
     return [number >> SEQ_BITS for number in ids], [number & SEQ_MAX for number in ids]
 
 
+def numbers_of(texts: Sequence[bytes]) -> list[int] | None:
+    """The IDs, if all are spelled as `show_id` does; of numbers of 20 digits it says no. 0.4 µs each."""
+    halves = _canonical_halves(texts)
+    return halves and _joined(halves)
+
+
 def ascending(texts: Sequence[bytes], before: int) -> tuple[list[int], Halves] | None:
     """IDs and their halves, if they are spelled as `show_id` does and ascend from one above `before`. O(n).
 
     Of numbers of 20 digits it says no.
     """
+    halves = _canonical_halves(texts)
+    if halves is None:
+        return None
+    ids = _joined(halves)
+    return (ids, halves) if before < ids[0] and all(map(lt, ids, ids[1:])) else None
+
+
+def _canonical_halves(texts: Sequence[bytes]) -> Halves | None:
     joined = b" ".join([*texts, b""])
     if _CANONICAL(joined) is None:
         return None
     numbers = list(map(int, joined.replace(b"-", b" ").split()))
-    halves = numbers[::2], numbers[1::2]
-    ids = [ms << SEQ_BITS | seq for ms, seq in zip(*halves, strict=True)]
-    return (ids, halves) if before < ids[0] and all(map(lt, ids, ids[1:])) else None
+    return numbers[::2], numbers[1::2]
+
+
+def _joined(halves: Halves) -> list[int]:
+    return [ms << SEQ_BITS | seq for ms, seq in zip(*halves, strict=True)]
 
 
 def read_id(text: bytes, missing_seq: int = 0) -> int:

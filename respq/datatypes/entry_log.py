@@ -99,9 +99,7 @@ class EntryLog:
     def delete(self, entry_id: int) -> bool:
         """Remove an entry; tell whether it was there. O(log n), and its share of a block."""
         at = bisect_right(self._starts, entry_id) - 1
-        if at >= 0 and (block := self._blocks[at]).last_id >= entry_id:
-            if not block.delete(entry_id):
-                return False
+        if at >= 0 and (block := self._blocks[at]).delete(entry_id):
             if block.half_dead:
                 self._tidy(at)
         else:

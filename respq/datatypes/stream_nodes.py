@@ -9,7 +9,8 @@ The sizes are those of the listpack format: the node begins with its first entry
 same fields leaves them out, IDs are differences to the first one's. Checked against `radix-tree-keys` and
 `radix-tree-nodes` of redis-server 8.2.3.
 
-Nodes stand on shelves of some hundreds, so that one in the middle can go without moving all behind it.
+Nodes stand on shelves of some hundreds, so that one in the middle can go without moving all behind it. What
+is deleted all over a stream is accounted for some hundreds at a time: in order, that meets each shelf once.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from operator import add
@@ -38,6 +39,7 @@ from respq.rubble import Structures
 _SAME_FIELDS: Final = 2  # a flag of an entry
 _ID_BYTES: Final = 16  # the key of a node in the radix tree
 _SHELF_NODES: Final = 512
+_GONE_AT_ONCE: Final = 1000  # deleted entries that are accounted for together, at most: half a millisecond
 _SHORT: Final = 128  # numbers below take two bytes in a listpack
 _MIDDLING: Final = 4096  # numbers down to this below zero take three
 _ID_SIZE: Final = 4  # of an ID, as two differences that are short
@@ -128,6 +130,17 @@ class _Shelf:
         """Account for entries of a node that were deleted."""
         self._count(at, -count, count)
 
+    def remove_each(self, ids: list[int]) -> list[int]:
+        """Account for entries that were deleted, by ascending IDs; return which nodes have none any more."""
+        starts, lives, empty = self.starts, self.lives, []
+        at = 0
+        for entry_id in ids:
+            at = bisect_right(starts, entry_id, at) - 1
+            self._count(at, -1, 1)
+            if not lives[at]:
+                empty.append(at)
+        return empty
+
     def _count(self, at: int, more: int, more_deleted: int) -> None:
         live, deleted = self.lives[at], self.deleted[at]
         self.lives[at], self.deleted[at] = live + more, deleted + more_deleted
@@ -157,13 +170,25 @@ class StreamNodes:
     `max_bytes` and `max_entries` are `stream-node-max-bytes` and `-entries`, 0 for no limit.
     """
 
-    __slots__ = ("_firsts", "_next_id", "_shelves", "count")
+    __slots__ = ("_count", "_firsts", "_gone", "_next_id", "_shelves")
 
     def __init__(self) -> None:
         self._shelves: list[_Shelf] = []
         self._firsts: list[int] = []  # the first ID of each
         self._next_id = 0  # entries from here on have not been looked at
-        self.count = 0
+        self._count = 0
+        self._gone: list[int] = []  # IDs that were deleted and are not accounted for
+
+    @property
+    def count(self) -> int:
+        """How many nodes there are."""
+        self.settle()
+        return self._count
+
+    @property
+    def last_start(self) -> int:
+        """The first ID of the last node, 0 if there is none. Who deletes from there on has to settle."""
+        return self._shelves[-1].starts[-1] if self._shelves else 0
 
     # -- adding ------------------------------------------------------------------------------------
 
@@ -172,11 +197,14 @@ class StreamNodes:
 
         What stood in a node decided whether the next entry went there.
         """
-        start = tail.find(self._next_id)
-        self._add_each(tail.ids[start:], tail.words[start:], max_bytes, max_entries)
+        if tail.ids and tail.ids[-1] >= self._next_id:
+            self.settle()
+            start = tail.find(self._next_id)
+            self._add_each(tail.ids[start:], tail.words[start:], max_bytes, max_entries)
 
     def extend(self, table: Table, max_bytes: int, max_entries: int) -> None:
         """Look at entries that are being sealed, as far as `catch_up` has not."""
+        self.settle()
         ids = table.ids
         if ids[0] >= self._next_id and (fields := table.fields()):
             self._add_alike(table, fields, max_bytes, max_entries)
@@ -256,10 +284,10 @@ class StreamNodes:
     def _open(self, first_id: int, fields: Words) -> _Shelf:
         """Begin a node, behind all others; the shelf on which it stands."""
         shelf, parting = self._shelf_for(first_id)
-        if self.count and fields == (before := self._shelves[-1 if len(shelf) else -2].fields[-1]):
+        if self._count and fields == (before := self._shelves[-1 if len(shelf) else -2].fields[-1]):
             fields = before  # one object for many nodes
         shelf.open(first_id, fields, parting)
-        self.count += 1
+        self._count += 1
         return shelf
 
     def _open_alike(self, ids: Sequence[int], fields: Words, entries: int, size: int) -> None:
@@ -273,7 +301,7 @@ class StreamNodes:
             firsts = taken[::entries]
             partings = [parting, *map(_shared_bytes, firsts, firsts[1:])]
             shelf.open_alike(taken, entries, fields, size, partings)
-            self.count += len(firsts)
+            self._count += len(firsts)
 
     def _shelf_for(self, first_id: int) -> tuple[_Shelf, int]:
         """Where a node with this first ID is to stand, and how many bytes it shares with the last one."""
@@ -286,13 +314,37 @@ class StreamNodes:
 
     # -- removing ----------------------------------------------------------------------------------
 
-    def remove(self, entry_id: int, *, keep: bool = False) -> None:
-        """An entry that has been looked at is deleted, and its node, unless that is to be kept. O(log n)."""
+    def remove(self, ids: Iterable[int]) -> None:
+        """Entries that have been looked at are deleted, and nodes that have none any more. O(log n) each.
+
+        That is put off. If one of them stands in the last node, or if none is left at all, `settle` then.
+        """
+        self._gone += ids
+        if len(self._gone) > _GONE_AT_ONCE:
+            self.settle()
+
+    def settle(self) -> None:
+        """Account for all that was deleted. What decides where a new entry goes is known then."""
+        if not self._gone:
+            return
+        gone, self._gone = sorted(self._gone), []
+        at = 0
+        while at < len(gone):
+            shelf_at = bisect_right(self._firsts, gone[at]) - 1
+            following = shelf_at + 1
+            stop = bisect_left(gone, self._firsts[following], at) if following < len(self._firsts) else None
+            ids = gone[at:stop]
+            for empty in reversed(self._shelves[shelf_at].remove_each(ids)):
+                self._drop(shelf_at, empty, empty + 1)
+            at += len(ids)
+        if not self._count:
+            self._next_id = 0
+
+    def remove_and_keep(self, entry_id: int) -> None:
+        """An entry that has been looked at is deleted, but not its node. O(log n)."""
+        self.settle()
         shelf_at, at = self._place_of(entry_id)
-        shelf = self._shelves[shelf_at]
-        shelf.remove(at, 1)
-        if not shelf.lives[at] and not keep:
-            self._drop(shelf_at, at, at + 1)
+        self._shelves[shelf_at].remove(at, 1)
 
     def drop_first_empty(self) -> None:
         """Take out the nodes without entries that all others follow."""
@@ -315,6 +367,7 @@ class StreamNodes:
         If those are the ones less than `minid`, a node that has had entries from there on stays, though none
         is left; and nodes that were left so before may go. That is what redis-server 8.2.3 does.
         """
+        self.settle()
         while self.count and (count or minid):
             shelf = self._shelves[0]
             entries = list(accumulate(shelf.lives))
@@ -343,7 +396,7 @@ class StreamNodes:
             self._firsts[shelf_at] = shelf.starts[0]
         else:
             del self._shelves[shelf_at], self._firsts[shelf_at]
-        self.count -= end - begin
+        self._count -= end - begin
 
     # -- looking -----------------------------------------------------------------------------------
 
@@ -354,6 +407,7 @@ class StreamNodes:
 
     def extents(self) -> Iterator[tuple[int, int, int]]:
         """For each node its first and last ID, be they deleted, and how many entries of it are left."""
+        self.settle()
         return (
             node
             for shelf in self._shelves
@@ -385,11 +439,12 @@ class StreamNodes:
         """An independent copy. O(n)."""
         twin = StreamNodes()
         twin._shelves, twin._firsts = [shelf.copy() for shelf in self._shelves], self._firsts[:]
-        twin._next_id, twin.count = self._next_id, self.count
+        twin._next_id, twin._count, twin._gone = self._next_id, self._count, self._gone[:]
         return twin
 
     def check(self, log: EntryLog) -> None:
         """Assert that every entry that was looked at is in its node."""
+        self.settle()
         starts = [start for shelf in self._shelves for start in shelf.starts]
         lives = [live for _, _, live in self.extents()]
         partings = b"".join(shelf.partings for shelf in self._shelves)

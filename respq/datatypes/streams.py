@@ -8,7 +8,7 @@ Here is what joins them: the last ID, how many entries there have ever been, the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import compress, islice
 from typing import ClassVar, Final, Self
 
 from respq.datatypes.consumer_groups import COUNT_MAX, UNKNOWN, Group
@@ -207,26 +207,19 @@ class StreamValue(Value):
 
     # -- deleting ----------------------------------------------------------------------------------
 
-    def delete(self, entry_id: int) -> bool:
-        """Delete an entry; tell whether it was there. O(log n)."""
-        if not self._remove(entry_id):
-            return False
-        self.max_deleted_id = max(self.max_deleted_id, entry_id)
-        return True
-
-    def _remove(self, entry_id: int, *, keep_node: bool = False) -> bool:
-        log = self._log
-        tail = log.tail
-        is_alone = log.count == 1 and not self._nodes.count
-        if tail.ids and entry_id >= tail.ids[0] and entry_id in tail and not is_alone:
-            self._know_nodes()
-        if not log.delete(entry_id):
-            return False
-        if not is_alone:
-            self._nodes.remove(entry_id, keep=keep_node)
-        if not self._nodes.count:
-            self._nodes = StreamNodes()
-        return True
+    def delete(self, ids: Sequence[int]) -> list[bool]:
+        """Delete entries; tell for each whether it was there. O(log n) each."""
+        at_end = bool(ids) and max(ids) >= self._nodes.last_start
+        if at_end:
+            self._know_nodes()  # what came until now may stand in the last one
+        there = list(map(self._log.delete, ids))
+        if True in there:
+            gone = ids if False not in there else list(compress(ids, there))
+            self.max_deleted_id = max(self.max_deleted_id, *gone)
+            self._nodes.remove(gone)
+            if at_end or not self._log.count:
+                self._nodes.settle()
+        return there
 
     def drop_acknowledged(self, maxlen: int, minid: int | None = None) -> int:
         """Trim to `maxlen` entries, or those less than `minid`, that no group refers to; return how many.
@@ -253,10 +246,12 @@ class StreamValue(Value):
                 break
         for first_id in empty:
             self._nodes.drop_empty(first_id)
-        for entry_id in chosen:
-            self._remove(entry_id)
+        for entry_id in [*chosen, *partial]:
+            self._log.delete(entry_id)
+        self._nodes.remove(chosen)
         for entry_id in partial:
-            self._remove(entry_id, keep_node=True)
+            self._nodes.remove_and_keep(entry_id)
+        self._nodes.settle()
         return len(chosen) + len(partial)
 
     def _unreferenced(self, start: int, stop: int) -> Iterator[int]:

@@ -82,8 +82,10 @@ def test_many_entries_go_from_the_front_as_they_go_one_by_one(seed: int) -> None
         count = rng.choice([1, 30, 500, 9000, len(ids)])
         gone, ids = ids[:count], ids[count:]
         together.remove_first(len(gone))
+        rng.shuffle(gone)
         for entry_id in gone:
-            singly.remove(entry_id)
+            singly.remove([entry_id])
+        singly.settle()
         assert [row[:-1] for row in shown(together)] == [row[:-1] for row in shown(singly)]
         assert together.tree_nodes() == singly.tree_nodes()
 
@@ -113,7 +115,8 @@ def test_the_tree_is_counted_from_what_neighbours_share(seed: int) -> None:
         present.append(last)
         if rng.random() < 0.4:
             gone = present.pop(rng.choice([0, -1, rng.randrange(len(present))]))
-            nodes.remove(gone)
+            nodes.remove([gone])
+            nodes.settle()
         if rng.random() < 0.02 or len(present) < 3:
             partings = [_shared_bytes(*pair) for pair in pairwise(present)]
             expected = len(present) + inner_nodes(partings, 0, 0, len(partings)) if present else 1

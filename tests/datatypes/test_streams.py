@@ -59,7 +59,7 @@ def test_the_nodes_are_those_of_the_reference() -> None:
             if step == "add":
                 stream.add(argument, words)
             elif step == "delete":
-                assert stream.delete(argument)
+                assert stream.delete([argument]) == [True]
             else:
                 stream.drop_first(argument)
             if number % 20 == 0:
@@ -75,12 +75,35 @@ def test_it_makes_no_difference_when_the_nodes_are_worked_out() -> None:
             if step == "add":
                 stream.add(argument, words)
             elif step == "delete":
-                stream.delete(argument)
+                stream.delete([argument])
             else:
                 stream.drop_first(argument)
         early.tree_size()
     assert early.tree_size() == late.tree_size()
     assert entries(early) == entries(late)
+
+
+def test_what_came_before_a_deletion_is_in_the_node_with_what_was_deleted() -> None:
+    stream = filled([n << 64 for n in range(1, 139)])  # 128 are sealed, and 28 of these in the second node
+    assert stream.delete([n << 64 for n in range(101, 129)]) == [True] * 28
+    nodes = []
+    for n in range(139, 241):
+        stream.add(n << 64, [b"field", b"value"])
+        if n % 20 == 0:
+            nodes.append(stream.tree_size()[0])
+    assert nodes == [2, 2, 2, 2, 3, 3]  # redis-server 8.2.3
+
+
+def test_deleting_together_is_deleting_one_by_one() -> None:
+    rng = random.Random(3)
+    together, singly = filled([n << 64 for n in range(1, 1500)]), filled([n << 64 for n in range(1, 1500)])
+    for _ in range(20):
+        ids = [rng.randrange(1, 1600) << 64 | (rng.random() < 0.1) for _ in range(rng.choice([1, 30, 120]))]
+        assert together.delete(ids) == [deleted for entry_id in ids for deleted in singly.delete([entry_id])]
+        assert together.tree_size() == singly.tree_size()
+        assert together.max_deleted_id == singly.max_deleted_id
+    together.check()
+    assert entries(together) == entries(singly)
 
 
 def test_whole_nodes_are_counted_from_the_beginning() -> None:
@@ -95,7 +118,7 @@ def test_whole_nodes_are_counted_from_the_beginning() -> None:
 
 def test_a_rebuilt_stream_is_the_same() -> None:
     stream = filled([n << 64 | 5 for n in range(1, 300)], [b"a", b"1", b"b", b"\r\n"])
-    stream.delete(7 << 64 | 5)
+    stream.delete([7 << 64 | 5])
     stream.drop_first(3)
     twin = StreamValue()
     for argv in stream.rebuild(b"key"):
@@ -122,7 +145,7 @@ def test_a_copy_is_independent() -> None:
     stream = filled([n << 64 for n in range(1, 300)])
     copy = stream.copy()
     before = entries(stream)
-    stream.delete(5 << 64)
+    stream.delete([5 << 64])
     stream.drop_first(100)
     stream.add(1000 << 64, [b"a", b"b"])
     copy.check()

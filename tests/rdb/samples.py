@@ -77,7 +77,7 @@ def stream() -> StreamValue:
     for n in range(1, 301):
         words = [b"a", b"%d" % n, b"b", b"\r\n" * (n % 3)] if n % 10 else [b"other", b"x" * n]
         value.add(n << 64 | n % 7, words)
-    value.delete(5 << 64 | 5)
+    value.delete([5 << 64 | 5])
     group = value.groups[b"g"] = Group(0)
     for name, count in ((b"c1", 10), (b"c2", 100), (b"c1", 3)):
         group.create_consumer(name, 1000 + count)
@@ -91,5 +91,5 @@ def stream() -> StreamValue:
 def _empty_stream() -> StreamValue:
     value = StreamValue()
     value.add(5, [b"a", b"b"])
-    value.delete(5)
+    value.delete([5])
     return value

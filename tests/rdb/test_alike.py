@@ -121,7 +121,7 @@ def test_nodes_that_were_trimmed_come_back_as_they_were() -> None:
     for number in range(1, 1000):
         stream.add(number << SEQ_BITS, [b"field", b"x" * 100])
     stream.drop_first(333)
-    assert stream.delete(700 << SEQ_BITS)
+    assert stream.delete([700 << SEQ_BITS]) == [True]
     twin = payload.restore(payload.dump(stream, write_plain))
     assert isinstance(twin, StreamValue)
     twin.check()

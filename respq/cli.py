@@ -204,7 +204,8 @@ def _await(child: int, heard: int) -> NoReturn:
 
 def _greet(config: Config, log: Log) -> None:
     python = ".".join(map(str, sys.version_info[:3]))
-    log.notice(f"respq {__version__} (speaks as Redis 8.2.3, Python {python}, process {os.getpid()})")
+    version = ".".join(map(str, config.compat_version))
+    log.notice(f"respq {__version__} (speaks as Redis {version}, Python {python}, process {os.getpid()})")
     kept = f"appendfsync {config.appendfsync}" if config.appendonly else "appendonly no"
     log.notice(f"Data in {config.dir}, {kept}")
     for warning in config.warnings:

@@ -13,6 +13,7 @@ from respq.protocol import Argv
 from respq.state import Spec
 
 HIDDEN = Flag.MAY_REPLICATE | Flag.ASYNC_LOADING  # not among the words of COMMAND INFO
+NEWER = {Flag.SCRIPT_RUNNER: (8, 10)}  # from which version of Redis on they are
 
 # In the order of COMMAND INFO.
 CATEGORIES = (
@@ -49,9 +50,13 @@ class NoKeysError(ValueError):
     """The arguments do not say where the keys are."""
 
 
-def flag_words(spec: Spec) -> list[str]:
-    """The flags as COMMAND INFO calls them."""
-    return [flag.name.lower() for flag in spec.flags & ~HIDDEN if flag.name]
+def flag_words(spec: Spec, version: tuple[int, ...] = ()) -> list[str]:
+    """The flags as COMMAND INFO of a version of Redis calls them."""
+    return [
+        flag.name.lower()
+        for flag in spec.flags & ~HIDDEN
+        if flag.name and (flag not in NEWER or version >= NEWER[flag])
+    ]
 
 
 def categories(spec: Spec) -> list[str]:

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from respq.commands.connection import REDIS_VERSION
 from respq.datatypes.value import Value
 from respq.effects.files import AofError, Files, discard, sync_directory
 from respq.effects.loader import Loader
@@ -274,7 +273,7 @@ class Dumps:
             if len(db)
         )
         about = {
-            b"redis-ver": REDIS_VERSION,
+            b"redis-ver": b"8.2.3",  # whose format this is
             b"redis-bits": b"64",
             b"ctime": b"%d" % (self.engine.clock.now_ms // 1000),
             b"aof-base": is_base,

@@ -32,6 +32,7 @@ from respq.flags import Flag
 from respq.packer import Packer
 from respq.protocol import Argv
 from respq.state import NOTIFYING, Client, Rejected, Server, Spec
+from respq.statistics import ReadCounts
 from respq.tables import Tables, flags_of
 from respq.transport import Transport, Unconnected
 
@@ -69,6 +70,9 @@ class Engine:
         self.server.set_gate = self.tables.set_gate
         self.server.retable_all = self.tables.rebuild
         self.execution = Execution(self.server, self.tables)
+        self._counts_reads = config.compat_version >= (8, 8)
+        # Take bytes from a client and execute all commands that are complete.
+        self.receive = self._receive_counting if self._counts_reads else self._receive
         self._packer = Packer(self.server.databases)
         self._drain = self.server.drain = self.execution.drain
         self.server.log = self.log
@@ -139,6 +143,8 @@ class Engine:
         client.reader.max_bulk_bytes = server.config.proto_max_bulk_len
         server.next_client_id += 1
         server.clients[client.id] = client
+        if self._counts_reads:
+            server.read_counts[client.id] = ReadCounts()
         server.stats.connections_received += 1
         return client
 
@@ -146,6 +152,7 @@ class Engine:
         """Forget a client: it waits for nothing, watches nothing and gets nothing any more."""
         server = self.server
         server.clients.pop(client.id, None)
+        server.read_counts.pop(client.id, None)
         server.waiting.remove(client)
         server.unsubscribe(client)
         server.untrack(client)
@@ -159,8 +166,14 @@ class Engine:
 
     # -- bytes in ----------------------------------------------------------------------------------
 
-    def receive(self, client: Client, data: bytes) -> None:
-        """Take bytes from a client and execute all commands that are complete."""
+    def _receive_counting(self, client: Client, data: bytes) -> None:
+        """As `_receive`; count what INFO and CLIENT LIST tell from Redis 8.8 on."""
+        counts, before = self.server.read_counts[client.id], client.commands_done
+        self._receive(client, data)
+        counts.note(client.commands_done - before)
+        self.server.stats.note_read(client.commands_done - before)
+
+    def _receive(self, client: Client, data: bytes) -> None:
         client.bytes_in += len(data)
         self.server.stats.input_bytes += len(data)
         if client.parked is not None or client.backlog or client.held or client.closing:
@@ -246,7 +259,7 @@ class Engine:
         client.held.clear()
         client.bytes_in -= len(held)  # they were counted when they arrived
         self.server.stats.input_bytes -= len(held)
-        self.receive(client, held)
+        self._receive(client, held)
 
     # -- effects -----------------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ class Flag(EnumFlag):
     ALLOW_BUSY = auto()
     MOVABLEKEYS = auto()
     ASKING = auto()
+    SCRIPT_RUNNER = auto()  # shown from Redis 8.10 on
 
 
 class Channels(Enum):

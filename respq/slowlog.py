@@ -22,8 +22,6 @@ from respq.waiting import Parked
 
 SINGLY_BELOW_US = 5000  # a slow log that wants shorter ones has every command timed by itself
 MANY_WORDS = 64  # a FAST command with more is timed like one that is not
-SLOW_LOG_WORDS = 32  # words of a command that the slow log keeps
-SLOW_LOG_BYTES = 128  # bytes of a word
 
 
 def timed(server: Server, spec: Spec, handler: Handler) -> Handler:
@@ -87,26 +85,28 @@ def note_slow(c: Client, argv: Argv, spec: Spec, elapsed_us: int, others: int = 
     if threshold_us < 0 or elapsed_us < threshold_us or Flag.SKIP_SLOWLOG in spec.flags:
         return
     server = c.server
+    words = _shortened(redacted(argv), config.slowlog_entry_max_argc, config.slowlog_entry_max_string_len)
+    if others:
+        words.append(b"... (and %d more, timed together)" % others)
     entry = SlowEntry(
-        server.next_slow_id,
+        server.slow_log.next_id,
         server.clock.now_ms // 1000,
         elapsed_us,
-        _shortened(redacted(argv)) + ([b"... (and %d more, timed together)" % others] if others else []),
+        words,
         c.transport.address(),
         c.name,
+        len(argv),
     )
-    server.next_slow_id += 1
-    server.slow_log.appendleft(entry)
-    while len(server.slow_log) > config.slowlog_max_len:
-        server.slow_log.pop()
+    server.stats.note_slow(spec.fullname, elapsed_us)
+    server.slow_log.add(entry, config.slowlog_max_len)
 
 
-def _shortened(argv: Argv) -> Argv:
-    words = argv if len(argv) <= SLOW_LOG_WORDS else argv[: SLOW_LOG_WORDS - 1]
+def _shortened(argv: Argv, most_words: int, most_bytes: int) -> Argv:
+    words = argv if len(argv) <= most_words else argv[: most_words - 1]
     short = [
         word
-        if len(word) <= SLOW_LOG_BYTES
-        else b"%b... (%d more bytes)" % (word[:SLOW_LOG_BYTES], len(word) - SLOW_LOG_BYTES)
+        if len(word) <= most_bytes
+        else b"%b... (%d more bytes)" % (word[:most_bytes], len(word) - most_bytes)
         for word in words
     ]
     if len(words) < len(argv):

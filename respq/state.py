@@ -6,7 +6,7 @@ They hold state and the few operations that keep it consistent; what is done wit
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Container, Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -24,7 +24,7 @@ from respq.protocol.resp import RESP2, Encoder
 from respq.protocol.runs import Run
 from respq.pubsub import PubSub
 from respq.rubble import Rubble
-from respq.statistics import Saves, SlowEntry, Statistics
+from respq.statistics import ReadCounts, Saves, SlowLog, Statistics
 from respq.tracking import Tracker, Tracking
 from respq.transport import ConnectPeer, Transport, unreachable
 from respq.waiting import UNPAUSED, Look, Parked, Parking, Waiting, WaitKey
@@ -361,6 +361,7 @@ class Server:
         self.tracking = Tracking[Client](self.effects, self.clients, rng)
         self.deferred: list[tuple[Client, bytes]] = []  # pushes for behind the reply that is being made
         self.stats = Statistics()
+        self.read_counts: dict[int, ReadCounts] = {}  # by client, from compat-version 8.8 on
         self.done: list[Spec] = []  # what was executed and is not counted yet
         self.untimed_ns = self.counted = 0  # spent on that; what was in there before
         self.run_id = f"{rng.getrandbits(160):040x}"
@@ -375,8 +376,7 @@ class Server:
         self.paused_until_ms = 0  # CLIENT PAUSE; 0: not paused
         self.pause_all = False  # not writes alone
 
-        self.slow_log: deque[SlowEntry] = deque()
-        self.next_slow_id = 0
+        self.slow_log = SlowLog()
 
         self.aof: AppendOnlyFile | None = None
         self.loading = False
@@ -409,6 +409,11 @@ class Server:
         self.reload_dump: Callable[[bool, bool, bool], None] = _unset  # see `Dumps`
         self.connect_peer: ConnectPeer = unreachable  # another server
         self.shut_down: Callable[[str], None] = _unset  # leave the event loop; the log gets the reason
+
+    @property
+    def redis_version(self) -> str:
+        """The version that clients are told."""
+        return ".".join(map(str, self.config.compat_version))
 
     @property
     def commands_executed(self) -> int:

@@ -37,6 +37,10 @@ class Statistics:
         self.loop_us = 0
         self.longest_tick_us = 0
         self.timed_ns = 0  # spent in commands that are timed one by one, since the last batch ended
+        self.slow: dict[str, SlowCalls] = {}  # by name of the command
+        self.from_clients = ReadCounts()  # see there
+        self.cycles_with_clients = 0  # turns of the loop in which there were any
+        self._cycle = -1  # the last of these
         self.samples: deque[tuple[int, ...]] = deque(maxlen=SAMPLES)
 
     def count(self, error: CommandError) -> None:
@@ -44,11 +48,54 @@ class Statistics:
         if not error.counted:
             self.errors[error.prefix] += 1
 
+    def note_slow(self, name: str, elapsed_us: int) -> None:
+        """A command was entered into the slow log."""
+        self.slow.setdefault(name, SlowCalls()).note(elapsed_us)
+
+    def note_read(self, commands: int) -> None:
+        """A client sent something; so many commands of it were executed."""
+        self.from_clients.note(commands)
+        if self._cycle != self.loop_cycles:
+            self._cycle = self.loop_cycles
+            self.cycles_with_clients += 1
+
     def sample(self, now_ms: int, commands: int) -> None:
         """Remember the counters of this moment: INFO's rates are differences between samples."""
         self.samples.append(
             (now_ms, commands, self.input_bytes, self.output_bytes, self.loop_cycles, self.loop_us)
         )
+
+
+class SlowCalls:
+    """What INFO tells of commands that were entered into the slow log, and may have left it."""
+
+    __slots__ = ("count", "max_us", "sum_us")
+
+    def __init__(self) -> None:
+        self.count = self.sum_us = self.max_us = 0
+
+    def note(self, elapsed_us: int) -> None:
+        """One more."""
+        self.count += 1
+        self.sum_us += elapsed_us
+        self.max_us = max(self.max_us, elapsed_us)
+
+
+class ReadCounts:
+    """How a client sends, or all of them: counted for those whom `compat-version` has expect it (8.8)."""
+
+    __slots__ = ("batches", "commands", "events")
+
+    def __init__(self) -> None:
+        self.events = 0  # times that there was something to read
+        self.batches = 0  # of these, with a command that was complete
+        self.commands = 0  # in these
+
+    def note(self, commands: int) -> None:
+        """Something was read, and so many commands came of it."""
+        self.events += 1
+        self.batches += commands > 0
+        self.commands += commands
 
 
 class Saves:
@@ -67,10 +114,25 @@ class Saves:
         self.rewrites = History()  # of the log
 
 
+class SlowLog:
+    """What SLOWLOG shows, the latest first."""
+
+    def __init__(self) -> None:
+        self.entries: deque[SlowEntry] = deque()
+        self.next_id = 0
+
+    def add(self, entry: SlowEntry, most: int) -> None:
+        """Enter a line, and give up the oldest beyond so many."""
+        self.next_id += 1
+        self.entries.appendleft(entry)
+        while len(self.entries) > most:
+            self.entries.pop()
+
+
 class SlowEntry:
     """One line of the slow log."""
 
-    __slots__ = ("address", "argv", "elapsed_us", "id", "name", "unix_seconds")
+    __slots__ = ("address", "argv", "elapsed_us", "id", "name", "unix_seconds", "words")
 
     def __init__(
         self,
@@ -80,10 +142,12 @@ class SlowEntry:
         argv: Argv,
         address: str,
         name: bytes,
+        words: int,
     ) -> None:
         self.id = entry_id
         self.unix_seconds = unix_seconds
         self.elapsed_us = elapsed_us
-        self.argv = argv
+        self.argv = argv  # cut to what the configuration allows
+        self.words = words  # that there were before
         self.address = address
         self.name = name

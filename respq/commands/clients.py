@@ -189,8 +189,18 @@ def client_line(client: Client) -> bytes:
         f"cmd={_last_command(client)} user={username} redir={redirection(client)} resp={client.enc.version} "
         f"lib-name={shown(client.lib_name).decode()} lib-ver={shown(client.lib_version).decode()} "
         f"io-thread=0 tot-net-in={client.bytes_in} tot-net-out={client.bytes_out} "
-        f"tot-cmds={client.commands_done}"
+        f"tot-cmds={client.commands_done}{_reads(client)}"
     ).encode(errors="surrogateescape")
+
+
+def _reads(client: Client) -> str:
+    """What Redis 8.8 adds, if `compat-version` says so."""
+    counts = client.server.read_counts.get(client.id)
+    if counts is None:
+        return ""
+    return (
+        f" read-events={counts.events} parse-batch-cmd-sum={counts.commands} parse-batch-cnt={counts.batches}"
+    )
 
 
 def _flags(client: Client) -> str:

@@ -17,7 +17,6 @@ from respq.restrictions import note
 from respq.state import Closing
 
 BEFORE_AUTH = NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY
-REDIS_VERSION = b"8.2.3"  # whose behaviour this is
 
 
 @command("AUTH", arity=-2, flags=BEFORE_AUTH, group="connection", since="1.0.0", syntax="[username] password")
@@ -103,7 +102,7 @@ def _greeting(c: Client) -> bytes:
     name = b"redis" if c.server.config.extended_redis_compatibility else b"respq"
     return c.enc.map([
         (bulk(b"server"), bulk(name)),
-        (bulk(b"version"), bulk(REDIS_VERSION)),
+        (bulk(b"version"), bulk(c.server.redis_version.encode())),
         (bulk(b"proto"), integer(c.enc.version)),
         (bulk(b"id"), integer(c.id)),
         (bulk(b"mode"), bulk(b"standalone")),

@@ -13,6 +13,7 @@ from respq.command import (
     NO_MANDATORY_KEYS,
     NOSCRIPT,
     READONLY,
+    SCRIPT_RUNNER,
     SKIP_MONITOR,
     STALE,
     WRITE,
@@ -34,7 +35,7 @@ from respq.rdb import payload
 from respq.rdb.strings import write_compressed, write_plain
 from respq.scripting.shebang import words_of
 
-_FLAGS = NOSCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS | MOVABLEKEYS
+_FLAGS = NOSCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS | MOVABLEKEYS | SCRIPT_RUNNER
 _ANY_KEYS = "We cannot tell how the keys will be used so we assume the worst, %s"
 _ON_ALL_SHARDS = ("request_policy:all_shards", "response_policy:all_succeeded")
 _POLICIES = (b"FLUSH", b"APPEND", b"REPLACE")

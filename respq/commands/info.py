@@ -24,9 +24,9 @@ from respq import __version__, process
 from respq.children import Progress
 from respq.clock import stopwatch_ns
 from respq.command import LOADING, STALE, Argv, Client, command
-from respq.commands.connection import REDIS_VERSION
 from respq.keyspace import Database
 from respq.state import Server, Spec
+from respq.statistics import SlowCalls
 
 Fields = Iterator[tuple[str, object]]
 
@@ -71,7 +71,7 @@ def human_bytes(count: int) -> str:
 def _server(server: Server) -> Fields:
     config, clock = server.config, server.clock
     uptime_s = (clock.now_ms - server.started_ms) // 1000
-    yield "redis_version", REDIS_VERSION.decode()
+    yield "redis_version", server.redis_version
     yield "redis_git_sha1", "00000000"
     yield "redis_git_dirty", 0
     yield "redis_build_id", 0
@@ -310,6 +310,21 @@ def _stats(server: Server) -> Fields:
     yield "acl_access_denied_cmd", refused["command"]
     yield "acl_access_denied_key", refused["key"]
     yield "acl_access_denied_channel", refused["channel"]
+    if server.config.compat_version >= (8, 8):
+        yield from _stats_since_8_8(server)
+
+
+def _stats_since_8_8(server: Server) -> Fields:
+    """In the form of Redis 8.8: the slow log as a whole, and how clients send."""
+    slow, reads = server.stats.slow.values(), server.stats.from_clients
+    yield "slowlog_commands_count", sum(calls.count for calls in slow)
+    yield "slowlog_commands_time_ms_sum", f"{sum(calls.sum_us for calls in slow) / 1000:.2f}"
+    yield "slowlog_commands_time_ms_max", f"{max((calls.max_us for calls in slow), default=0) / 1000:.2f}"
+    yield "total_client_processing_events", reads.events
+    yield "eventloop_cycles_with_clients_processing", server.stats.cycles_with_clients
+    yield "commands_per_parse_batch_sum", reads.commands
+    yield "commands_per_parse_batch_cnt", reads.batches
+    yield "commands_per_parse_batch_avg", f"{reads.commands / max(1, reads.batches):.2f}"
 
 
 def _rates(server: Server) -> tuple[float, ...]:
@@ -351,9 +366,10 @@ def _modules(server: Server) -> Fields:
 
 
 def _commandstats(server: Server) -> Fields:
+    slow = server.stats.slow if server.config.compat_version >= (8, 8) else {}
     for spec in server.specs.values():
         if spec.calls or spec.rejected_calls or spec.failed_calls:
-            yield f"cmdstat_{spec.fullname}", _calls(spec)
+            yield f"cmdstat_{spec.fullname}", _calls(spec) + _slow_calls(slow.get(spec.fullname))
 
 
 def _calls(spec: Spec) -> str:
@@ -362,6 +378,16 @@ def _calls(spec: Spec) -> str:
     return (
         f"calls={spec.calls},usec={int(usec)},usec_per_call={per_call:.2f},"
         f"rejected_calls={spec.rejected_calls},failed_calls={spec.failed_calls}"
+    )
+
+
+def _slow_calls(calls: SlowCalls | None) -> str:
+    """What Redis 8.8 adds for a command that was slow."""
+    if calls is None:
+        return ""
+    return (
+        f",slowlog_count={calls.count},slowlog_time_ms_sum={calls.sum_us / 1000:.2f},"
+        f"slowlog_time_ms_max={calls.max_us / 1000:.2f}"
     )
 
 

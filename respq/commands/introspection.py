@@ -50,7 +50,7 @@ UNORDERED = ("nondeterministic_output_order",)
          complexity="O(N) for N commands")  # fmt: skip
 def command_all(c: Client, argv: Argv) -> bytes:
     """Describe every command."""
-    return array([_info(c.enc, spec) for spec in _commands(c.server)])
+    return array([_info(c, spec) for spec in _commands(c.server)])
 
 
 @command("COMMAND|COUNT", arity=2, flags=ANYTIME, group="server", since="2.8.13", acl="connection")
@@ -67,7 +67,7 @@ def command_info(c: Client, argv: Argv) -> bytes:
     if len(argv) == 2:
         return command_all(c, argv)
     specs = [_named(c.server, name) for name in argv[2:]]
-    return array([c.enc.null if spec is None else _info(c.enc, spec) for spec in specs])
+    return array([c.enc.null if spec is None else _info(c, spec) for spec in specs])
 
 
 @command("COMMAND|DOCS", arity=-2, flags=ANYTIME, group="server", since="7.0.0",
@@ -188,17 +188,18 @@ def _simples(enc: Encoder, words: list[str]) -> bytes:
     return enc.set([simple(word.encode()) for word in words])
 
 
-def _info(enc: Encoder, spec: Spec) -> bytes:
+def _info(c: Client, spec: Spec) -> bytes:
     """One command as COMMAND INFO describes it."""
+    enc = c.enc
     return array([
         _name(spec),
         integer(spec.arity),
-        _simples(enc, flag_words(spec)),
+        _simples(enc, flag_words(spec, c.server.config.compat_version)),
         *[integer(number) for number in key_range(spec)],
         _simples(enc, [f"@{name}" for name in categories(spec)]),
         enc.set([bulk(tip.encode()) for tip in spec.tips]),
         enc.set([_key_spec(enc, keys) for keys in spec.keys]),
-        enc.set([_info(enc, sub) for sub in spec.subcommands.values()]),
+        enc.set([_info(c, sub) for sub in spec.subcommands.values()]),
     ])  # fmt: skip
 
 

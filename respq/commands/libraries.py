@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from respq.commands.scripthost import VERSION, ScriptHost
+from respq.commands.scripthost import ScriptHost
 from respq.commands.scripting import host_of
 from respq.errors import CommandError
 from respq.rdb import payload
@@ -90,7 +90,7 @@ class Libraries:
     def runtime(self) -> LibraryRuntime:
         """The Lua state in which the libraries live."""
         if self._runtime is None:
-            self._runtime = LibraryRuntime(self.host, VERSION)
+            self._runtime = LibraryRuntime(self.host, self._server.redis_version)
         return self._runtime
 
     @property

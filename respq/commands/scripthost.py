@@ -37,7 +37,6 @@ from respq.transport import Unconnected
 Outcome = TypeVar("Outcome", bound=bytes | Answer | Failure | None)  # what a script has come to
 
 EVALUATED_KEPT = 500  # scripts that only EVAL brought
-VERSION = "8.2.3"
 LEVELS = ("debug", "verbose", "notice", "warning")
 REPL_AOF, REPL_ALL = 1, 3
 MOST_KEYS = 100  # of scripts that are translated
@@ -128,7 +127,7 @@ class ScriptHost:
         self.began_ns = 0  # when it was first seen running
         self.overtime: Overtime | None = None  # since it has run for too long
         self.repl_from: list[tuple[int, int]] = []  # redis.set_repl: from which effect on, and the flags
-        self.runtime = Runtime(self, VERSION)
+        self.runtime = Runtime(self, self.server.redis_version)
 
     # -- what scripts call -------------------------------------------------------------------------
 
@@ -375,4 +374,4 @@ class ScriptHost:
         """Forget every script, and Lua with them."""
         self.scripts.clear()
         self.by_body.clear()
-        self.runtime = Runtime(self, VERSION)
+        self.runtime = Runtime(self, self.server.redis_version)

@@ -12,6 +12,7 @@ from respq.command import (
     NO_MANDATORY_KEYS,
     NOSCRIPT,
     READONLY,
+    SCRIPT_RUNNER,
     SKIP_MONITOR,
     STALE,
     Argv,
@@ -38,7 +39,7 @@ SHA_DIGITS = 40
 
 _ANY_KEYS = "We cannot tell how the keys will be used so we assume the worst, %s"
 _COUNTS = {b"%d" % n: n for n in range(100)}
-_FLAGS = NOSCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS | MOVABLEKEYS
+_FLAGS = NOSCRIPT | STALE | SKIP_MONITOR | NO_MANDATORY_KEYS | MOVABLEKEYS | SCRIPT_RUNNER
 
 
 def host_of(server: Server) -> ScriptHost:

@@ -26,7 +26,6 @@ from respq.command import (
 )
 from respq.command import ALLOW_BUSY as BUSY
 from respq.commands.arguments import parse_int, parse_int_between
-from respq.commands.connection import REDIS_VERSION
 from respq.commands.help import help_reply
 from respq.datatypes.sizes import allocated
 from respq.errors import CommandError, syntax_error
@@ -279,4 +278,4 @@ def lolwut(c: Client, argv: Argv) -> bytes:
     sized = len(argv) > 2 and argv[1].upper() == b"VERSION" and parse_int(argv[2]) in PICTURES_WITH_SIZES
     for word in argv[3:] if sized else ():
         parse_int(word)
-    return c.enc.verbatim((_PICTURE % REDIS_VERSION.decode()).encode())
+    return c.enc.verbatim((_PICTURE % c.server.redis_version).encode())

@@ -24,15 +24,18 @@ def slowlog_get(c: Client, argv: Argv) -> bytes:
     """The latest slow commands: number, Unix time, microseconds, words, client address and name."""
     if len(argv) > 3:
         raise CommandError("unknown subcommand or wrong number of arguments for 'GET'. Try SLOWLOG HELP.")
-    entries = c.server.slow_log
+    entries = c.server.slow_log.entries
     count = DEFAULT_COUNT
     if len(argv) == 3:
         message = "count should be greater than or equal to -1"
         count = parse_int_between(argv[2], -1, (1 << 63) - 1, message)
-    return array([_entry(entry) for entry in islice(entries, len(entries) if count < 0 else count)])
+    with_words = c.server.config.compat_version >= (8, 10)
+    shown = islice(entries, len(entries) if count < 0 else count)
+    return array([_entry(entry, with_words) for entry in shown])
 
 
-def _entry(entry: SlowEntry) -> bytes:
+def _entry(entry: SlowEntry, with_words: bool) -> bytes:
+    """With the number of words before any were cut off, as Redis 8.10 has it, or without."""
     return array([
         integer(entry.id),
         integer(entry.unix_seconds),
@@ -40,6 +43,7 @@ def _entry(entry: SlowEntry) -> bytes:
         bulks(entry.argv),
         bulk(entry.address.encode()),
         bulk(entry.name),
+        *([integer(entry.words)] if with_words else []),
     ])  # fmt: skip
 
 
@@ -47,7 +51,7 @@ def _entry(entry: SlowEntry) -> bytes:
          tips=("request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"))  # fmt: skip
 def slowlog_len(c: Client, argv: Argv) -> bytes:
     """The number of entries in the slow log."""
-    return integer(len(c.server.slow_log))
+    return integer(len(c.server.slow_log.entries))
 
 
 @command("SLOWLOG|RESET", arity=2, flags=PRIVILEGED, group="server", since="2.2.12",
@@ -55,7 +59,7 @@ def slowlog_len(c: Client, argv: Argv) -> bytes:
          complexity="O(N) for N entries")  # fmt: skip
 def slowlog_reset(c: Client, argv: Argv) -> bytes:
     """Empty the slow log."""
-    c.server.slow_log.clear()
+    c.server.slow_log.entries.clear()
     return OK
 
 

@@ -45,16 +45,14 @@ def xinfo_stream(c: Client, argv: Argv) -> bytes:
         if count < 0:
             count = FULL_ENTRIES
     tail = _full(c, stream, count) if len(argv) > 3 else _summary(c, stream)
-    return c.enc.map(
-        [(bulk(name), value) for name, value in [*_history(stream, c.server.clock.now_ms), *tail]]
-    )
+    return c.enc.map([(bulk(name), value) for name, value in [*_history(c, stream), *tail]])
 
 
 def _wrong_words() -> CommandError:
     return CommandError("unknown subcommand or wrong number of arguments for 'STREAM'. Try XINFO HELP.")
 
 
-def _history(stream: StreamValue, now_ms: int) -> list[tuple[bytes, bytes]]:
+def _history(c: Client, stream: StreamValue) -> list[tuple[bytes, bytes]]:
     nodes, tree_nodes = stream.tree_size()
     fields = [
         (b"length", integer(len(stream))),
@@ -65,11 +63,14 @@ def _history(stream: StreamValue, now_ms: int) -> list[tuple[bytes, bytes]]:
         (b"entries-added", integer(min(stream.entries_added, COUNT_MAX))),
         (b"recorded-first-entry-id", bulk(show_id(stream.first_id()))),
     ]
-    return fields if stream.idempotency is None else fields + _idempotency(stream.idempotency, now_ms)
+    idempotency = stream.idempotency
+    if idempotency is None and c.server.config.compat_version >= (8, 6):
+        idempotency = Idempotency(stream.idempotent_settings())
+    return fields if idempotency is None else fields + _idempotency(idempotency, c.server.clock.now_ms)
 
 
 def _idempotency(idempotency: Idempotency, now_ms: int) -> list[tuple[bytes, bytes]]:
-    """What redis-server shows from 8.6 on; here of streams for which it has been used."""
+    """What redis-server shows from 8.6 on; before that, of streams for which it has been used."""
     producers, messages = idempotency.count(now_ms)
     return [
         (b"idmp-duration", integer(idempotency.settings.duration_s)),
@@ -126,10 +127,11 @@ def _group_tail(c: Client, group: Group, count: int) -> list[tuple[bytes, bytes]
         for text, delivery in islice(group.pending.following(0), count or None)
     ]
     consumers = [_consumer(c, group, consumer, count) for consumer in group.sorted_consumers()]
-    released = len(group.pending.released)  # told of where there is any: Redis before 8.8 has no such field
+    released = len(group.pending.released)
+    tells = released or c.server.config.compat_version >= (8, 8)  # Redis before that has no such field
     return [
         (b"pel-count", integer(len(group.pending))),
-        *([(b"nacked-count", integer(released))] if released else []),
+        *([(b"nacked-count", integer(released))] if tells else []),
         (b"pending", array(pending)),
         (b"consumers", array(consumers)),
     ]

@@ -44,6 +44,7 @@ from respq.config.kinds import (
     Password,
     Permissions,
     Primary,
+    Release,
     SavePoints,
     Text,
     Words,
@@ -189,6 +190,7 @@ def _scores(words: Sequence[str]) -> Sequence[str]:
 
 
 _PROTECTED = "no yes local"
+_BEHAVIOUR = (8, 2, 3)  # the version of Redis that respq is like
 _LIMITS: Mapping[str, OutputLimit] = {
     "normal": (0, 0, 0),
     "replica": (256 << 20, 64 << 20, 60),
@@ -281,6 +283,8 @@ class Live:
         10000, -1, INT64_MAX, "microseconds from which a command is slow; -1 never, 0 always"
     )
     slowlog_max_len = number(128, 0, INT64_MAX, "slow commands remembered")
+    slowlog_entry_max_argc = number(32, 2, INT_MAX, "words of a slow command that are remembered")
+    slowlog_entry_max_string_len = number(128, 0, INT_MAX, "bytes of such a word that are remembered")
     list_max_listpack_size = number(
         -2, -INT_MAX - 1, INT_MAX,
         "elements of a list node, or -1 to -5 for 4 to 64 kB; shows in OBJECT ENCODING",
@@ -321,6 +325,10 @@ class Live:
     busy_reply_threshold = number(
         5000, 0, INT64_MAX, "milliseconds after which a running script has others told BUSY; 0 never",
         aliases=("lua-time-limit",),
+    )  # fmt: skip
+    compat_version = value(
+        Release(_BEHAVIOUR, (8, 4), (8, 6), (8, 8), (8, 10)), _BEHAVIOUR,
+        "version of Redis that INFO and HELLO tell, and in whose form some replies are", immutable=True,
     )  # fmt: skip
     extended_redis_compatibility = flag(
         False, "name the server `redis` in HELLO, for clients that ask for it, such as redis-py's cache"

@@ -19,9 +19,11 @@ INT_MAX = 2**31 - 1
 UINT_MAX = 2**32 - 1
 INT64_MAX = 2**63 - 1
 
+Version = tuple[int, int, int]
 OutputLimit = tuple[int, int, int]  # hard limit in bytes, soft limit in bytes, seconds above the soft one
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
+_VERSION = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{1,2})")
 _MEMORY = re.compile(r"([0-9]*)([a-z]*)", re.IGNORECASE)
 _UNIT_BYTES = {
     "": 1, "b": 1, "k": 1000, "kb": 1 << 10, "m": 1000**2, "mb": 1 << 20, "g": 1000**3, "gb": 1 << 30,
@@ -193,6 +195,29 @@ class Choice(Kind[str]):
         if (name := word.lower()) not in self.names:
             raise ConfigError(f"argument(s) must be one of the following: {', '.join(self.names)}")
         return name
+
+
+class Release(Kind[Version]):
+    """A version of Redis out of certain lines, as in `8.8.2`; of the first line that one version alone."""
+
+    hint = "VERSION"
+
+    def __init__(self, first: Version, *lines: tuple[int, int]) -> None:
+        self.first = first
+        self.of_lines = lines
+
+    def read(self, words: Sequence[str], current: Version) -> Version:
+        """Three numbers."""
+        if match := _VERSION.fullmatch(words[0]):
+            version = int(match[1]), int(match[2]), int(match[3])
+            if version == self.first or version[:2] in self.of_lines:
+                return version
+        later = ", ".join([f"{major}.{minor}.x" for major, minor in self.of_lines])
+        raise ConfigError(f"argument must be {self.show(self.first)} or one of {later}")
+
+    def show(self, value: Version) -> str:
+        """With dots."""
+        return ".".join(map(str, value))
 
 
 class Choices(Choice):

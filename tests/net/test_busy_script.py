@@ -57,7 +57,7 @@ def test_a_client_of_the_unix_socket_that_hangs_up_meanwhile_is_in_the_slow_log(
     bob.sock.send(encode("SCRIPT", "KILL"))
     bob.expect(b"+OK\r\n")
     assert bob.ask("PING") == b"+PONG"
-    assert f"{path}:0" in [entry.address for entry in net.server.slow_log]
+    assert f"{path}:0" in [entry.address for entry in net.server.slow_log.entries]
 
 
 def test_clients_may_come_and_go_meanwhile(net: Net) -> None:

@@ -5,6 +5,9 @@ engine calls once per batch (0.06 µs), and by `stand_at()`, for loading and for
 interrupted. So every command of a pipeline sees the same moment, as in Redis, and a test can set it. Only
 what shows microseconds to people (TIME, MONITOR) asks anew. `stopwatch_ns` is for statistics and never
 decides anything.
+
+`second` is the clock of accesses: the event loop's timer turns it, so that all keys accessed in between share
+one integer. It does not move when the log is loaded.
 """
 
 from __future__ import annotations
@@ -15,14 +18,20 @@ import time
 class Clock:
     """Unix time, frozen between two refreshes."""
 
-    __slots__ = ("now_ms",)
+    __slots__ = ("now_ms", "second")
 
     def __init__(self) -> None:
         self.refresh()
+        self.second = self.now_ms // 1000  # Unix time, as of the last turn
 
     def refresh(self) -> None:
         """Move to the present."""
         self.now_ms = time.time_ns() // 1_000_000
+
+    def turn(self) -> None:
+        """Move the clock of accesses to the frozen moment."""
+        if self.second != self.now_ms // 1000:
+            self.second = self.now_ms // 1000
 
     def stand_at(self, now_ms: int) -> None:
         """Show another moment until the next refresh."""
@@ -61,6 +70,7 @@ class ManualClock(Clock):
         """Move on by `ms` milliseconds."""
         self._present_ms += ms
         self.refresh()
+        self.turn()
 
 
 # Nanoseconds from an arbitrary start. The function itself, for it is called twice per batch.

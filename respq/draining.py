@@ -75,7 +75,7 @@ class Draining:
             if parking.look is not None:
                 if not parking.look(where):
                     continue
-            elif isinstance(where, tuple) and where[0].get(where[1]) is None:
+            elif isinstance(where, tuple) and where[0].peek(where[1]) is None:
                 if where not in waiting.lookers:
                     break  # the key is used up: a thousand waiters are not asked in vain
                 continue

@@ -280,8 +280,9 @@ class Dumps:
         }
         libraries = [library.code for library in self.server.libraries]
         return write_dump(
-            databases, about, write_string, libraries=libraries, checked=self.config.rdbchecksum
-        )
+            databases, about, write_string,
+            libraries=libraries, checked=self.config.rdbchecksum, accessed=self.server.frequencies.said_of(),
+        )  # fmt: skip
 
     def _refuse_or_accept_writes(self) -> None:
         """Refuse writes while snapshots are wanted and the last one failed."""

@@ -85,8 +85,10 @@ class Engine:
         config.on_change("slowlog-log-slower-than", self._watch_slowness)
         config.on_change("notify-keyspace-events", self._choose_events)
         config.on_change("tracking-table-max-keys", self._limit_tracking)
+        config.on_change("maxmemory-policy", self._choose_policy)
         self._limit_tracking()
         self._choose_events()
+        self._choose_policy()
         self._watch_slowness()
         for kind in KINDS:
             limit = partial(kind.limit, config)
@@ -124,6 +126,13 @@ class Engine:
         """Apply `tracking-table-max-keys`."""
         self.server.tracking.most_keys = self.server.config.tracking_table_max_keys
         self.server.tracking.trim()
+
+    def _choose_policy(self) -> None:
+        """Apply `maxmemory-policy`: count accesses if it goes by their frequency."""
+        counting = self.server.config.maxmemory_policy.endswith("-lfu")
+        if counting is not self.tables.frequencies.on:
+            self.tables.frequencies.on = counting
+            self.tables.rebuild()
 
     def _choose_events(self) -> None:
         """Apply `notify-keyspace-events`."""

@@ -86,7 +86,18 @@ class Database:
     # -- finding -----------------------------------------------------------------------------------
 
     def get(self, key: bytes) -> Value | None:
-        """The value of any type under `key`, or None. O(1)."""
+        """The value of any type under `key`, which is accessed thereby, or None. O(1)."""
+        value = self.values.get(key)
+        if value is None:
+            return None
+        if value.expires_ms and value.expires_ms <= self.clock.now_ms:
+            self.expire(key)
+            return None
+        value.accessed = self.clock.second
+        return value
+
+    def peek(self, key: bytes) -> Value | None:
+        """As `get`, but that is no access: for commands that ask about a key, not for its value."""
         value = self.values.get(key)
         if value is not None and value.expires_ms and value.expires_ms <= self.clock.now_ms:
             self.expire(key)
@@ -101,6 +112,7 @@ class Database:
         if value.expires_ms and value.expires_ms <= self.clock.now_ms:
             self.expire(key)
             return None
+        value.accessed = self.clock.second
         if value.__class__ is kind:
             return value
         raise wrong_type()
@@ -116,19 +128,22 @@ class Database:
     def find_each(self, keys: Sequence[bytes], kind: type[V]) -> list[V | None] | None:
         """What stands under each key, None where nothing does; for a run of commands. O(keys).
 
-        None, and nothing was done, if one of the values is not a `kind` or has expired.
+        None, and nothing was done but to access them, if one of the values is not a `kind` or has expired.
         """
-        now_ms = self.clock.now_ms
+        now_ms, second = self.clock.now_ms, self.clock.second
         found = list(map(self.values.get, keys))
         for value in found:
-            if value is not None and (value.__class__ is not kind or 0 < value.expires_ms <= now_ms):
-                return None
+            if value is not None:
+                if value.__class__ is not kind or 0 < value.expires_ms <= now_ms:
+                    return None
+                value.accessed = second
         return found  # type: ignore[return-value]  # all of them are seen to be
 
     # -- changing ----------------------------------------------------------------------------------
 
     def add(self, key: bytes, value: Value) -> None:
         """Store `value`, whose header is fresh, under a key that does not exist. O(1)."""
+        value.accessed = self.clock.second
         value.slot = len(self.keys)
         self.keys.append(key)
         self.values[key] = value
@@ -162,6 +177,7 @@ class Database:
             self.add(key, value)
             return
         self._forget_deadlines(key, old)
+        value.accessed = self.clock.second
         value.slot = old.slot
         self.values[key] = value
         self._note_deadlines(key, value)
@@ -320,7 +336,7 @@ class Database:
             if not self.keys:
                 return None
             key = rng.choice(self.keys)
-            if self.get(key) is not None:
+            if self.peek(key) is not None:
                 return key
         return next(self.live_keys(), None)
 

@@ -120,7 +120,9 @@ class Loading:
         database = databases[db]
         if key in database.values and not self._merge:
             raise BadFormatError(f"has a key twice: {key!r}")
+        said = value.accessed
         database.displace(key, value)
+        self._engine.server.frequencies.recall(value, said)
         if isinstance(value, HashValue):
             database.note_deadlines(key, value)
 

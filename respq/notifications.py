@@ -81,7 +81,7 @@ class ObservedDatabase(Database):
 
     def put(self, key: bytes, value: Value) -> None:
         """As in `Database`, with the events."""
-        before = self.get(key)
+        before = self.peek(key)
         if before is None:
             self.add(key, value)
             return

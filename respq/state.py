@@ -239,8 +239,8 @@ class Client:
         return value
 
     def inspect(self, key: bytes) -> Value | None:
-        """As `read_any`, but a miss is no event."""
-        value = self.db.get(key)
+        """As `read_any`, but a miss is no event, and a hit no access."""
+        value = self.db.peek(key)
         if value is None:
             self.server.stats.keyspace_misses += 1
         else:
@@ -259,11 +259,19 @@ class Client:
         if self.server.notifications.misses:
             self.effects.append((self.db, key, "keymiss", None))
 
+    def ask_about(self, key: bytes) -> Value | None:
+        """As `read_any`, but a hit is no access to the value."""
+        value = self.inspect(key)
+        if value is None:
+            self.note_miss(key)
+        return value
+
     def read(self, key: bytes, kind: type[V]) -> V | None:
         """As `read_any`. Raises WRONGTYPE if it is not a `kind`; that is a hit."""
         value = self.db.values.get(key)
         if value.__class__ is kind and not value.expires_ms:  # most often; in one call
             self.server.stats.keyspace_hits += 1
+            value.accessed = self.db.clock.second
             return value
         value = self.read_any(key)
         if value is None:
@@ -338,6 +346,8 @@ def _unset(*_: object) -> NoReturn:
 class Server:
     """Everything that is not one connection's."""
 
+    frequencies: Any  # accesses.Frequencies, which comes with the tables
+
     def __init__(
         self, config: Config, clock: Clock, rng: Random, specs: dict[str, Spec], users: Users
     ) -> None:
@@ -387,7 +397,7 @@ class Server:
         self.gates: dict[str, Gate] = {}  # modes of the whole server, by name
         self.scripts: Any = None  # commands.scripthost.ScriptHost, from the first script on
         self.libraries: Any = None  # commands.libraries.Libraries, of functions
-        self.script_tables: dict[tuple[bool, Permissions | None], Any] = {}  # see commands.scripttable
+        self.script_tables: dict[tuple[bool, Permissions | None, bool], Any] = {}  # see commands.scripttable
 
         self.busy: Any = None  # commands.overtime.Overtime, while a script keeps everybody waiting
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from respq.accesses import Frequencies, untouching
 from respq.acl.permissions import Permissions
 from respq.describe import NoKeysError, key_indexes
 from respq.errors import CommandError, shown
@@ -62,6 +63,7 @@ class Mode(NamedTuple):
     permissions: Permissions | None = None  # of a user who may not do everything
     tracking: bool = False  # what it reads is remembered
     choosing: bool = False  # if CLIENT CACHING says so
+    untouching: bool = False  # CLIENT NO-TOUCH
 
 
 class Tables:
@@ -73,6 +75,8 @@ class Tables:
         self._open: dict[Mode, Table] = {}  # those without gates, kept while there are some
         self._built = self._open  # those for the present gates
         self._restrictions: dict[Permissions, Restriction] = {}
+        self._bulk = {spec: spec.bulk for spec in server.specs.values()}  # as declared
+        self.frequencies = server.frequencies = Frequencies(server)
 
     def of(self, client: Client) -> Table:
         """The table for the client's present mode."""
@@ -88,6 +92,7 @@ class Tables:
                 permissions=client.user.permissions if known else None,
                 tracking=tracker is not None and not tracker.broadcast,
                 choosing=tracker is not None and tracker.selective,
+                untouching=client.no_touch,
             )
         )
 
@@ -131,11 +136,14 @@ class Tables:
         self._switch()
 
     def rebuild(self) -> None:
-        """Something else that tables depend on changed: MONITOR, the slow log's threshold."""
+        """Something else that tables depend on changed: MONITOR, the slow log's threshold, LFU or not."""
         self._open.clear()
         self._restrictions.clear()
-        for spec in self.server.specs.values():
+        for spec, bulk in self._bulk.items():
             spec.bare = None
+            spec.bulk = bulk
+            if bulk is not None and self.frequencies.on:
+                spec.bulk = self.frequencies.counting_runs(spec, bulk)
         self._switch()
 
     def _switch(self) -> None:
@@ -171,6 +179,8 @@ class Tables:
             wrappers.append(self._timed_if_quick)
         if mode.tracking:
             wrappers.append(remembering)
+        if mode.untouching:
+            wrappers.append(untouching)
         if self.server.monitors:
             wrappers.append(monitored)
         if mode.queueing:
@@ -225,6 +235,8 @@ class Tables:
         assert spec.handler is not None
         if spec.bare is None:
             spec.bare = spec.handler if spec.quick else timed(self.server, spec, spec.handler)
+            if self.frequencies.on:
+                spec.bare = self.frequencies.counting(spec, spec.bare)
         handler = spec.bare
         for wrap in wrappers:
             handler = wrap(spec, handler)

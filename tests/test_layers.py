@@ -31,7 +31,7 @@ LAYERS = (
     {"execution"},
     {"commands"},
     {"command", "tables"},
-    {"accounts", "restrictions"},
+    {"accesses", "accounts", "restrictions"},
     {"describe", "draining", "monitor"},
     {"slowlog"},
     {"scripting"},

@@ -83,6 +83,7 @@ def client_no_evict(c: Client, argv: Argv) -> bytes:
 def client_no_touch(c: Client, argv: Argv) -> bytes:
     """Let this connection read keys without making them recently used."""
     c.no_touch = _on_or_off(argv[2])
+    c.table = c.server.table_of(c)
     return OK
 
 

@@ -38,7 +38,7 @@ def _incremented(data: bytes) -> tuple[bytes, bytes] | None:
 
 def _incr_run(c: Client, run: Run) -> bytes | None:
     """INCRs of integers that exist, do not expire and are not about to overflow."""
-    find, replies = c.db.values.get, []
+    find, replies, second = c.db.values.get, [], c.db.clock.second
     changed: list[tuple[StringValue, bytes]] = []
     for name in run.last:
         value = find(name)
@@ -49,6 +49,7 @@ def _incr_run(c: Client, run: Run) -> bytes | None:
             and (pair := _AFTER.get(data) or _incremented(data))
         ):
             changed.append((value, data))
+            value.accessed = second
             value.data, reply = pair
             replies.append(reply)
         else:
@@ -68,6 +69,7 @@ def incr(c: Client, argv: Argv) -> bytes:
     if value.__class__ is StringValue and not value.expires_ms:
         data = value.data
         if data.__class__ is bytes and (pair := _AFTER.get(data) or _incremented(data)):
+            value.accessed = c.db.clock.second
             value.data, reply = pair
             c.effects.append((c.db, name, "incrby", argv))
             return reply

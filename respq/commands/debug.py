@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from respq.accesses import IDLE_SPAN_S, idle_s
 from respq.clock import sleep
 from respq.command import ADMIN, LOADING, NOSCRIPT, STALE, Argv, Client, command
 from respq.commands.generic import encoding_of
@@ -58,17 +59,20 @@ def _reload(c: Client, argv: Argv) -> bytes:
 
 def _object(c: Client, argv: Argv) -> bytes:
     """One line about a value. `serializedlength` is that in a snapshot."""
-    value = c.db.get(argv[2])
+    value = c.db.peek(argv[2])
     if value is None:
         raise no_such_key()
+    now_s = c.server.clock.second
+    idle = idle_s(value, now_s)
     write_string = write_compressed if c.server.config.rdbcompression else write_plain
     return simple(
-        b"Value at:0x%x refcount:1 encoding:%b serializedlength:%d lru:%d lru_seconds_idle:0"
+        b"Value at:0x%x refcount:1 encoding:%b serializedlength:%d lru:%d lru_seconds_idle:%d"
         % (
             id(value),
             encoding_of(c, argv[2], value),
             sum(map(len, write_value(value, write_string)[1])),
-            c.server.clock.now_ms // 1000 % (1 << 24),
+            (now_s - idle) % IDLE_SPAN_S,
+            idle,
         )
     )
 

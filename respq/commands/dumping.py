@@ -1,11 +1,12 @@
 """DUMP and RESTORE: values as bytes that any Redis understands, in the format of its snapshots.
 
-RESTORE is logged with the moment at which its key expires. IDLETIME and FREQ are read as Redis reads them;
-nothing is kept about when and how often keys are accessed, nor does OBJECT tell of it.
+RESTORE is logged with the moment at which its key expires. Of IDLETIME and FREQ counts what the eviction
+policy goes by.
 """
 
 from __future__ import annotations
 
+from respq.accesses import MOST_FREQUENT
 from respq.command import DENYOOM, READONLY, WRITE, Argv, Client, command, key
 from respq.commands.arguments import Options, parse_int
 from respq.datatypes.hashes import HashValue
@@ -16,9 +17,9 @@ from respq.notifications import note_displaced
 from respq.protocol.resp import OK
 from respq.rdb import payload
 from respq.rdb.cursor import BadFormatError
+from respq.rdb.file import UNSAID, frequency, idle
 from respq.rdb.strings import write_compressed, write_plain
 
-_MOST_FREQ = 255
 _REPLACED = (key(1, "OW update"),)
 _RESTORE = "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]"
 
@@ -55,7 +56,7 @@ def restore_asking(c: Client, argv: Argv) -> bytes:
 
 
 def _restore(c: Client, argv: Argv) -> bytes:
-    replace, absolute = _read_options(argv)
+    replace, absolute, said = _read_options(argv)
     db, name = c.db, argv[1]
     before = db.get(name)
     if before is not None and not replace:
@@ -74,6 +75,7 @@ def _restore(c: Client, argv: Argv) -> bytes:
         return OK
     value.expires_ms = at_ms
     db.displace(name, value)
+    c.server.frequencies.recall(value, said)
     if isinstance(value, HashValue):
         db.note_deadlines(name, value)
     c.effects.append((db, name, "restore", argv))
@@ -82,25 +84,28 @@ def _restore(c: Client, argv: Argv) -> bytes:
     return OK
 
 
-def _read_options(argv: Argv) -> tuple[bool, bool]:
-    """Whether a key is replaced, and whether the time is a moment."""
-    replace = absolute = idle = frequent = False
+def _read_options(argv: Argv) -> tuple[bool, bool, int]:
+    """Whether a key is replaced, whether the time is a moment, and when it was accessed, as in a file."""
+    replace = absolute = False
+    said = UNSAID
     for option in (options := Options(argv, 4)):
         if option == b"REPLACE":
             replace = True
         elif option == b"ABSTTL":
             absolute = True
-        elif option == b"IDLETIME" and options.left and not frequent:
-            idle = True
-            if parse_int(options.value()) < 0:
+        elif option == b"IDLETIME" and options.left and said <= UNSAID:
+            seconds = parse_int(options.value())
+            if seconds < 0:
                 raise CommandError("Invalid IDLETIME value, must be >= 0")
-        elif option == b"FREQ" and options.left and not idle:
-            frequent = True
-            if not 0 <= parse_int(options.value()) <= _MOST_FREQ:
+            said = idle(seconds)
+        elif option == b"FREQ" and options.left and said >= UNSAID:
+            counter = parse_int(options.value())
+            if not 0 <= counter <= MOST_FREQUENT:
                 raise CommandError("Invalid FREQ value, must be >= 0 and <= 255")
+            said = frequency(counter)
         else:
             raise syntax_error()
-    return replace, absolute
+    return replace, absolute, said
 
 
 def _read_payload(data: bytes) -> Value:

@@ -3,13 +3,14 @@
 A key with several events (RENAME, MOVE) or several keys (DEL, UNLINK) has one effect per event, of
 which one carries what is logged. A relative expiry is logged as the moment at which it ends; where
 that has passed, EXPIRE is a DEL and logged as one.
-
-OBJECT has no FREQ and no IDLETIME, because nothing is kept about when and how often keys are accessed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from respq import glob
+from respq.accesses import idle_s
 from respq.command import (
     BLOCKING,
     DENYOOM,
@@ -69,7 +70,7 @@ def _delete(c: Client, argv: Argv) -> bytes:
     db = c.db
     deleted = 0
     for name in argv[1:]:
-        if db.get(name) is not None:
+        if db.peek(name) is not None:
             db.discard(name)
             c.effects.append((db, name, "del", None if deleted else argv))
             deleted += 1
@@ -90,8 +91,8 @@ def unlink(c: Client, argv: Argv) -> bytes:
     return _delete(c, argv)
 
 
-def _count(c: Client, argv: Argv) -> bytes:
-    get, stats, found = c.db.get, c.server.stats, 0
+def _count(c: Client, argv: Argv, get: Callable[[bytes], Value | None]) -> bytes:
+    stats, found = c.server.stats, 0
     for name in argv[1:]:
         if get(name) is not None:
             found += 1
@@ -106,21 +107,21 @@ def _count(c: Client, argv: Argv) -> bytes:
          syntax="key [key ...]", tips=ADDED, complexity=PER_KEY)  # fmt: skip
 def exists(c: Client, argv: Argv) -> bytes:
     """Count the keys that exist; one that is named twice counts twice."""
-    return _count(c, argv)
+    return _count(c, argv, c.db.peek)
 
 
 @command("TOUCH", arity=-2, flags=READONLY | FAST, keys=EACH_READ, group="generic", since="3.2.1",
          syntax="key [key ...]", tips=ADDED, complexity=PER_KEY)  # fmt: skip
 def touch(c: Client, argv: Argv) -> bytes:
     """Count the keys that exist, as having been accessed."""
-    return _count(c, argv)
+    return _count(c, argv, c.db.get)
 
 
 @command("TYPE", arity=2, flags=READONLY | FAST, keys=READ_QUIETLY, group="generic", since="1.0.0",
          syntax="key")  # fmt: skip
 def type_(c: Client, argv: Argv) -> bytes:
     """Return the type of the value under a key, `none` if there is none."""
-    value = c.read_any(argv[1])
+    value = c.ask_about(argv[1])
     return simple(b"none" if value is None else value.kind)
 
 
@@ -147,7 +148,7 @@ def scan(c: Client, argv: Argv) -> bytes:
     cursor = parse_cursor(argv[1])
     options = ScanOptions(argv, 2, of_keys=True)
     cursor, found = c.db.scan(cursor, options.count)
-    found = [name for name in options.matching(found) if _is_of(c.db.get(name), options.kind)]
+    found = [name for name in options.matching(found) if _is_of(c.db.peek(name), options.kind)]
     return scan_reply(cursor, found)
 
 
@@ -256,7 +257,7 @@ def persist(c: Client, argv: Argv) -> bytes:
 
 def _time_left(c: Client, name: bytes, since_ms: int, unit_ms: int) -> bytes:
     """The expiry of a key, counted in `unit_ms` from `since_ms` on, rounded to the nearest."""
-    value = c.read_any(name)
+    value = c.ask_about(name)
     if value is None:
         return NO_KEY
     if not value.expires_ms:
@@ -402,6 +403,12 @@ def copy(c: Client, argv: Argv) -> bytes:
 container("OBJECT", group="generic", since="2.2.3", summary="What is known of a value besides its content")
 
 
+_SWITCHED = (
+    " Please note that when switching between policies at runtime LRU and LFU data will take some time to "
+    "adjust."
+)
+
+
 def encoding_of(c: Client, name: bytes, value: Value) -> bytes:
     """What OBJECT ENCODING answers for a value stored under a key."""
     return value.encoding_under(name) if isinstance(value, StringValue) else value.encoding()
@@ -422,12 +429,43 @@ def object_refcount(c: Client, argv: Argv) -> bytes:
     return c.enc.null if c.inspect(argv[2]) is None else ONE
 
 
+@command("OBJECT|FREQ", arity=3, flags=READONLY, keys=(key(2, "RO"),), group="generic", since="4.0.0",
+         syntax="key", tips=("nondeterministic_output",))  # fmt: skip
+def object_freq(c: Client, argv: Argv) -> bytes:
+    """Return how often a key is accessed, on a scale of 0 to 255, under an LFU policy."""
+    value, frequencies = c.inspect(argv[2]), c.server.frequencies
+    if value is None:
+        return c.enc.null
+    if not frequencies.on:
+        raise CommandError(
+            f"An LFU maxmemory policy is not selected, access frequency not tracked. {_SWITCHED}"
+        )
+    return integer(frequencies.of(value))
+
+
+@command("OBJECT|IDLETIME", arity=3, flags=READONLY, keys=(key(2, "RO"),), group="generic", since="2.2.3",
+         syntax="key", tips=("nondeterministic_output",))  # fmt: skip
+def object_idletime(c: Client, argv: Argv) -> bytes:
+    """Return the seconds since a key was accessed, except under an LFU policy."""
+    value, server = c.inspect(argv[2]), c.server
+    if value is None:
+        return c.enc.null
+    if server.frequencies.on:
+        raise CommandError("An LFU maxmemory policy is selected, idle time not tracked." + _SWITCHED)
+    return integer(idle_s(value, server.clock.second))
+
+
 @command("OBJECT|HELP", arity=2, flags=LOADING | STALE, group="generic", since="6.2.0")
 def object_help(c: Client, argv: Argv) -> bytes:
     """List the subcommands."""
     return help_reply("OBJECT", """
         ENCODING <key>
             Show how Redis would represent the value in memory.
+        FREQ <key>
+            Show how often the key is accessed: on a logarithmic scale of 0 to 255, and under
+            an LFU policy only.
+        IDLETIME <key>
+            Show the seconds since the key was accessed; not under an LFU policy.
         REFCOUNT <key>
             Show how many keys share the value: always 1.
     """)  # fmt: skip

@@ -112,6 +112,7 @@ def _hset_run(c: Client, run: Run) -> bytes | None:
             return None
     if value.expiry is not None:
         return None
+    value.accessed = db.clock.second
     fields = columns[-2] if len(columns) > 1 else [shared[2]] * run.count
     added = value.set_each(fields, columns[-1])
     c.effects.append((db, name, "hset", run))
@@ -146,6 +147,7 @@ def hset(c: Client, argv: Argv) -> bytes:
     value = db.values.get(name)
     if value.__class__ is not HashValue or value.expires_ms or value.expiry is not None:
         value = find_to_write(c, name, (field,))
+    value.accessed = db.clock.second
     added = value.set(field, data)
     c.effects.append((db, name, "hset", argv))
     return ONE if added else ZERO
@@ -164,6 +166,7 @@ def _set_all(c: Client, argv: Argv, command_name: str) -> int:
     value = db.values.get(name)
     if value.__class__ is not HashValue or value.expires_ms or value.expiry is not None:
         value = find_to_write(c, name, argv[2::2])
+    value.accessed = db.clock.second
     added = value.set_all(argv[2:])
     c.effects.append((db, name, "hset", argv))
     return added
@@ -201,6 +204,7 @@ def hget(c: Client, argv: Argv) -> bytes:
     value = c.db.values.get(argv[1])
     if value.__class__ is HashValue and not value.expires_ms and value.expiry is None:
         c.server.stats.keyspace_hits += 1
+        value.accessed = c.db.clock.second
     else:
         value = read_naming(c, argv[1], argv[2:])
         if value is None:
@@ -299,6 +303,8 @@ def hincrby(c: Client, argv: Argv) -> bytes:
     value = c.db.values.get(name)
     if value.__class__ is not HashValue or value.expires_ms or value.expiry is not None:
         value = find_naming(c, name, (field,))
+    else:
+        value.accessed = c.db.clock.second
     data = None if value is None else value.fields.get(field)
     number = 0 if data is None else as_int(data)
     if number is None:

@@ -106,6 +106,7 @@ def lpush(c: Client, argv: Argv) -> bytes:
     items = db.values.get(name)
     if items.__class__ is not ListValue or items.expires_ms:
         items = db.find_or_create(name, ListValue)
+    items.accessed = db.clock.second
     length = items.push_left(argv[2:])
     c.effects.append((db, name, "lpush", argv))
     return b":%d\r\n" % length
@@ -128,6 +129,7 @@ def rpush(c: Client, argv: Argv) -> bytes:
     items = db.values.get(name)
     if items.__class__ is not ListValue or items.expires_ms:
         items = db.find_or_create(name, ListValue)
+    items.accessed = db.clock.second
     length = items.push_right(argv[2:])
     c.effects.append((db, name, "rpush", argv))
     return b":%d\r\n" % length

@@ -260,7 +260,8 @@ class ScriptHost:
             read_only = read_only or Flags.NO_WRITES in flags
         self.client.user, permissions = c.user, c.user.permissions
         tables = server.script_tables
-        self.table = tables.get((read_only, permissions)) or table_for(server, read_only, permissions)
+        kind = read_only, permissions, c.no_touch
+        self.table = tables.get(kind) or table_for(server, *kind)
         self.whose, self.running = c, script
         self.mark = len(self.effects)
 

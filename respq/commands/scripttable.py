@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from respq.accesses import untouching
 from respq.acl.permissions import Permissions
 from respq.command import Argv, Client, Spec
 from respq.errors import CommandError
@@ -23,17 +24,22 @@ ScriptEntry = tuple[Handler, int, int, Spec, bool]
 ScriptTable = dict[bytes, ScriptEntry]
 
 
-def table_for(server: Server, read_only: bool, permissions: Permissions | None) -> ScriptTable:
-    """The commands of scripts, or of those that may not write, for a user; by name in both cases."""
+def table_for(
+    server: Server, read_only: bool, permissions: Permissions | None, untouched: bool
+) -> ScriptTable:
+    """The commands of scripts, or of those that may not write, for a user; by name in both cases.
+
+    `untouched`: for a client that said CLIENT NO-TOUCH.
+    """
     table: ScriptTable = {}
     restriction = None if permissions is None else Restriction(permissions)
     for spec in server.specs.values():
         if "|" not in spec.name:
-            entry = _entry(server, spec, read_only, restriction)
+            entry = _entry(server, spec, read_only, restriction, untouched)
             table[spec.name.encode()] = table[spec.name.lower().encode()] = entry
     if len(server.script_tables) >= RESTRICTED_KEPT:
         server.script_tables.clear()
-    server.script_tables[read_only, permissions] = table
+    server.script_tables[read_only, permissions, untouched] = table
     return table
 
 
@@ -63,10 +69,13 @@ def execute(entry: ScriptEntry, c: Client, argv: Argv) -> bytes:
     return reply
 
 
-def _entry(server: Server, spec: Spec, read_only: bool, restriction: Restriction | None) -> ScriptEntry:
+def _entry(
+    server: Server, spec: Spec, read_only: bool, restriction: Restriction | None, untouched: bool
+) -> ScriptEntry:
     writes = Flag.WRITE in spec.flags
     if spec.subcommands:
-        return _container(server, spec, read_only, restriction), spec.fewest, spec.most, NOT_COUNTED, False
+        dispatch = _container(server, spec, read_only, restriction, untouched)
+        return dispatch, spec.fewest, spec.most, NOT_COUNTED, False
     if Flag.NOSCRIPT in spec.flags:
         return _not_in_scripts, spec.fewest, spec.most, spec, False
     if read_only and (writes or Flag.MAY_REPLICATE in spec.flags):
@@ -74,15 +83,19 @@ def _entry(server: Server, spec: Spec, read_only: bool, restriction: Restriction
         writes = False
     else:
         handler = _wrapped(server, spec, writes)
+        if untouched:
+            handler = untouching(spec, handler)
     if restriction is not None:
         handler = restriction.wrap(refuse_in_script, spec, handler)
     return handler, spec.fewest, spec.most, spec, writes
 
 
-def _container(server: Server, spec: Spec, read_only: bool, restriction: Restriction | None) -> Handler:
+def _container(
+    server: Server, spec: Spec, read_only: bool, restriction: Restriction | None, untouched: bool
+) -> Handler:
     """The handler of a name with subcommands; without one it may be a command as well."""
     entries = {
-        sub.name.partition("|")[2].lower().encode(): _entry(server, sub, read_only, restriction)
+        sub.name.partition("|")[2].lower().encode(): _entry(server, sub, read_only, restriction, untouched)
         for sub in spec.subcommands.values()
     }
     alone = _wrapped(server, spec, writes=False) if spec.handler is not None else None
@@ -106,6 +119,8 @@ def _wrapped(server: Server, spec: Spec, writes: bool) -> Handler:
     handler = spec.handler
     if all_timed or not spec.quick:
         handler = timed(server, spec, handler)
+    if server.frequencies.on:
+        handler = server.frequencies.counting(spec, handler)
     if TRACKING in server.eager and spec.flags & KEYSPACE:
         handler = _followed(server, spec, handler)
     if server.monitors:

@@ -91,7 +91,7 @@ def _empty(c: Client, databases: Iterable[Database], argv: Argv) -> None:
         by = server.scripts.whose if in_script else c
         server.tracking.flush(by, at_once=at_once, in_script=in_script)
     for db, name in _observed(server, databases):
-        if db.get(name) is not None:
+        if db.peek(name) is not None:
             c.effects.append((db, name, WHOLESALE, None))
     for db in databases:
         server.rubble.add(db.clear())
@@ -122,7 +122,7 @@ def swapdb(c: Client, argv: Argv) -> bytes:
     if one is not other:
         one.swap(other)
         for db, name in _observed(c.server, [one, other]):
-            if one.get(name) is not None or other.get(name) is not None:
+            if one.peek(name) is not None or other.peek(name) is not None:
                 c.effects.append((db, name, WHOLESALE, None))
     return OK
 
@@ -240,7 +240,7 @@ def memory_usage(c: Client, argv: Argv) -> bytes:
         samples = parse_int(argv[at + 1])
         if samples < 0:
             raise syntax_error()
-    value = c.db.get(argv[2])
+    value = c.db.peek(argv[2])
     if value is None:
         return c.enc.null
     return integer(KEY_BYTES + allocated(argv[2]) + value.memory_bytes(samples))

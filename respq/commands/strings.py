@@ -105,7 +105,7 @@ def read_expiry(c: Client, options: dict[bytes, bytes], command_name: str) -> in
 
 
 def _get_run(c: Client, run: Run) -> bytes | None:
-    values, null, misses = c.db.values, c.enc.null, 0
+    values, null, misses, second = c.db.values, c.enc.null, 0, c.db.clock.second
     replies = []
     for name in run.last:
         value = values.get(name)
@@ -117,6 +117,7 @@ def _get_run(c: Client, run: Run) -> bytes | None:
             size = len(data)
             if size > LONG_REPLY:  # each is accounted for
                 return None
+            value.accessed = second
             replies.append(b"$%d\r\n%b\r\n" % (size, data))
         else:
             return None
@@ -130,9 +131,11 @@ def _get_run(c: Client, run: Run) -> bytes | None:
          bulk=_get_run)  # fmt: skip
 def get(c: Client, argv: Argv) -> bytes:
     """Return the string under a key, or null."""
-    value = c.db.values.get(argv[1])
+    db = c.db
+    value = db.values.get(argv[1])
     if value.__class__ is StringValue and not value.expires_ms:
         c.server.stats.keyspace_hits += 1
+        value.accessed = db.clock.second
         data = value.data
         size = len(data)
         if size > LONG_REPLY:
@@ -242,12 +245,13 @@ def _set_run(c: Client, run: Run) -> bytes | None:
     if run.words != 3:
         return None
     db = c.db
-    find = db.values.get
+    find, second = db.values.get, db.clock.second
     names, strings = run.columns if len(run.columns) == 2 else ([run.shared[1]] * run.count, run.last)
     for name, data in zip(names, strings, strict=True):
         value = find(name)
         if value.__class__ is StringValue and not value.expires_ms:
             value.data = data
+            value.accessed = second
         else:
             _store(db, name, data)
     c.effects.append((db, None, None, run))
@@ -267,6 +271,7 @@ def set_(c: Client, argv: Argv) -> bytes:
     value = db.values.get(name)
     if value.__class__ is StringValue and not value.expires_ms:
         value.data = data
+        value.accessed = db.clock.second
     else:
         _store(db, name, data)
     c.effects.append((db, name, "set", argv))

@@ -125,7 +125,7 @@ def watch(c: Client, argv: Argv) -> bytes:
         raise CommandError("WATCH inside MULTI is not allowed")
     server = c.server
     for key in argv[1:]:
-        c.db.get(key)  # one that has expired is gone before it is watched
+        c.db.peek(key)  # one that has expired is gone before it is watched
     if server.effects:
         server.drain()
     for key in argv[1:]:
@@ -162,7 +162,7 @@ def aborted(c: Client, error: Rejected) -> CommandError:
 def _note_changes(c: Client) -> None:
     """Bring `c.dirty` up to date: what earlier commands did, and keys whose time has come."""
     for db, key in c.watched:
-        db.get(key)
+        db.peek(key)
     if c.server.effects:
         c.server.drain()
 

@@ -271,6 +271,10 @@ class Live:
     rdb_save_incremental_fsync = flag(True, "the same for snapshots")
     no_appendfsync_on_rewrite = flag(False, "do not force the log to the disk while it is rewritten")
 
+    # Which keys are evicted
+    lfu_log_factor = number(10, 0, INT_MAX, "how many accesses it takes for OBJECT FREQ to grow; 0: one")
+    lfu_decay_time = number(1, 0, INT_MAX, "minutes without access that it decays by one in; 0: never")
+
     # The server
     hz = value(Number(0, INT_MAX, clamp=(1, 500)), 10, "times a second that timers are looked after")
     daemonize = flag(False, "go into the background", immutable=True)
@@ -362,8 +366,6 @@ class Inert:
     )
     maxmemory_samples = number(5, 1, 64)
     maxmemory_eviction_tenacity = number(10, 0, 100)
-    lfu_decay_time = number(1, 0, INT_MAX)
-    lfu_log_factor = number(10, 0, INT_MAX)
 
     # Memory allocator and kernel
     active_defrag_cycle_max = number(25, 1, 99)

@@ -30,12 +30,16 @@ class Limits(Protocol):
 
 
 class Value:
-    """A stored value. `slot`: its key's place in the key array; `expires_ms`: Unix time, or 0 for never."""
+    """A stored value. `slot`: its key's place in the key array; `expires_ms`: Unix time, or 0 for never.
 
-    __slots__ = ("expires_ms", "slot")
+    `accessed`: when it was last accessed, Unix time in s; under an LFU policy see `respq.accesses`.
+    """
+
+    __slots__ = ("accessed", "expires_ms", "slot")
     kind: ClassVar[bytes]  # as TYPE answers
     directives: ClassVar[tuple[str, ...]] = ()  # that `limit` reads
 
+    accessed: int  # set when it is stored
     expires_ms: int
     slot: int
 

@@ -370,6 +370,7 @@ class Loop:
     def _cron(self, now_ms: int) -> None:
         """What is done `hz` times a second."""
         self.next_cron_ms = now_ms + 1000 // self.config.hz
+        self.engine.clock.turn()
         self.server.stats.sample(now_ms, self.server.commands_executed)
         self.persistence.cron(now_ms)
         self._look_after_clients(now_ms)

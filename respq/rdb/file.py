@@ -12,13 +12,14 @@
     245 code                       a library of functions; 246 from a pre-release
     255 CRC-64                     the end; no checksum before version 5; 0: none was made
 
-What modules keep beside the keys is skipped, as are idle times and frequencies: nothing is kept about them.
+What modules keep beside the keys is skipped. When or how often a key was accessed stands in `accessed` of the
+value that is read, or to be written: as `idle` or `frequency` encode it, or UNSAID.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,6 +56,19 @@ _LENGTHS: Final = {SIZES: 2, IDLE: 1, SLOT_INFO: 3, DATABASE: 1}  # integers beh
 _WIDTHS: Final = {FREQUENCY: 1, EXPIRY_S: 4, EXPIRY_MS: 8}  # bytes behind the code, before a key
 _MODULE_END, _MODULE_FLOAT, _MODULE_DOUBLE, _MODULE_STRING = 0, 3, 4, 5
 
+UNSAID: Final = 0
+
+
+def idle(seconds: int) -> int:
+    """What `accessed` is in a file if a value has not been accessed for so long."""
+    return -1 - seconds
+
+
+def frequency(counter: int) -> int:
+    """The same for how often it is accessed: 0 to 255."""
+    return 1 + counter
+
+
 Stored = tuple[int, bytes, Value]  # database, key, value with its expiry
 
 
@@ -79,6 +93,7 @@ class DumpReader:
         self.empty = 0  # collections without elements, which are left out
         self._checked = checked
         self._extras = b""  # of the next key
+        self._accessed = UNSAID  # likewise
         self._cursor = Cursor(data, _HEADER_BYTES)
 
     @property
@@ -98,10 +113,12 @@ class DumpReader:
                     self.empty += 1
                 else:
                     value.expires_ms = expires_ms
+                    value.accessed = self._accessed
                     if self._extras:
                         self._complete(value)
                     yield db, key, value
                 expires_ms = 0
+                self._accessed = UNSAID
             elif code == DATABASE:
                 db = cursor.length()
             elif code == EXPIRY_MS:
@@ -121,11 +138,13 @@ class DumpReader:
                 self._extras = text
             else:
                 self.about[name] = text
+        elif code == IDLE:
+            self._accessed = idle(cursor.length())
+        elif code == FREQUENCY:
+            self._accessed = frequency(cursor.byte())
         elif code in _LENGTHS:
             for _ in range(_LENGTHS[code]):
                 cursor.length()
-        elif code == FREQUENCY:
-            cursor.byte()
         elif code == MODULE_AUX:
             self._skip_module()
         elif code == FUNCTION:
@@ -194,6 +213,14 @@ def describe_part(data: Data, at: int) -> str:
         return "in the part of the file that begins here"
 
 
+def never_said(_value: Value) -> int:
+    """An `Accessed` for a file that does not say when keys were accessed."""
+    return UNSAID
+
+
+Accessed = Callable[[Value], int]  # `idle`, `frequency` or UNSAID for a value
+
+
 @dataclass(frozen=True, slots=True)
 class Contents:
     """One database to be written. Nothing may change meanwhile."""
@@ -211,10 +238,11 @@ def write_dump(
     *,
     libraries: Iterable[bytes] = (),
     checked: bool = True,
+    accessed: Accessed = never_said,
 ) -> Iterator[bytes]:
     """The file in pieces, as version 12. Not `checked`: without a checksum."""
     checksum = 0
-    for piece in _pieces(databases, about, libraries, write_string):
+    for piece in _pieces(databases, about, libraries, write_string, accessed):
         if checked:
             checksum = crc64(piece, checksum)
         yield piece
@@ -226,6 +254,7 @@ def _pieces(
     about: dict[bytes, bytes],
     libraries: Iterable[bytes],
     write_string: WriteString,
+    accessed: Accessed,
 ) -> Iterator[bytes]:
     yield b"REDIS%04d" % VERSION
     for field in about.items():
@@ -242,9 +271,16 @@ def _pieces(
             expiry = (
                 b"%c%b" % (EXPIRY_MS, value.expires_ms.to_bytes(8, "little")) if value.expires_ms else b""
             )
-            yield b"%b%c%b" % (expiry, kind, write_string(key))
+            said = b"" if accessed is never_said else _access(accessed(value))
+            yield b"%b%b%c%b" % (expiry, said, kind, write_string(key))
             yield from pieces
     yield b"%c" % END
+
+
+def _access(said: int) -> bytes:
+    if said == UNSAID:
+        return b""
+    return b"%c%b" % (IDLE, write_length(-1 - said)) if said < 0 else b"%c%c" % (FREQUENCY, said - 1)
 
 
 def _auxiliary(name: bytes, text: bytes) -> bytes:

@@ -460,7 +460,7 @@ def test_object_describes_a_value(alice: Peer) -> None:
     assert ask(alice, "OBJECT ENCODING k") == bulk("int")
     assert ask(alice, "OBJECT ENCODING l") == bulk("listpack")
     assert ask(alice, "OBJECT REFCOUNT k") == ONE
-    assert ask(alice, "OBJECT HELP").startswith(b"*7\r\n+OBJECT <subcommand> [<arg> [value] [opt] ...]")
+    assert ask(alice, "OBJECT HELP").startswith(b"*12\r\n+OBJECT <subcommand> [<arg> [value] [opt] ...]")
 
 
 @pytest.mark.parametrize(

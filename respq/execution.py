@@ -40,6 +40,7 @@ from respq.tables import NOT_COUNTED, Tables
 from respq.waiting import Parked
 
 COUNTED_TOGETHER = 1000  # commands that were executed, at the most about
+_OPENINGS = (b"MULTI", b"multi")  # of a transaction, as clients spell it
 SECURITY_NAMES = (b"post", b"host:")  # words of HTTP: somebody makes a browser talk to us
 
 
@@ -67,14 +68,18 @@ class Execution:
         self._clock.refresh()
         start_ns = stopwatch_ns()
         before = server.counted + len(server.done)
-        if not self._execute_each(client, commands):
+        whole = commands[0][0] in _OPENINGS and self._execute_whole(client, commands)
+        if not whole and not self._execute_each(client, commands):
             raw = None
         count = server.counted + len(server.done) - before
         server.untimed_ns += self._end_batch(client, commands, count, stopwatch_ns() - start_ns)
         if len(server.done) > COUNTED_TOGETHER:
             server.count_done()
         if server.effects or server.waiting.ready:
-            self._settle(client, commands, raw)
+            if whole:
+                self._settle_whole(client, commands, raw)
+            else:
+                self._settle(client, commands, raw)
 
     def execute_run(self, client: Client, run: Run, raw: bytes | None) -> bool:
         """Execute a whole read that is one run, if its command has a bulk form and takes it."""
@@ -142,6 +147,27 @@ class Execution:
         if spec is not NOT_COUNTED:
             client.last_spec = spec
         return intact
+
+    def _execute_whole(self, client: Client, commands: list[Argv]) -> bool:
+        """Execute a batch that is one transaction and nothing else, unless somebody has to see every step.
+
+        Its effects are left without MULTI and EXEC around them. False, with nothing done, if it is none.
+        """
+        server = self._server
+        if server.eager or server.watchers or server.effects or len(commands[0]) != 1:
+            return False
+        handler, spec = client.table[commands[0][0]][1]
+        if handler is not spec.bare:
+            return False
+        steps = transactions.look_ahead(client, commands, 0)
+        if not steps or len(steps) + 1 != len(commands):
+            return False
+        try:
+            transactions.perform(client, steps)
+        except Exception as error:  # noqa: BLE001  # how far it came is unknown
+            self._stop_after(error, commands[0])
+        client.last_spec = steps[-1][1]
+        return True
 
     def _leading(self, client: Client, commands: list[Argv]) -> Spec | None:
         """What the batch repeats from its first command on, if it looks like a run."""
@@ -277,6 +303,26 @@ class Execution:
         self._server.log("warning", f"Internal error in {argv[0]!r}: {error!r}\n{trace}")
 
     # -- effects -----------------------------------------------------------------------------------
+
+    def _settle_whole(self, client: Client, batch: list[Argv], raw: bytes | None) -> None:
+        """`_settle` for a batch that is one transaction, all of whose commands are most often logged."""
+        server, db = self._server, client.db
+        aof, effects = server.aof, server.effects
+        logged = [argv for where, _, _, argv in effects if argv is not None and where is db]
+        if (
+            raw is None
+            or logged != batch[1:-1]
+            or server.eager
+            or server.waiting.ready
+            or (aof is not None and db.index != aof.selected_db)
+        ):
+            transactions.bracket(client, 0, batch[0], batch[-1])
+            self._settle(client, batch, raw)
+            return
+        server.changes_since_save += len(logged)
+        if aof is not None:
+            aof.append(raw)
+        effects.clear()
 
     def _settle(self, client: Client, batch: list[Argv] | Run, raw: bytes | None) -> None:
         """Drain the effects of a batch, in the client's own bytes where these say what was done."""

@@ -51,33 +51,56 @@ def at_once(c: Client, commands: list[Argv], at: int) -> int:
     Return the number of its commands. 0, with nothing done, if there is no EXEC, if that would fail, or if a
     command would be refused or does not wait for EXEC.
     """
-    if c.queued is not None or c.dirty:
+    steps = look_ahead(c, commands, at)
+    if not steps:
         return 0
-    table, done = c.table, c.server.done
+    mark = len(c.effects)
+    try:
+        finished = perform(c, steps)
+    finally:
+        bracket(c, mark, commands[at], steps[-1][2])
+    return len(steps) + 1 if finished else len(commands) - at
+
+
+def look_ahead(c: Client, commands: list[Argv], at: int) -> list[Step]:
+    """What follows the MULTI at `commands[at]` up to EXEC, the last step; nothing if it must be queued."""
+    if c.queued is not None or c.dirty:
+        return []
+    table = c.table
     steps: list[Step] = []
     try:
         for argv in islice(commands, at + 1, None):
             handler, spec = table[argv[0]][len(argv)]
+            steps.append((handler, spec, argv))
             if not spec.queueable:
                 break
-            steps.append((handler, spec, argv))
     except KeyError:
-        return 0
-    if not steps or spec.name != "EXEC":
-        return 0
+        return []
+    if len(steps) < 2 or spec.name != "EXEC":
+        return []
     if c.user.permissions is not None:
-        admitted = c.server.admitted(c, steps)
+        admitted = c.server.admitted(c, steps[:-1])
         if admitted is None or handler is not spec.bare:
-            return 0
-        steps = admitted
-    done.append(c.server.specs["MULTI"])
-    c.out.append(OK + QUEUED * len(steps))
+            return []
+        steps[:-1] = admitted
+    return steps
+
+
+def perform(c: Client, steps: list[Step]) -> bool:
+    """Execute what `look_ahead` has found; its effects are left without brackets.
+
+    False if the client is closed for too much output: nothing behind the transaction is executed.
+    """
+    server = c.server
+    done = server.done
+    done.append(server.specs["MULTI"])
+    c.out.append(OK + QUEUED * (len(steps) - 1))
     try:
-        c.out.append(_run(c, steps, (commands[at], argv), done))
-    except Closing:  # for too much output: nothing behind it is executed
-        return len(commands) - at
-    done.append(spec)
-    return len(steps) + 2
+        c.out.append(_run(c, steps[:-1], done))
+    except Closing:
+        return False
+    done.append(steps[-1][1])
+    return True
 
 
 @command("MULTI", arity=1, flags=ALWAYS, group="transactions", since="1.2.0")
@@ -172,9 +195,11 @@ def _run_and_account(c: Client, queued: list[Argv], argv: Argv) -> bytes:
     stats = c.server.stats
     timed_ns, start_ns = stats.timed_ns, stopwatch_ns()
     done: list[Spec] = []
+    mark = len(c.effects)
     try:
-        return _run(c, _look_up(c, queued[1:]), (queued[0], argv), done)
+        return _run(c, _look_up(c, queued[1:]), done)
     finally:
+        bracket(c, mark, queued[0], argv)
         untimed_ns = stopwatch_ns() - start_ns - (stats.timed_ns - timed_ns)
         for spec in done:
             spec.calls += 1
@@ -192,8 +217,8 @@ def _look_up(c: Client, queue: list[Argv]) -> Iterator[Step]:
         yield handler, spec, argv
 
 
-def _run(c: Client, steps: Iterable[Step], brackets: tuple[Argv, Argv], done: list[Spec]) -> bytes:
-    """Execute the steps; `brackets` are the MULTI and the EXEC around them. `done` gets what succeeds."""
+def _run(c: Client, steps: Iterable[Step], done: list[Spec]) -> bytes:
+    """Execute the steps. `done` gets what succeeds."""
     effects = c.effects
     mark = len(effects)
     nested, c.executing = c.executing, True
@@ -205,8 +230,6 @@ def _run(c: Client, steps: Iterable[Step], brackets: tuple[Argv, Argv], done: li
         raise
     finally:
         c.executing = nested
-        if len(effects) > mark:
-            _bracket(c, mark, *brackets)
     if c.reply_mode == "skip" and not c.muted:  # asked for inside: it means the command after EXEC
         c.muted = True
         c.table = c.server.table_of(c)
@@ -246,7 +269,7 @@ def _count_only(replies: list[bytes], reply: bytes) -> None:
     replies.append(b"")
 
 
-def _bracket(c: Client, mark: int, multi_argv: Argv, exec_argv: Argv) -> None:
+def bracket(c: Client, mark: int, multi_argv: Argv, exec_argv: Argv) -> None:
     """Put MULTI and EXEC around the effects from `mark` on, if any of them is logged."""
     effects = c.effects
     logged = [effect[0] for effect in effects[mark:] if effect[3] is not None]

@@ -382,10 +382,25 @@ def request(*lines: str) -> bytes:
     return "".join(frames).encode()
 
 
-def test_a_transaction_of_plain_writes_passes_through(alice: Peer, log: Log) -> None:
-    data = request("MULTI", "SET k 1", "RPUSH l a b", "EXEC") * 2
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_transaction_of_plain_writes_passes_through(
+    engine: Workbench, alice: Peer, log: Log, times: int
+) -> None:
+    data = request("MULTI", "SET k 1", "RPUSH l a b", "HSET h f v", "HDEL h f", "EXEC") * times
     alice.feed(data)
     assert (log.raw, log.commands) == ([data], [])
+    assert engine.server.changes_since_save == 4 * times
+
+
+def test_a_transaction_in_another_database_than_the_log_is_logged_encoded(alice: Peer, log: Log) -> None:
+    alice.send("SELECT", "1")
+    alice.feed(request("MULTI", "SET k 1", "EXEC"))
+    assert (log.raw, log.commands) == ([], [(1, [b"MULTI"]), (1, [b"SET", b"k", b"1"]), (1, [b"EXEC"])])
+
+
+def test_a_transaction_passes_through_without_its_select(alice: Peer, log: Log) -> None:
+    alice.feed(request("MULTI", "SET k 1", "SELECT 1", "EXEC"))
+    assert (log.raw, log.commands) == ([request("MULTI", "SET k 1", "EXEC")], [])
 
 
 def test_in_several_reads_the_same_is_logged_encoded(alice: Peer, log: Log) -> None:

@@ -168,9 +168,9 @@ class Client:
 
     __slots__ = (
         "active_ms", "authenticated", "backlog", "bytes_in", "bytes_out", "closing", "commands_done",
-        "created_ms", "db", "dirty", "effects", "enc", "executing", "held", "id", "last_spec", "lib_name",
-        "lib_version", "long_bytes", "monitoring", "muted", "name", "no_evict", "no_touch", "out", "parked",
-        "queue_failed", "queued", "reader", "reply_mode", "server", "subscribed", "table",
+        "created_ms", "db", "dirty", "effects", "enc", "executing", "fieldsets", "held", "id", "last_spec",
+        "lib_name", "lib_version", "long_bytes", "monitoring", "muted", "name", "no_evict", "no_touch", "out",
+        "parked", "queue_failed", "queued", "reader", "reply_mode", "server", "subscribed", "table",
         "tracker", "transport", "user", "watched",
     )  # fmt: skip
 
@@ -208,6 +208,7 @@ class Client:
         self.tracker: Tracker | None = None  # CLIENT TRACKING
         self.no_evict = False
         self.no_touch = False
+        self.fieldsets: dict[bytes, Argv] | None = None  # HIMPORT: lists of fields, by name
         self.closing = False  # nothing more is read; closed once the replies are sent
         self.table: Table = server.table_of(self)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
 import redis
 from redis.keyspace_notifications import KeyNotification
 
 from compat.servers import start_redis, start_respq
+
+experimental = pytest.mark.filterwarnings("ignore:Call to experimental method himport")
 
 
 def test_a_rate_limiter_counts_to_its_bound(client: redis.Redis) -> None:
@@ -48,6 +51,19 @@ def test_events_of_hashes_bring_their_fields(client: redis.Redis) -> None:
     }
 
 
+@experimental
+def test_hashes_are_imported_by_fieldsets(client: redis.Redis) -> None:
+    client.himport_prepare("person", ["name", "age"])
+    client.set("p:1", "a string gives way")
+    for number, values in enumerate((["Ann", 30], ["Bob", 40]), start=1):
+        assert client.himport_set(f"p:{number}", "person", values)
+    assert client.hgetall("p:1") == {"name": "Ann", "age": "30"}
+    assert client.himport_discard("person") == 1
+    with pytest.raises(redis.ResponseError, match="no such fieldset"):
+        client.execute_command("HIMPORT", "SET", "p:3", "person", "Eve", 50)
+
+
+@experimental
 def test_redis_server_loads_what_it_could_not_have_done(tmp_path: Path) -> None:
     server = start_respq(tmp_path, appendonly="yes")
     with redis.Redis(port=server.port, decode_responses=True) as client:
@@ -57,6 +73,8 @@ def test_redis_server_loads_what_it_could_not_have_done(tmp_path: Path) -> None:
         client.zadd("x", {"a": 7, "b": 8})
         client.zunionstore("counts", ["x", "x"], aggregate="COUNT")
         client.zunionstore("counts", ["x", "counts"], aggregate="COUNT")
+        client.himport_prepare("person", ["name", "age"])
+        client.himport_set("x", "person", ["Ann", 30])
     server.stop()
     theirs = tmp_path / "theirs"
     theirs.mkdir()
@@ -66,6 +84,7 @@ def test_redis_server_loads_what_it_could_not_have_done(tmp_path: Path) -> None:
         with redis.Redis(port=reference.port, decode_responses=True) as client:
             assert client.mget("n", "timed", "float") == ["3", "1", "0.1"]
             assert client.ttl("timed") > 900
+            assert client.hgetall("x") == {"age": "30", "name": "Ann"}
             assert client.zrange("counts", 0, -1, withscores=True) == [("a", 2.0), ("b", 2.0)]
     finally:
         reference.stop()

@@ -34,5 +34,6 @@ ELSEWHERE = {
         "BLMOVEM LMOVEM DELEX DIGEST MSETEX INCREX SUNIONCARD SDIFFCARD",
         "came after the reference: tests/commands",
     ),
+    **_each("HIMPORT|PREPARE HIMPORT|SET HIMPORT|DISCARD HIMPORT|DISCARDALL", "likewise"),
     **_each("XCFGSET XIDMPRECORD XNACK", "came after the reference: tests/commands, and compat/clients"),
 }

@@ -273,6 +273,7 @@ class ScriptHost:
             mark = len(self.effects)
         self.mark = mark
         self.client.db = self.whose.db
+        self.client.fieldsets = None
         self.wrote = False
         self.began_ns = 0
 

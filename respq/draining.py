@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from respq.errors import CommandError
+from respq.latency import STEP_BITS
 from respq.notifications import QUIET
 from respq.protocol import Argv
 from respq.slowlog import note_slow
@@ -122,5 +123,7 @@ def give_up(c: Client, reply: bytes, *, failed: bool = False) -> None:
         c.commands_done += 1
         spec.calls += 1
         spec.failed_calls += failed
+        if server.config.latency_tracking:
+            spec.latencies.steps[parking.spent_ns >> STEP_BITS] += 1
         note_slow(c, parking.argv, spec, parking.spent_ns // 1000)
     server.resume(c, reply)

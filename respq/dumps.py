@@ -193,6 +193,7 @@ class Dumps:
         saves.began_ms = max(1, now_ms)
         self.server.stats.forks += 1
         self.server.stats.last_fork_us = self._dump.fork_us
+        self.server.latency.note("fork", self._dump.fork_us * 1000, self.engine.clock.now_ms)
         self.engine.log("notice", f"Writing {self._target} in the background, {why}")
 
     def cron(self, now_ms: int) -> None:

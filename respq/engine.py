@@ -82,7 +82,8 @@ class Engine:
         config.user_lines = self._user_lines
         config.on_change("requirepass", self._set_default_password)
         config.on_change("acl-pubsub-default", self._choose_channels)
-        config.on_change("slowlog-log-slower-than", self._watch_slowness)
+        for name in ("slowlog-log-slower-than", "latency-monitor-threshold", "latency-tracking"):
+            config.on_change(name, self._watch_slowness)
         config.on_change("notify-keyspace-events", self._choose_events)
         config.on_change("tracking-table-max-keys", self._limit_tracking)
         config.on_change("maxmemory-policy", self._choose_policy)
@@ -118,8 +119,10 @@ class Engine:
         self.server.users.all_channels = self.server.config.acl_pubsub_default == "allchannels"
 
     def _watch_slowness(self) -> None:
-        """Apply `slowlog-log-slower-than`."""
-        self.execution.watch_slowness(self.server.config.slowlog_log_slower_than)
+        """Apply `slowlog-log-slower-than`, and what else commands are timed for."""
+        self.server.count_done()  # as it was
+        self.server.latency.threshold_ms = self.server.config.latency_monitor_threshold
+        self.execution.watch_slowness()
         self.tables.rebuild()
 
     def _limit_tracking(self) -> None:
@@ -342,6 +345,7 @@ class Engine:
             ):
                 self._drain()
         elapsed_us = (stopwatch_ns() - start_ns) // 1000
+        server.latency.note("expire-cycle", elapsed_us * 1000, self.clock.now_ms)
         server.stats.expire_us += elapsed_us
         server.stats.expire_cut_short += elapsed_us >= budget_us
 

@@ -34,7 +34,7 @@ from respq.flags import Flag
 from respq.keyspace import Effects
 from respq.protocol import Argv
 from respq.protocol.runs import SHORTEST_RUN, Run
-from respq.slowlog import SINGLY_BELOW_US, note_slow_batch
+from respq.slowlog import note_slow_batch, times_all
 from respq.state import ANY_WORDS, Client, Closing, Entry, Handler, Rejected, Server, Spec
 from respq.tables import NOT_COUNTED, Tables
 from respq.waiting import Parked
@@ -52,13 +52,15 @@ class Execution:
         self._server = server
         self._clock = server.clock
         self._tables = tables
+        self._tally = server.tally
         self.drain = Draining(server, self._stop_after).drain
-        self._constants = server.eager, server.effects, server.specs["MULTI"], server.done.append
+        self._constants = server.eager, server.effects, server.specs["MULTI"], server.tally.done.append
         self._slow_ns = inf  # how long a batch may take before one of it is called slow
 
-    def watch_slowness(self, threshold_us: int) -> None:
-        """Apply `slowlog-log-slower-than`; below a limit commands are timed one by one."""
-        self._slow_ns = threshold_us * 1000 if threshold_us >= SINGLY_BELOW_US else inf
+    def watch_slowness(self) -> None:
+        """Apply `slowlog-log-slower-than`, unless commands are timed one by one."""
+        threshold_us = self._server.config.slowlog_log_slower_than
+        self._slow_ns = inf if threshold_us < 0 or times_all(self._server) else threshold_us * 1000
 
     # -- batches -----------------------------------------------------------------------------------
 
@@ -67,13 +69,14 @@ class Execution:
         server = self._server
         self._clock.refresh()
         start_ns = stopwatch_ns()
-        before = server.counted + len(server.done)
+        tally = self._tally
+        before = tally.gone + len(tally.done)
         whole = commands[0][0] in _OPENINGS and self._execute_whole(client, commands)
         if not whole and not self._execute_each(client, commands):
             raw = None
-        count = server.counted + len(server.done) - before
-        server.untimed_ns += self._end_batch(client, commands, count, stopwatch_ns() - start_ns)
-        if len(server.done) > COUNTED_TOGETHER:
+        count = tally.gone + len(tally.done) - before
+        tally.end_batch(count, self._end_batch(client, commands, count, stopwatch_ns() - start_ns))
+        if len(tally.done) > COUNTED_TOGETHER:
             server.count_done()
         if server.effects or server.waiting.ready:
             if whole:
@@ -102,8 +105,9 @@ class Execution:
         client.out.append(replies)
         client.last_spec = spec
         spec.calls += run.count
-        spec.usec += self._end_batch(client, run, run.count, stopwatch_ns() - start_ns) / 1000
-        server.counted += run.count
+        untimed_ns = self._end_batch(client, run, run.count, stopwatch_ns() - start_ns)
+        share_ns = untimed_ns // run.count
+        spec.spend(share_ns, run.count, [share_ns] if server.config.latency_tracking else [])
         if server.effects:
             self._settle(client, run, None if Flag.MAY_REPLICATE in spec.flags else raw)
         return True
@@ -216,7 +220,7 @@ class Execution:
         if replies is None:
             return 0
         client.out.append(replies)
-        self._server.done += [spec] * run.count
+        self._server.tally.done += [spec] * run.count
         return len(commands) - at if client.closing else run.count
 
     def _end_batch(self, client: Client, batch: list[Argv] | Run, count: int, elapsed_ns: int) -> int:
@@ -265,7 +269,7 @@ class Execution:
                 client.tracker.chosen = False  # CLIENT CACHING was for this command
         else:
             spec.failed_calls += 1
-            spec.calls += 1
+            self._server.tally.done.append(spec)
         self._server.stats.count(error)
         if client.muted:
             client.end_skip()

@@ -56,6 +56,7 @@ class Persistence:
         self.config.on_change("appendfsync", self._change_policy)
         self.config.on_change("no-appendfsync-on-rewrite", self._change_policy)
         self.config.on_change("aof-timestamp-enabled", self._change_policy)
+        self.config.on_change("latency-monitor-threshold", self._change_policy)
         self.config.on_change("appendonly", self._switch)
 
     # -- start and end -----------------------------------------------------------------------------
@@ -144,6 +145,7 @@ class Persistence:
             history=self.server.saves.rewrites,
         )
         aof.writer.wake_with(self.wake)
+        aof.writer.on_delay = self._delay_watcher()
         aof.timestamped = config.aof_timestamp_enabled
         return aof
 
@@ -167,6 +169,12 @@ class Persistence:
             self._synced = synced
             self.engine.wake(LOG_SYNCED)
         return self.caught_up
+
+    def _delay_watcher(self) -> Callable[[str, int], None] | None:
+        """Who wants to know how long the disk takes, if anybody does."""
+        if not self.server.latency.on:
+            return None
+        return lambda event, took_ns: self.server.latency.note(event, took_ns, self.engine.clock.now_ms)
 
     def cron(self, now_ms: int) -> None:
         """Look after snapshots and rewrites, and start what is asked for or due."""
@@ -221,6 +229,7 @@ class Persistence:
         self._apply_policy(aof)
         self.server.stats.forks += 1
         self.server.stats.last_fork_us = fork_us
+        self.server.latency.note("fork", fork_us * 1000, self.engine.clock.now_ms)
 
     def _note_rewrite(self, now_ms: int, size: int) -> None:
         """Remember what the line at its end compares with."""
@@ -264,9 +273,10 @@ class Persistence:
     def _apply_policy(self, aof: AppendOnlyFile) -> None:
         """When the log is synced: by `appendfsync`, or never while it is rewritten, if that is wanted.
 
-        And whether it says what time it is.
+        And whether it says what time it is, and who is told how long that takes.
         """
         aof.timestamped = self.config.aof_timestamp_enabled
+        aof.writer.on_delay = self._delay_watcher()
         spared = aof.rewriting and self.config.no_appendfsync_on_rewrite
         aof.writer.fsync = NO if spared else self.config.appendfsync
 

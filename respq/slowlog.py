@@ -1,22 +1,25 @@
-"""The slow log: how long commands take, and which of them took too long.
+"""The stopwatch: how long commands take, and which of them took too long.
 
-Redis times every command; here that costs 0.25 µs, more than most quick ones do themselves. Commands that
-Redis calls slow are timed one by one, and so are all others while `slowlog-log-slower-than` is below 5 ms.
-Above, the quick ones are timed per batch and share its time: a batch, or a transaction, that takes longer
-than the threshold has one entry, with the time of all that was timed together, for the command with the
-most bytes in and out, and with a last word that tells how many others those were. A command that waited is
-logged when its wait ends, without the wait, as in Redis.
+Redis times every command; here that costs 0.3 µs, more than most quick ones do themselves. Commands that
+Redis calls slow are timed one by one, and so are all others while `slowlog-log-slower-than` is below 5 ms or
+the latency monitor is on. Otherwise the quick ones are timed per batch and share its time: a batch, or a
+transaction, that takes longer than the threshold has one entry in the slow log, with the time of all that
+was timed together, for the command with the most bytes in and out, and with a last word that tells how many
+others those were. A command that waited is logged when its wait ends, without the wait, as in Redis.
 """
 
 from __future__ import annotations
 
+from math import inf
 from operator import itemgetter
 
 from respq.clock import stopwatch_ns
 from respq.flags import Flag
+from respq.latency import STEP_BITS
 from respq.protocol import Argv
+from respq.protocol.runs import Run
 from respq.redaction import redacted
-from respq.state import LONG_REPLY, Client, Handler, Server, Spec
+from respq.state import LONG_REPLY, BulkHandler, Client, Handler, Server, Spec
 from respq.statistics import SlowEntry
 from respq.waiting import Parked
 
@@ -24,9 +27,30 @@ SINGLY_BELOW_US = 5000  # a slow log that wants shorter ones has every command t
 MANY_WORDS = 64  # a FAST command with more is timed like one that is not
 
 
-def timed(server: Server, spec: Spec, handler: Handler) -> Handler:
-    """Count the time that a command takes by itself, and write the slow log."""
-    threshold_ns = server.config.slowlog_log_slower_than * 1000
+def times_all(server: Server) -> bool:
+    """Whether quick commands are timed one by one as well."""
+    return server.latency.on or 0 <= server.config.slowlog_log_slower_than < SINGLY_BELOW_US
+
+
+def _noted_from_ns(server: Server) -> float:
+    """How long a command takes that the slow log or the latency monitor wants to know of."""
+    thresholds_ns = [inf]
+    if server.config.slowlog_log_slower_than >= 0:
+        thresholds_ns.append(server.config.slowlog_log_slower_than * 1000)
+    if server.latency.on:
+        thresholds_ns.append(server.latency.threshold_ms * 1_000_000)
+    return min(thresholds_ns)
+
+
+def timed(server: Server, spec: Spec, handler: Handler, *, batched: bool = True) -> Handler:
+    """Count the time that a command takes by itself; tell the slow log and the latency monitor.
+
+    `batched`: a call counts as one of a batch as well (see `Spec.spend`), as those of scripts do not.
+    """
+    noted_ns = _noted_from_ns(server)
+    latencies = spec.latencies.steps if server.config.latency_tracking else None
+    batched = batched and spec.quick
+    event = "fast-command" if Flag.FAST in spec.flags else "command"
 
     def measured(c: Client, argv: Argv) -> bytes:
         start_ns = stopwatch_ns()
@@ -36,11 +60,15 @@ def timed(server: Server, spec: Spec, handler: Handler) -> Handler:
             account(c, argv, stopwatch_ns() - start_ns, waits=isinstance(error, Parked))
             raise
         elapsed_ns = stopwatch_ns() - start_ns
-        if elapsed_ns >= threshold_ns or c.parked is not None:
+        if elapsed_ns >= noted_ns or c.parked is not None:
             account(c, argv, elapsed_ns, waits=False)
         else:
             spec.usec += elapsed_ns / 1000
             server.stats.timed_ns += elapsed_ns
+            if latencies is not None:
+                latencies[elapsed_ns >> STEP_BITS] += 1
+                if batched:
+                    spec.timed_calls += 1
         if len(reply) > LONG_REPLY:
             c.make_room(len(reply))
         return reply
@@ -51,10 +79,40 @@ def timed(server: Server, spec: Spec, handler: Handler) -> Handler:
         if (parking := c.parked) is not None:
             parking.spent_ns += elapsed_ns
             elapsed_ns = parking.spent_ns
-        if elapsed_ns >= threshold_ns and not waits:
+        if waits:
+            return
+        if latencies is not None:
+            latencies[elapsed_ns >> STEP_BITS] += 1
+            spec.timed_calls += batched
+        if elapsed_ns >= noted_ns:
             note_slow(c, argv, spec, elapsed_ns // 1000)
+            server.latency.note(event, elapsed_ns, server.clock.now_ms)
 
     return measured
+
+
+def timed_run(server: Server, spec: Spec, bulk: BulkHandler) -> BulkHandler:
+    """Likewise for the bulk form of a command whose share of a batch's time does not tell enough."""
+
+    def measured(c: Client, run: Run) -> bytes | None:
+        start_ns = stopwatch_ns()
+        replies = bulk(c, run)
+        if replies is not None:
+            elapsed_ns = stopwatch_ns() - start_ns
+            server.stats.timed_ns += elapsed_ns
+            account_run(c, spec, run.commands[-1], run.count, elapsed_ns)
+        return replies
+
+    return measured
+
+
+def account_run(c: Client, spec: Spec, last: Argv, calls: int, elapsed_ns: int) -> None:
+    """Count the time that `calls` took together, of which `last` was the last one."""
+    spec.usec += elapsed_ns / 1000
+    if c.server.config.latency_tracking:
+        spec.latencies.steps[elapsed_ns // calls >> STEP_BITS] += calls
+    if elapsed_ns > SINGLY_BELOW_US * 1000:
+        note_slow(c, last, spec, elapsed_ns // 1000, others=calls - 1)
 
 
 def note_slow_batch(c: Client, batch: list[Argv], elapsed_us: int) -> None:
@@ -63,7 +121,7 @@ def note_slow_batch(c: Client, batch: list[Argv], elapsed_us: int) -> None:
     Which of the commands that are not timed one by one it was, nobody knows. The one with the most bytes,
     sent or answered, stands for all of them; behind its words is said how many those are.
     """
-    if c.server.config.slowlog_log_slower_than < SINGLY_BELOW_US:
+    if times_all(c.server):
         return
     executed = batch[: len(batch) - len(c.backlog)]
     answers = c.out if len(c.out) == len(executed) else [b""] * len(executed)  # or joined, or not its own

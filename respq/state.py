@@ -6,7 +6,6 @@ They hold state and the few operations that keep it consistent; what is done wit
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Container, Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -17,6 +16,7 @@ from respq.datatypes.value import Value
 from respq.errors import CommandError, wrong_type
 from respq.flags import Channels, Flag, Keys
 from respq.keyspace import Database, Effects
+from respq.latency import STEP_BITS, Histogram, LatencyMonitor
 from respq.notifications import Notifications
 from respq.protocol import Argv
 from respq.protocol.reader import Reader
@@ -25,6 +25,7 @@ from respq.protocol.runs import Run
 from respq.pubsub import PubSub
 from respq.rubble import Rubble
 from respq.statistics import ReadCounts, Saves, SlowLog, Statistics
+from respq.tally import Tally
 from respq.tracking import Tracker, Tracking
 from respq.transport import ConnectPeer, Transport, unreachable
 from respq.waiting import UNPAUSED, Look, Parked, Parking, Waiting, WaitKey
@@ -67,8 +68,8 @@ class Spec:
 
     __slots__ = (
         "acl", "arity", "bare", "bulk", "calls", "channels", "complexity", "failed_calls", "flags", "group",
-        "handler", "keys", "name", "queueable", "quick", "rejected_calls", "since", "subcommands", "summary",
-        "syntax", "tips", "usec",
+        "handler", "keys", "latencies", "name", "queueable", "quick", "rejected_calls", "since",
+        "subcommands", "summary", "syntax", "timed_calls", "tips", "usec",
     )  # fmt: skip
 
     def __init__(
@@ -92,8 +93,11 @@ class Spec:
         self.channels = channels
         self.subcommands: dict[str, Spec] = {}  # by full name
         self.bare: Handler | None = None  # as it stands in the tables of this server where there is no mode
-        self.quick = Flag.FAST in flags or name in QUICK  # its share of a batch's time tells enough
+        # Its share of a batch's time tells enough; but a wait belongs to one command.
+        self.quick = (Flag.FAST in flags and Flag.BLOCKING not in flags) or name in QUICK
         self.queueable = bool(name) and name not in NOT_ALIKE and Flag.NO_MULTI not in flags
+        self.latencies = Histogram()
+        self.timed_calls = 0  # of a quick one, timed by themselves and not in `spend` yet
         self.reset_statistics()
 
     def fresh(self) -> Spec:
@@ -102,6 +106,7 @@ class Spec:
         for slot in Spec.__slots__:  # half of the time of copy.copy, for 250 commands at each start
             setattr(spec, slot, getattr(self, slot))
         spec.subcommands = {name: sub.fresh() for name, sub in self.subcommands.items()}
+        spec.latencies = Histogram()
         spec.reset_statistics()
         return spec
 
@@ -111,6 +116,26 @@ class Spec:
         self.usec = 0.0
         self.failed_calls = 0
         self.rejected_calls = 0
+        self.latencies.reset()
+
+    def spend(self, share_ns: int, calls: int, latencies: list[int]) -> None:
+        """Account for the shares of `calls` in the time of their batches.
+
+        If it is quick these are its latencies, as far as they are tracked: distributed as `latencies` are.
+        """
+        self.usec += share_ns * calls / 1000
+        if not latencies or not self.quick:
+            return
+        if self.timed_calls:
+            known = min(self.timed_calls, calls)
+            self.timed_calls -= known
+            calls -= known
+        steps = self.latencies.steps
+        each, more = divmod(calls, len(latencies))
+        for latency_ns in latencies if each else latencies[:more]:
+            steps[latency_ns >> STEP_BITS] += each or 1
+        if each and more:
+            steps[latencies[-1] >> STEP_BITS] += more
 
     @property
     def fullname(self) -> str:
@@ -142,6 +167,7 @@ class Rejected(CommandError):
     spec: Spec | None = None  # whose refusal it counts as, if not that of the entry in the table
 
 
+STEPS_KEPT = 100  # different latencies of a command, until they are put into the slots of its histogram
 LONG_REPLY = 1 << 14  # bytes from which a reply is accounted for while its batch is executed
 UNCOUNTED_BYTES = 1 << 14  # of output; to the limits of Redis the buffer that each client has does not count
 STRANGER_LIMIT = (1024, 0, 0)  # on output for a client that has not authenticated, as in Redis 8.2
@@ -373,8 +399,8 @@ class Server:
         self.deferred: list[tuple[Client, bytes]] = []  # pushes for behind the reply that is being made
         self.stats = Statistics()
         self.read_counts: dict[int, ReadCounts] = {}  # by client, from compat-version 8.8 on
-        self.done: list[Spec] = []  # what was executed and is not counted yet
-        self.untimed_ns = self.counted = 0  # spent on that; what was in there before
+        self.latency = LatencyMonitor()
+        self.tally: Tally[Spec] = Tally()
         self.run_id = f"{rng.getrandbits(160):040x}"
         self.started_ms = clock.now_ms
         self.startup_bytes = process.resident_bytes()  # memory, before there is data
@@ -434,15 +460,10 @@ class Server:
 
     def count_done(self) -> None:
         """Count what was executed, and share out the time it took. O(commands since the last time)."""
-        if not self.done:
-            return
-        share_us = self.untimed_ns / 1000 / len(self.done)
-        for spec, calls in Counter(self.done).items():
-            spec.calls += calls
-            spec.usec += share_us * calls
-        self.counted += len(self.done)
-        self.done.clear()
-        self.untimed_ns = 0
+        self.tally.settle(tracking=self.config.latency_tracking)
+        for spec in self.specs.values():
+            if len(spec.latencies.steps) > STEPS_KEPT:
+                spec.latencies.settle()
 
     # -- users -------------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ from respq.protocol import Argv
 from respq.protocol.resp import QUEUED, bulks
 from respq.protocol.runs import Run
 from respq.restrictions import Restriction, refuse
-from respq.slowlog import MANY_WORDS, SINGLY_BELOW_US, timed
+from respq.slowlog import MANY_WORDS, timed, timed_run, times_all
 from respq.state import (
     ANY_WORDS,
     RUN_AT_ONCE,
@@ -75,6 +75,11 @@ class Tables:
         self._open: dict[Mode, Table] = {}  # those without gates, kept while there are some
         self._built = self._open  # those for the present gates
         self._restrictions: dict[Permissions, Restriction] = {}
+        for spec in server.specs.values():
+            if (
+                spec.bulk is not None and not spec.quick and spec.group != "scripting"
+            ):  # scripts do it themselves
+                spec.bulk = timed_run(server, spec, spec.bulk)
         self._bulk = {spec: spec.bulk for spec in server.specs.values()}  # as declared
         self.frequencies = server.frequencies = Frequencies(server)
 
@@ -175,7 +180,7 @@ class Tables:
         """Innermost first."""
         wrappers: list[Wrapper] = []
         config = self.server.config
-        if self._all_timed():
+        if times_all(self.server):
             wrappers.append(self._timed_if_quick)
         if mode.tracking:
             wrappers.append(remembering)
@@ -223,10 +228,6 @@ class Tables:
         counted = NOT_COUNTED if queueing and spec.name not in RUN_AT_ONCE else spec
         return self._wrapped(spec, wrappers), counted
 
-    def _all_timed(self) -> bool:
-        """Whether the slow log wants commands that are quicker than a batch of them usually is."""
-        return 0 <= self.server.config.slowlog_log_slower_than < SINGLY_BELOW_US
-
     def _timed_if_quick(self, spec: Spec, handler: Handler) -> Handler:
         """With a stopwatch; the others have one already."""
         return timed(self.server, spec, handler) if spec.quick else handler
@@ -250,7 +251,7 @@ class Tables:
         handler, counted = entry
         if not spec.fewest <= words <= spec.most:
             return partial(_refuse_arity, spec), counted
-        if words > MANY_WORDS and spec.quick and not self._all_timed():
+        if words > MANY_WORDS and spec.quick and not times_all(self.server):
             handler = timed(self.server, spec, handler)
         return handler, counted
 

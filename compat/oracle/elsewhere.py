@@ -24,6 +24,11 @@ ELSEWHERE = {
     "MONITOR": "its output has times in it: test_scenarios.py",
     **_each("REPLICAOF SLAVEOF REPLCONF FAILOVER", "test_operation.py"),
     **_each("PSYNC SYNC", "an error of our own: tests/commands"),
+    **dict.fromkeys(
+        ("LATENCY|LATEST", "LATENCY|HISTORY", "LATENCY|RESET", "LATENCY|GRAPH", "LATENCY|HELP"),
+        "test_operation.py",
+    ),
+    **dict.fromkeys(("LATENCY|HISTOGRAM", "LATENCY|DOCTOR"), "measurements: test_operation.py"),
     "RESTORE-ASKING": "is RESTORE, as nodes of a cluster call it: tests/commands/test_dumping.py",
     "SCRIPT|DEBUG": "redis-server asks for it outside of a pipeline, and respq has no debugger",
     "SHUTDOWN": "ends the server: tests/process",

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from compat.oracle.targets import ProcessTarget
+from compat.oracle.wire import plain
 from compat.servers import Server
 
 LONG = "a" * 255
@@ -60,6 +62,30 @@ QUESTIONS = {
         EVAL "return redis.call('replicaof','no','one')" 0
         EVAL "return redis.call('sync')" 0
     """,
+    "latencies, while nobody watches": """
+        CONFIG SET latency-monitor-threshold 0
+        LATENCY
+        LATENCY NOPE
+        LATENCY RESET
+        LATENCY RESET command nope
+        LATENCY LATEST
+        LATENCY LATEST x
+        LATENCY HISTORY
+        LATENCY HISTORY command
+        LATENCY GRAPH
+        LATENCY GRAPH command
+        LATENCY DOCTOR x
+        LATENCY HELP x
+        LATENCY HISTOGRAM nope
+        CONFIG SET latency-monitor-threshold -1
+        CONFIG SET latency-monitor-threshold x
+        CONFIG SET latency-tracking maybe
+        CONFIG SET latency-tracking-info-percentiles 101
+        MULTI
+        LATENCY LATEST
+        EXEC
+        EVAL "return redis.call('latency', 'latest')" 0
+    """,
 }
 
 
@@ -80,3 +106,46 @@ def test_operation(subject: str, resp: int, targets: tuple[ProcessTarget, Proces
         expected, found = theirs.ask(*argv), ours.ask(*argv)
         if argv[0] != b"HELLO":
             assert found == expected, line
+
+
+@pytest.mark.parametrize("resp", [2, 3])
+def test_histograms_have_the_same_shape_and_count_the_same_calls(
+    resp: int, targets: tuple[ProcessTarget, ProcessTarget]
+) -> None:
+    lines = f"""
+        RESET
+        HELLO {resp}
+        CONFIG RESETSTAT
+        SET latency:a 1
+        SET latency:a 2
+        GET latency:a
+        GET
+        LPUSH latency:a x
+        LRANGE latency:l 0 -1
+        CLIENT ID
+        MULTI
+        GET latency:a
+        EXEC
+        LATENCY HISTOGRAM set get lpush lrange client exec nope GET
+    """.strip().splitlines()
+    shapes = []
+    for target in targets:
+        for line in lines:
+            reply = target.ask(*line.encode().split())
+        shapes.append(_without_times(plain(reply)))
+    assert shapes[0] == shapes[1]
+    assert len(shapes[0]) == 6
+
+
+def _without_times(reply: Any) -> list[Any]:
+    """Names and calls, and whether these are what the last bucket has."""
+    found = {name: _as_dict(parts) for name, parts in _as_dict(reply).items()}
+    return [
+        (name, list(parts), parts[b"calls"], list(_as_dict(parts[b"histogram_usec"]).values())[-1])
+        for name, parts in found.items()
+    ]
+
+
+def _as_dict(reply: Any) -> dict[Any, Any]:
+    """A map, which comes as a list in RESP2."""
+    return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))

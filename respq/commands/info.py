@@ -8,8 +8,7 @@ Memory is that of the process, because CPython's allocator does not say how much
 `used_memory` and `used_memory_rss` are therefore the same. What the process had before there were data,
 and what clients have waiting to be read or sent, is overhead; the rest is called the data set.
 
-Latencystats is empty, as it is in Redis while `latency-tracking` is off: percentiles need a histogram
-per command and a stopwatch on every call. The number of reads is that of sockets found ready, which
+The number of reads is that of sockets found ready, which
 counts some that were ready for something else.
 """
 
@@ -397,7 +396,16 @@ def _errorstats(server: Server) -> Fields:
 
 
 def _latencystats(server: Server) -> Fields:
-    yield from ()
+    if not server.config.latency_tracking:
+        return
+    wanted = server.config.latency_tracking_info_percentiles.split()
+    for spec in server.specs.values():
+        if spec.latencies.calls:
+            found = zip(wanted, spec.latencies.percentiles(list(map(float, wanted))), strict=True)
+            yield (
+                f"latency_percentiles_usec_{spec.fullname}",
+                ",".join([f"p{percent}={latency_us:.3f}" for percent, latency_us in found]),
+            )
 
 
 def _cluster(server: Server) -> Fields:

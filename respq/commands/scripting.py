@@ -32,7 +32,7 @@ from respq.monitor import show_monitors
 from respq.protocol.resp import OK, array, bulk, integer
 from respq.protocol.runs import Run
 from respq.scripting.shebang import Flags, read_shebang
-from respq.slowlog import SINGLY_BELOW_US
+from respq.slowlog import times_all
 from respq.state import Server, Spec
 
 SHA_DIGITS = 40
@@ -111,7 +111,7 @@ def _run_scripts(c: Client, run: Run, *, read_only: bool) -> bytes | None:
     And what somebody has to see one by one: MONITOR, the slow log, the client itself if it is subscribed.
     """
     server = c.server
-    if server.monitors or c.subscribed or 0 <= server.config.slowlog_log_slower_than < SINGLY_BELOW_US:
+    if server.monitors or c.subscribed or times_all(server):
         return None
     name, digits = common_word(run, 1), common_word(run, 2)
     count = _COUNTS.get(digits or b"", -1)

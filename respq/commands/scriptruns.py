@@ -21,7 +21,7 @@ from respq.commands.scripthost import Script, ScriptHost
 from respq.protocol.resp import RESP3
 from respq.protocol.runs import Run
 from respq.scripting.runtime import Answer, Failure
-from respq.slowlog import SINGLY_BELOW_US, note_slow
+from respq.slowlog import account_run
 from respq.state import LONG_REPLY, Closing
 
 SLICE_NS = 1_000_000
@@ -74,11 +74,9 @@ class ScriptRun:
         finally:
             elapsed_ns = stopwatch_ns() - start_ns
             stats.timed_ns = timed_ns + elapsed_ns  # which contains that of their commands
-            spec.usec += elapsed_ns / 1000
         count = self._done - done
         self._script.cost_ns = elapsed_ns // count or 1
-        if elapsed_ns > SINGLY_BELOW_US * 1000:
-            note_slow(c, self._run.commands[self._done - 1], spec, elapsed_ns // 1000, others=count - 1)
+        account_run(c, spec, self._run.commands[self._done - 1], count, elapsed_ns)
         if len(self._replies[-1]) > LONG_REPLY:
             c.make_room(sum(map(len, self._replies)))
 

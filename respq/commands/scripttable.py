@@ -15,7 +15,7 @@ from respq.errors import CommandError
 from respq.flags import Flag
 from respq.monitor import monitored
 from respq.restrictions import Restriction, refuse_in_script
-from respq.slowlog import SINGLY_BELOW_US, timed
+from respq.slowlog import timed, times_all
 from respq.state import TRACKING, Handler, Rejected, Server
 from respq.tables import KEYSPACE, NOT_COUNTED, RESTRICTED_KEPT, note_read, reads_keys
 
@@ -115,10 +115,9 @@ def _container(
 
 def _wrapped(server: Server, spec: Spec, writes: bool) -> Handler:
     assert spec.handler is not None
-    all_timed = 0 <= server.config.slowlog_log_slower_than < SINGLY_BELOW_US
     handler = spec.handler
-    if all_timed or not spec.quick:
-        handler = timed(server, spec, handler)
+    if not spec.quick or times_all(server):
+        handler = timed(server, spec, handler, batched=False)
     if server.frequencies.on:
         handler = server.frequencies.counting(spec, handler)
     if TRACKING in server.eager and spec.flags & KEYSPACE:

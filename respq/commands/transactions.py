@@ -92,7 +92,7 @@ def perform(c: Client, steps: list[Step]) -> bool:
     False if the client is closed for too much output: nothing behind the transaction is executed.
     """
     server = c.server
-    done = server.done
+    done = server.tally.done
     done.append(server.specs["MULTI"])
     c.out.append(OK + QUEUED * (len(steps) - 1))
     try:
@@ -201,9 +201,11 @@ def _run_and_account(c: Client, queued: list[Argv], argv: Argv) -> bytes:
     finally:
         bracket(c, mark, queued[0], argv)
         untimed_ns = stopwatch_ns() - start_ns - (stats.timed_ns - timed_ns)
+        share_ns = max(0, untimed_ns) // max(1, len(done))
+        latencies = [share_ns] if c.server.config.latency_tracking else []
         for spec in done:
             spec.calls += 1
-            spec.usec += untimed_ns / (1000 * len(done))
+            spec.spend(share_ns, 1, latencies)
         if untimed_ns > c.server.config.slowlog_log_slower_than * 1000:
             note_slow_batch(c, queued[1:], untimed_ns // 1000)
         stats.timed_ns = timed_ns  # EXEC's own time contains it
@@ -253,7 +255,8 @@ def _replies(c: Client, steps: Iterable[Step], done: list[Spec]) -> tuple[list[b
             c.server.stats.count(error)
             failed = c.server.specs["EXEC"] if isinstance(error, NoLongerAllowed) else spec
             failed.failed_calls += 1
-            spec.calls += failed is spec
+            if failed is spec:
+                done.append(spec)
         except Abandoned:
             raise
         except Closing as last:

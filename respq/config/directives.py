@@ -286,6 +286,13 @@ class Live:
     slowlog_log_slower_than = number(
         10000, -1, INT64_MAX, "microseconds from which a command is slow; -1 never, 0 always"
     )
+    latency_monitor_threshold = number(
+        0, 0, INT64_MAX, "milliseconds from which LATENCY knows of what took so long; 0: of nothing"
+    )
+    latency_tracking = flag(True, "keep a histogram of the latencies of each command")
+    latency_tracking_info_percentiles = value(
+        Words(_percentiles), "50 99 99.9", "which of their percentiles INFO latencystats shows"
+    )
     slowlog_max_len = number(128, 0, INT64_MAX, "slow commands remembered")
     slowlog_entry_max_argc = number(32, 2, INT_MAX, "words of a slow command that are remembered")
     slowlog_entry_max_string_len = number(128, 0, INT_MAX, "bytes of such a word that are remembered")
@@ -397,9 +404,6 @@ class Inert:
     )
     syslog_ident = text("redis", immutable=True)
 
-    # Client-side caching, latency
-    latency_tracking_info_percentiles = value(Words(_percentiles), "50 99 99.9")
-
     # Replication: there are no replicas
     bind_source_addr = text("")
     masterauth = text("", secret=True)
@@ -507,8 +511,6 @@ class Fixed:
         "respq always shuts down the same way",
     )
     locale_collate = text("", "respq compares bytes")
-    latency_monitor_threshold = number(0, 0, INT64_MAX, "respq does not monitor latency")
-    latency_tracking = flag(False, "respq keeps no percentiles of latencies")
     enable_module_command = choice("no", _PROTECTED, "respq loads no modules", immutable=True)
     replicaof = value(
         Primary(), "", "respq does not replicate from another server", immutable=True, aliases=("slaveof",)

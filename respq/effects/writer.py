@@ -35,6 +35,7 @@ from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 
+from respq.clock import stopwatch_ns
 from respq.effects.files import AofError, Files, SyncError, datasync, write_some
 from respq.effects.timestamps import stamp
 
@@ -59,6 +60,7 @@ class Syncer:
         self._idle.set()
         self._thread: threading.Thread | None = None
         self.synced = 0  # log position that the last successful sync covers
+        self.took_ns = 0  # by the last sync, which has not been reported
         self.failure: SyncError | None = None
 
     @property
@@ -90,8 +92,10 @@ class Syncer:
             self._do(*job)
 
     def _do(self, fd: int, path: Path, position: int) -> None:
+        start_ns = stopwatch_ns()
         try:
             datasync(self._files, fd, path)
+            self.took_ns = stopwatch_ns() - start_ns
             self.synced = position
         except SyncError as error:
             self.failure = error
@@ -108,6 +112,7 @@ class LogWriter:
         self.size = 0  # length of the current file
         self.error: OSError | None = None  # why the last write failed; None once one has succeeded
         self.delayed_fsyncs = 0
+        self.on_delay: Callable[[str, int], None] | None = None  # an event, and how many ns it took
         self._files = files
         self.alone = False  # always: nobody else could be served during a sync
         self._syncer = Syncer(files)
@@ -174,6 +179,9 @@ class LogWriter:
             return False
         if self.fsync == ALWAYS:
             self._sync_or_start(now_ms)
+            if self.on_delay is not None and self._syncer.took_ns:
+                self.on_delay("aof-fsync-always", self._syncer.took_ns)
+                self._syncer.took_ns = 0
         elif self.fsync == EVERYSEC:
             self._sync_if_due(now_ms)
         return True
@@ -211,6 +219,7 @@ class LogWriter:
     def _write(self, now_ms: int) -> bool:
         data = self._buffer[0] if len(self._buffer) == 1 else b"".join(self._buffer)
         done = 0
+        start_ns = stopwatch_ns() if self.on_delay is not None else 0
         try:
             while done < len(data):
                 done += write_some(self._files, self._fd, memoryview(data)[done:] if done else data)
@@ -218,6 +227,8 @@ class LogWriter:
             self._undo(data, done)
             self._note_error(error, now_ms)
             return False
+        if self.on_delay is not None:
+            self.on_delay("aof-write", stopwatch_ns() - start_ns)
         self._account(done)
         self._buffer.clear()
         if self.error is not None:
@@ -273,11 +284,13 @@ class LogWriter:
 
     def _sync_now(self) -> None:
         if self.synced < self.written:
+            start_ns = stopwatch_ns()
             try:
                 datasync(self._files, self._fd, self.path)
             except SyncError as error:
                 self._failure = error
                 raise
+            self._syncer.took_ns = stopwatch_ns() - start_ns
             self._synced = self.written
 
     def _raise_failure(self) -> None:

@@ -16,7 +16,7 @@ from respq.config.directives import BY_ANY_NAME, DIRECTIVES, Fixed, Inert, Live
 ANSWERS = [json.loads(line) for line in Path(__file__).with_name("answers.jsonl").read_text().splitlines()]
 OF_ONE = [line for line in ANSWERS if isinstance(line[0], str)]
 OF_SEVERAL = [line for line in ANSWERS if isinstance(line[0], list)]
-DIFFERENT_DEFAULTS = {"appendonly", "bind", "dir", "latency-tracking", "port"}
+DIFFERENT_DEFAULTS = {"appendonly", "bind", "dir", "port"}
 
 
 def answer(config: Config, words: list[str]) -> str:

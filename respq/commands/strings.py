@@ -29,7 +29,7 @@ from respq.commands.conditions import CONDITIONS, parse_condition
 from respq.datatypes.strings import StringValue
 from respq.errors import CommandError, syntax_error
 from respq.keyspace import Database
-from respq.protocol.resp import EMPTY_BULK, OK, ONE, ZERO, array, bulk, integer
+from respq.protocol.resp import EMPTY_BULK, OK, ONE, ZERO, array, bulk, bulk_strings, integer
 from respq.protocol.runs import Run
 from respq.state import LONG_REPLY
 
@@ -105,26 +105,18 @@ def read_expiry(c: Client, options: dict[bytes, bytes], command_name: str) -> in
 
 
 def _get_run(c: Client, run: Run) -> bytes | None:
-    values, null, misses, second = c.db.values, c.enc.null, 0, c.db.clock.second
-    replies = []
-    for name in run.last:
-        value = values.get(name)
-        if value is None:
-            misses += 1
-            replies.append(null)
-        elif value.__class__ is StringValue and not value.expires_ms:
-            data = value.data
-            size = len(data)
-            if size > LONG_REPLY:  # each is accounted for
-                return None
-            value.accessed = second
-            replies.append(b"$%d\r\n%b\r\n" % (size, data))
-        else:
-            return None
+    found = c.db.find_each(run.last, StringValue)
+    if found is None:
+        return None
+    strings = [value.data for value in found if value is not None]
+    if max(map(len, strings), default=0) > LONG_REPLY:  # each is accounted for
+        return None
     stats = c.server.stats
-    stats.keyspace_misses += misses
-    stats.keyspace_hits += len(run) - misses
-    return b"".join(replies)
+    stats.keyspace_misses += run.count - len(strings)
+    stats.keyspace_hits += len(strings)
+    if len(strings) == run.count:
+        return bulk_strings(strings)
+    return b"".join([_maybe(c, value) for value in found])
 
 
 @command("GET", arity=2, flags=READONLY | FAST, keys=READ, group="string", since="1.0.0", syntax="key",

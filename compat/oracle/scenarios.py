@@ -370,7 +370,7 @@ SCENARIOS |= {
 }
 SCENARIOS |= {
     "a watched key that expires breaks the transaction": """
-        setup SET k v PX 40
+        0 SET k v PX 40
         0 WATCH k
         0 MULTI
         0 PING
@@ -468,7 +468,7 @@ SCENARIOS |= {
         0 DBSIZE
     """,
     "COPY and RENAME take the expiry along": """
-        setup SET a 1 PX 30
+        0 SET a 1 PX 30
         0 COPY a b
         0 RENAME a c
         0 SET d 1

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
 from compat.oracle.case import Case
 from compat.oracle.compare import first_difference
-from compat.oracle.engine_target import EngineTarget
 from compat.oracle.grammar.family import Family
 from compat.oracle.runner import dump_commands
 from compat.oracle.scenarios import SCENARIOS, parse
 from compat.oracle.stream_readers import CHANGES, READERS
 from compat.oracle.targets import Outcome, ProcessTarget, Target
 from compat.oracle.wire import render
-from compat.servers import Server
 
 KEYS = [*b"abcdefjklmnsxyz"]
 ALL = Family("scenarios", {}, {}, [], [bytes([key]) for key in KEYS] + [b"done", b"other"], dbs=(0, 1))
@@ -35,24 +32,8 @@ RESTORE = b"".join(
 
 
 @pytest.fixture(scope="module")
-def redis(reference: Server) -> Iterator[ProcessTarget]:
-    target = ProcessTarget(reference, RESTORE)
-    yield target
-    target.close()
-
-
-@pytest.fixture(scope="module", params=["engine", "server"])
-def respq(
-    request: pytest.FixtureRequest, respq_server: Server, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Target]:
-    if request.param == "engine":
-        target = EngineTarget(tmp_path_factory.mktemp("scenarios"), RESTORE)
-        yield target
-        target.close()
-    else:
-        process = ProcessTarget(respq_server, RESTORE)
-        yield process
-        process.close()
+def restore() -> bytes:
+    return RESTORE
 
 
 @pytest.mark.parametrize("resp", [2, 3])

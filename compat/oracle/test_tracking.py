@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
-from compat.oracle.engine_target import EngineTarget
 from compat.oracle.scenarios import parse
 from compat.oracle.targets import ProcessTarget, Target
 from compat.oracle.tracking import TRACKING
 from compat.oracle.wire import parse_all, render, show
-from compat.servers import Server
 
 RESTORE = render([b"CONFIG", b"SET", b"tracking-table-max-keys", b"1000000"])
 
 
 @pytest.fixture(scope="module")
-def redis(reference: Server) -> Iterator[ProcessTarget]:
-    target = ProcessTarget(reference, RESTORE)
-    yield target
-    target.close()
-
-
-@pytest.fixture(scope="module", params=["engine", "server"])
-def respq(
-    request: pytest.FixtureRequest, respq_server: Server, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Target]:
-    if request.param == "engine":
-        target = EngineTarget(tmp_path_factory.mktemp("tracking"), RESTORE)
-        yield target
-        target.close()
-    else:
-        process = ProcessTarget(respq_server, RESTORE)
-        yield process
-        process.close()
+def restore() -> bytes:
+    return RESTORE
 
 
 def shown(stream: bytes) -> list[str]:

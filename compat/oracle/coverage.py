@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from compat.oracle.compare import conversation
 from compat.oracle.grammar.family import Command, Family
-from compat.oracle.grammar.tree import Argument
+from compat.oracle.grammar.tree import Trees
 from compat.oracle.wire import Node
 
 EMPTY: Node = (b"*", [])
 
 
 class Coverage:
-    """Counts per command: outcomes, choices that succeeded, errors by text."""
+    """Counts per command: sequences it was in, outcomes, choices that succeeded, errors by text."""
 
-    def __init__(self, family: Family, trees: Mapping[str, Sequence[Argument]]) -> None:
+    def __init__(self, family: Family, trees: Trees) -> None:
         self.family = family
         self.trees = trees
+        self.sequences: Counter[str] = Counter()
         self.outcomes: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.choices: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.errors: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     def record(self, commands: Sequence[Command], replies: Sequence[Node]) -> None:
-        """Note the replies to one client's commands."""
+        """Note the replies to one client's commands, which are a sequence."""
+        self.sequences.update({command.name for command in commands})
         known = {id(command.argv): command for command in commands}
         pairs = conversation([command.argv for command in commands], replies)
         for (argv, queue), reply in zip(pairs, replies, strict=False):
@@ -60,7 +62,7 @@ class Coverage:
         for name, rule in self.family.rules.items():
             for argument in self.trees[name]:
                 for choice in argument.choices():
-                    if choice not in self.choices[name] and not _left_out(choice, rule.left_out):
+                    if choice not in self.choices[name] and not left_out(choice, rule.left_out):
                         yield f"{name}: {choice} never succeeded"
 
     def _missing_errors(self) -> Iterator[str]:
@@ -92,7 +94,7 @@ class Coverage:
         path.write_text(self.report())
 
 
-def _left_out(choice: str, left_out: Sequence[str]) -> bool:
+def left_out(choice: str, left_out: Sequence[str]) -> bool:
     """Whether a choice, or the alternative that it is a part of, is not made on purpose."""
     inside = tuple(f"{name.partition('.')[2]}." for name in left_out)
     return choice in left_out or choice.startswith(inside)

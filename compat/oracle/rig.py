@@ -13,6 +13,7 @@ from compat.oracle.coverage import Coverage
 from compat.oracle.grammar import FAMILIES
 from compat.oracle.grammar.family import Family, Sentences
 from compat.oracle.grammar.tree import Trees, read_trees
+from compat.oracle.parity import EVERY_OPTION
 from compat.oracle.runner import Failure, Plan, Runner
 from compat.oracle.targets import ProcessTarget, Target
 from compat.oracle.wire import render
@@ -74,9 +75,6 @@ def write_report(coverage: Coverage) -> Path:
     path = Path(__file__).with_name(f"coverage-{coverage.family.name}.txt")
     coverage.write(path)
     return path
-
-
-EVERY_OPTION = "every option"
 
 
 def plan_of(name: str, trees: Trees) -> Plan:

@@ -5,6 +5,7 @@ ORACLE_SEED and ORACLE_ROUNDS choose others than the default; in one round every
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,15 +17,9 @@ from compat.oracle.engine_target import EngineTarget
 from compat.oracle.every_option import EveryOption
 from compat.oracle.grammar.every_option import FOR_THE_REST, LEFT_OUT, OVERRIDES, VALUES
 from compat.oracle.grammar.tree import Argument, Trees
-from compat.oracle.rig import (
-    EVERY_OPTION,
-    comparing,
-    plan_of,
-    restore_bytes,
-    run_family,
-    summary,
-    write_report,
-)
+from compat.oracle.parity import EVERY_OPTION
+from compat.oracle.rig import comparing, plan_of, restore_bytes, run_family, summary, write_report
+from compat.oracle.targets import ProcessTarget
 from compat.servers import Server
 from respq.commands import SPECS
 
@@ -59,6 +54,15 @@ def test_every_option_does_what_it_does_in_redis(trees: Trees, reference: Server
     assert runner.unrepeated <= ROUNDS
     assert runner.coverage.success >= SUCCESS
     assert runner.coverage.missing() == []
+
+
+def test_the_server_does_what_redis_does(trees: Trees, reference: Server, respq_server: Server) -> None:
+    plan = plan_of(EVERY_OPTION, trees)
+    assert isinstance(plan.sentences, EveryOption)
+    subject = ProcessTarget(respq_server, restore_bytes(plan.sentences.family))
+    with contextlib.closing(subject), comparing(plan, trees, reference, subject) as runner:
+        failures = run_family(runner, SEED, plan.sentences.round_of)
+    assert not failures, summary(failures)
 
 
 def test_no_command_of_redis_is_forgotten(trees: Trees, sentences: EveryOption) -> None:

@@ -438,7 +438,7 @@ def object_freq(c: Client, argv: Argv) -> bytes:
         return c.enc.null
     if not frequencies.on:
         raise CommandError(
-            f"An LFU maxmemory policy is not selected, access frequency not tracked. {_SWITCHED}"
+            "An LFU maxmemory policy is not selected, access frequency not tracked." + _SWITCHED
         )
     return integer(frequencies.of(value))
 

@@ -457,6 +457,7 @@ NORMALISERS: dict[bytes, Normaliser] = {
     b"ZRANDMEMBER": random_members,
     b"ZSCAN": collection_scan,
     b"OBJECT|HELP": help_text,
+    b"OBJECT|IDLETIME": near(2),
     b"OBJECT|REFCOUNT": refcount,
     b"ROLE": role,
     b"PUBSUB|HELP": help_text,

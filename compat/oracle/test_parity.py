@@ -14,7 +14,7 @@ from compat.oracle.normalise import NORMALISERS
 from compat.oracle.parity import NONE, NOTHING, PATH, Row, Run, choices_of, names_of, read, rows
 from respq.commands import SPECS
 
-AGAIN = "python -m compat.oracle 'every option' --report"
+AGAIN = "python -m compat.oracle 'every option' --report --sequences 40"
 
 
 @pytest.fixture(scope="module")

@@ -130,6 +130,8 @@ GENERIC = Family(
         "TYPE": Rule(0.8, errors=(ARITY,)),
         "OBJECT|ENCODING": Rule(0.8, errors=(ARITY,)),
         "OBJECT|REFCOUNT": Rule(0.5, errors=(ARITY,)),
+        "OBJECT|FREQ": Rule(0.3, errors=(ARITY, "ERR An LFU maxmemory policy is not selected")),
+        "OBJECT|IDLETIME": Rule(0.5, errors=(ARITY,)),
         "OBJECT|HELP": Rule(0.2, errors=(ARITY,)),
         "WAIT": Rule(
             0.4,

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import ClassVar, Final, Self
 
-from respq.datatypes.chunks import HEADER_BYTES, Packed, cut, entry_bytes, fill_of, offsets_in
+from respq.datatypes.chunks import HEADER_BYTES, ListpackChunk, Packed, cut, entry_bytes, fill_of, offsets_in
 from respq.datatypes.nodes import Nodes, without
 from respq.datatypes.quicklist import Quicklist
 
@@ -53,7 +53,7 @@ class ListValue(Quicklist):
         rest = iter(nodes)
         for node in rest:
             alone = node.count == 1 and len(node.data) > fill.size
-            if alone != (node.size == len(node.data)):
+            if alone != node.is_plain:
                 rest = chain((node,), rest)
                 break
             middle.add_right(node)
@@ -205,7 +205,7 @@ class ListValue(Quicklist):
         ends = cut(head, self._fill, self._head_known) + cut(tail, self._fill, self._tail_known)
         return len(ends) + len(self._middle.chunks)
 
-    def nodes(self) -> Iterator[tuple[Sequence[bytes], bool]]:
+    def nodes(self) -> Iterator[tuple[Sequence[bytes] | ListpackChunk, bool]]:
         """The elements node by node, as Redis keeps them, and whether it is one element too long for a node.
 
         Nothing may change meanwhile.
@@ -217,7 +217,10 @@ class ListValue(Quicklist):
         for node in reversed(cut(head, self._fill, self._head_known)):
             yield self._as_node(node.run(head, True))
         for chunk in self._middle.chunks:
-            yield self._as_node(chunk.elements())
+            if isinstance(chunk, ListpackChunk):
+                yield chunk, False
+            else:
+                yield self._as_node(chunk.elements())
         for node in cut(tail, self._fill, self._tail_known):
             yield self._as_node(node.run(tail, False))
 

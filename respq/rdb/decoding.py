@@ -13,7 +13,7 @@ from itertools import chain
 from math import inf, isnan
 from typing import Final
 
-from respq.datatypes.chunks import Packed
+from respq.datatypes.chunks import ListpackChunk, Packed
 from respq.datatypes.hashes import HashValue
 from respq.datatypes.lists import ListValue
 from respq.datatypes.sets import HASHTABLE, INTSET, LISTPACK, SetValue
@@ -94,6 +94,9 @@ def _node(cursor: Cursor) -> Packed | None:
         return Packed((data,), len(data))
     if container != kinds.PACKED_NODE:
         raise BadFormatError(f"{container} is no kind of a list's node")
+    form = listpack.even_form(data)
+    if form is not None and form.texts > 1:
+        return ListpackChunk(data, form)
     elements = listpack.unpack(data)
     return Packed(elements, len(data)) if elements else None
 

@@ -6,11 +6,12 @@ it. Of small values the bytes are those of Redis; the order of members of large 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from struct import Struct
 from typing import Any, Final
 
+from respq.datatypes.chunks import ListpackChunk
 from respq.datatypes.hashes import HashValue
 from respq.datatypes.lists import ListValue
 from respq.datatypes.sets import HASHTABLE, INTSET, SetValue
@@ -41,13 +42,16 @@ def _string(value: StringValue, write_string: WriteString) -> Written:
 def _list(value: ListValue, write_string: WriteString) -> Written:
     return kinds.LIST_QUICKLIST_2, chain(
         (write_length(value.node_count()),),
-        (
-            write_length(kinds.PLAIN_NODE) + write_string(elements[0])
-            if plain
-            else write_length(kinds.PACKED_NODE) + write_string(listpack.pack_texts(elements))
-            for elements, plain in value.nodes()
-        ),
+        (_node(elements, write_string, plain=plain) for elements, plain in value.nodes()),
     )
+
+
+def _node(elements: Sequence[bytes] | ListpackChunk, write_string: WriteString, *, plain: bool) -> bytes:
+    if isinstance(elements, ListpackChunk):
+        return write_length(kinds.PACKED_NODE) + write_string(elements.data)
+    if plain:
+        return write_length(kinds.PLAIN_NODE) + write_string(elements[0])
+    return write_length(kinds.PACKED_NODE) + write_string(listpack.pack_texts(elements))
 
 
 def _set(value: SetValue, write_string: WriteString) -> Written:

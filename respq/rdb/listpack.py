@@ -10,12 +10,12 @@ listpack that comes from outside is checked in every byte: lengths, both ways, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from struct import Struct
 from typing import Final
 
-from respq.datatypes.chunks import LONGEST_INTEGER
+from respq.datatypes.chunks import LONGEST_INTEGER, Even
 from respq.datatypes.strings import to_int
 from respq.rdb.cursor import BadFormatError
 
@@ -31,39 +31,41 @@ _SIZES: Final = {0xF1: 2, 0xF2: 3, 0xF3: 4, 0xF4: 8}  # bytes of an integer, by 
 
 def unpack(data: bytes) -> Sequence[bytes]:
     """The elements; integers as their text. Raises BadFormatError."""
-    return _unpack_even(data) or _unpack_any(data)
+    form = even_form(data)
+    return _unpack_any(data) if form is None else form.split(data)
 
 
-def _unpack_even(data: bytes) -> Sequence[bytes]:
-    """The elements if they are texts of one length, else none. What stands between is compared by columns."""
+def even_form(data: bytes) -> Even | None:
+    """Where the elements stand if they are texts of one length. What is between is compared by columns."""
     if len(data) < _SHORTEST_EVEN or data[-1] != _END[0]:
-        return ()
+        return None
     total, count = _HEADER.unpack_from(data)
     body = len(data) - _HEADER.size - 1
     if total != len(data) or not 0 < count < _UNCOUNTED or body % count:
-        return ()
+        return None
     first, second = data[6:8]
     if 0x80 <= first < 0xC0:
         head, length = data[6:7], first & 0x3F
     elif 0xE0 <= first < 0xF0:
         head, length = data[6:8], (first & 0x0F) << 8 | second
     else:
-        return ()
-    behind = backward(len(head) + length)
-    stride = len(head) + length + len(behind)
+        return None
+    form, behind = _even(len(head), length, count)
+    stride = form.stride
     if stride * count != body:
-        return ()
-    begin = _HEADER.size + len(head) + length
-    for start, marks in ((_HEADER.size, head), (begin, behind)):
+        return None
+    for start, marks in ((_HEADER.size, head), (form.begin + length, behind)):
         for at, mark in enumerate(marks):
             if data[start + at : -1 : stride].count(mark) != count:
-                return ()
-    return _splitter(len(head), length, len(behind), count)(data)
+                return None
+    return form
 
 
-@lru_cache(maxsize=64)
-def _splitter(head: int, length: int, behind: int, count: int) -> Callable[[bytes], tuple[bytes, ...]]:
-    return Struct(f"<{_HEADER.size}x" + f"{head}x{length}s{behind}x" * count + "x").unpack
+@lru_cache(maxsize=256)
+def _even(head: int, length: int, count: int) -> tuple[Even, bytes]:
+    """The form of texts with a head of so many bytes, and what stands behind each."""
+    behind = backward(head + length)
+    return Even(_HEADER.size + head, length, head + length + len(behind), count), behind
 
 
 def has(data: bytes, count: int) -> bool:

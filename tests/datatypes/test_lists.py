@@ -12,6 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from respq.datatypes.chunks import entry_bytes
 from respq.datatypes.lists import ListValue
+from respq.rdb.payload import dump, restore
+from respq.rdb.strings import write_plain
 
 ELEMENTS = st.one_of(
     st.sampled_from([b"", b"a", b"b", b"7", b"-1", b"1000000"]),
@@ -155,6 +157,14 @@ class ListMachine(RuleBasedStateMachine):
         twin.check()
         self.value, twin = self.value.copy(), self.value
         twin.take_left(300)
+
+    @rule()
+    def reload(self) -> None:
+        """Nodes that come from a dump stay listpacks until they are changed."""
+        if self.model:
+            payload = dump(self.value, write_plain)
+            self.value = restore(payload)
+            assert dump(self.value, write_plain) == payload
 
     @invariant()
     def same(self) -> None:

@@ -12,7 +12,7 @@ from respq.datatypes.streams import StreamValue
 from respq.rdb import listpack, payload
 from respq.rdb.alike import read_alike
 from respq.rdb.cursor import BadFormatError
-from respq.rdb.listpack import _unpack_any, _unpack_even
+from respq.rdb.listpack import _unpack_any
 from respq.rdb.stream_format import _read_node
 from respq.rdb.strings import write_plain
 from tests.rdb.samples import meaning
@@ -80,9 +80,9 @@ def test_texts_of_one_length(length: int) -> None:
     texts = [b"%c" % (97 + n) * length for n in range(20)]
     data = listpack.pack(texts)
     assert listpack.pack_texts(texts) == data
-    assert list(_unpack_even(data)) == _unpack_any(data)
-    mixed = listpack.pack([b"x" * length] * 20 + [b"y" * (length + 1)])
-    assert not _unpack_even(mixed)
+    assert list(listpack.unpack(data)) == _unpack_any(data) == texts
+    assert listpack.even_form(data) is not None
+    assert listpack.even_form(listpack.pack([b"x" * length] * 20 + [b"y" * (length + 1)])) is None
 
 
 def test_texts_of_one_length_of_which_a_byte_has_changed() -> None:
@@ -90,8 +90,8 @@ def test_texts_of_one_length_of_which_a_byte_has_changed() -> None:
     for at in range(len(data)):
         for byte in CHANGES:
             changed = data[:at] + bytes([byte]) + data[at + 1 :]
-            if found := _unpack_even(changed):
-                assert list(found) == _unpack_any(changed)
+            if form := listpack.even_form(changed):
+                assert list(form.split(changed)) == _unpack_any(changed)
 
 
 def test_streams_of_entries_of_many_kinds_come_back() -> None:

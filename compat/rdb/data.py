@@ -54,7 +54,7 @@ def commands(*, since_7_4: bool) -> Iterator[Command]:
 
 
 def stream_commands() -> Iterator[Command]:
-    """A stream with deletions and two groups; one that was emptied."""
+    """A stream with deletions and two groups; one of IDs that are far apart, and one that was emptied."""
     for n in range(1, 1001):
         yield [
             "XADD",
@@ -69,6 +69,8 @@ def stream_commands() -> Iterator[Command]:
         yield ["XREADGROUP", "GROUP", "g1", consumer, "COUNT", 40, "STREAMS", "stream", ">"]
     yield ["XACK", "stream", "g1", "1-1", "2-4"]
     yield ["XGROUP", "CREATECONSUMER", "stream", "g2", "idle"]
+    for entry_id in ("1-0", f"1-{(1 << 64) - 3}", f"{(1 << 64) - 2}-3"):
+        yield ["XADD", "stream:far", entry_id, "a", "b"]
     yield ["XADD", "stream:empty", "5-1", "a", "b"]
     yield ["XDEL", "stream:empty", "5-1"]
 

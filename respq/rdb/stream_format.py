@@ -37,6 +37,7 @@ _DELETED: Final = 1  # flags of an entry
 _SAME_FIELDS: Final = 2
 _FEWEST_ELEMENTS: Final = 3
 _ID_BYTES: Final = 16
+_SIGN: Final = 1 << SEQ_BITS - 1
 _PENDING_BYTES: Final = _ID_BYTES + 8 + 1
 _CONSUMER_BYTES: Final = 1 + 8 + 1
 
@@ -105,8 +106,7 @@ def _read_entry(
     """Whether the entry at `at` is deleted, it, and where the next is. Raises IndexError or ValueError."""
     flags = int(words[at])
     ms, seq = (first_id >> SEQ_BITS) + int(words[at + 1]), (first_id & SEQ_MAX) + int(words[at + 2])
-    if not (0 <= ms <= SEQ_MAX and 0 <= seq <= SEQ_MAX):
-        raise BadFormatError("an entry of a stream has no ID")
+    ms, seq = ms & SEQ_MAX, seq & SEQ_MAX  # see `_difference`
     if flags & _SAME_FIELDS:
         end = at + 3 + len(fields)
         content = [word for pair in zip(fields, words[at + 3 : end], strict=True) for word in pair]
@@ -189,7 +189,7 @@ def _enter(group: Group, pending: dict[bytes, tuple[int, int]], owners: dict[byt
 
 def write_stream(stream: StreamValue, write_string: WriteString) -> Iterator[bytes]:
     """A stream in pieces, as version 3."""
-    nodes = stream.nodes()
+    nodes = [node for node in stream.nodes() if node[1]]  # trimming by MINID may leave empty ones
     yield write_length(len(nodes))
     entries = _entries(stream)
     for first_id, live in nodes:
@@ -215,13 +215,18 @@ def _pack(first_id: int, node: list[Entry]) -> bytes:
     fields = node[0][1][::2]
     elements: list[bytes | int] = [len(node), 0, len(fields), *fields, 0]
     for entry_id, words in node:
-        ms = (entry_id >> SEQ_BITS) - (first_id >> SEQ_BITS)
-        seq = (entry_id & SEQ_MAX) - (first_id & SEQ_MAX)
+        ms = _difference(entry_id >> SEQ_BITS, first_id >> SEQ_BITS)
+        seq = _difference(entry_id & SEQ_MAX, first_id & SEQ_MAX)
         if words[::2] == fields:
             elements += (_SAME_FIELDS, ms, seq, *words[1::2], len(fields) + 3)
         else:
             elements += (0, ms, seq, len(words) // 2, *words, len(words) + 4)
     return listpack.pack(elements)
+
+
+def _difference(number: int, first: int) -> int:
+    """By how much half an ID is greater than that of the first one, in a signed integer of 64 bits."""
+    return (number - first + _SIGN & SEQ_MAX) - _SIGN
 
 
 def write_id(entry_id: int) -> bytes:

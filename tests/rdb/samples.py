@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from respq.datatypes.consumer_groups import UNKNOWN, Group
+from respq.datatypes.entry_ids import SEQ_BITS, SEQ_MAX
 from respq.datatypes.hashes import HashValue
 from respq.datatypes.lists import ListValue
 from respq.datatypes.sets import SetValue
@@ -37,6 +38,7 @@ def values() -> Iterator[tuple[str, Value]]:
     yield "hash table, deadlines", _hash(4, b"v" * 100, {b"f1": 5000, b"f3": 1})
     yield "stream", stream()
     yield "stream, empty", _empty_stream()
+    yield "stream, IDs farther apart than integers of 64 bits say", _far_stream()
 
 
 def meaning(value: Value) -> object:
@@ -55,6 +57,13 @@ def meaning(value: Value) -> object:
         ]
         return sorted(commands), seen, [group.entries_read for group in value.groups.values()]
     return encoding, commands
+
+
+def _far_stream() -> StreamValue:
+    value = StreamValue()
+    for ms, seq in ((1, 0), (1, SEQ_MAX - 2), (SEQ_MAX - 1, 3)):
+        value.add(ms << SEQ_BITS | seq, [b"field", b"value"])
+    return value
 
 
 def _set(members: list[bytes]) -> SetValue:

@@ -128,6 +128,19 @@ def test_nodes_that_were_trimmed_come_back_as_they_were() -> None:
     assert twin.nodes() == stream.nodes()
 
 
+def test_a_node_that_trimming_has_left_empty_is_not_written() -> None:
+    stream = StreamValue()
+    for number in range(1, 301):
+        stream.add(number << SEQ_BITS, [b"field", b"x" * 10])
+    assert all(stream.delete([number << SEQ_BITS for number in range(150, 201)]))
+    stream.drop_first(149, 150 << SEQ_BITS)
+    assert [live for _, live in stream.nodes()] == [0, 100]
+    twin = payload.restore(payload.dump(stream, write_plain))
+    assert isinstance(twin, StreamValue)
+    twin.check()
+    assert meaning(twin) == meaning(stream)
+
+
 def test_entries_that_are_not_in_order_are_refused() -> None:
     stream = StreamValue()
     for number in range(1, 300):

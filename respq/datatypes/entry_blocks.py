@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple
 
@@ -325,9 +325,10 @@ class Block(_Keys):
     """
 
     __slots__ = (
-        "_codes", "_data", "_dead", "_id_at", "_id_bytes", "_id_end", "ends", "first_id", "head", "last_id",
-        "live",
+        "_codes", "_data", "_dead", "_id_at", "_id_bytes", "_id_end", "ends", "first_id", "folded", "head",
+        "last_id", "live",
     )  # fmt: skip
+    folded: tuple[bytes, Callable[[bytes], Table]]  # see `folded_blocks`
 
     def __init__(self, table: Table) -> None:
         super().__init__(table.halves)

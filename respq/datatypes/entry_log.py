@@ -22,6 +22,7 @@ from typing import Final
 
 from respq.datatypes.entry_blocks import Block, Stretch, Table, Tail, Words
 from respq.datatypes.entry_ids import MAX
+from respq.datatypes.folded_blocks import FoldedBlock
 from respq.datatypes.sizes import spread
 from respq.rubble import Structures
 
@@ -95,6 +96,12 @@ class EntryLog:
         block = Block(table)
         self._blocks.append(block)
         self._starts.append(block.first_id)
+
+    def adopt(self, block: FoldedBlock) -> None:
+        """Add a block. What there is must be sealed."""
+        self._blocks.append(block)
+        self._starts.append(block.first_id)
+        self.count += block.live
 
     def delete(self, entry_id: int) -> bool:
         """Remove an entry; tell whether it was there. O(log n), and its share of a block."""
@@ -188,6 +195,26 @@ class EntryLog:
                 found += stretch._replace(start=first).entries()[::-1]
             at -= 1
         return found
+
+    def below(self, entry_id: int) -> int:
+        """How many entries have a smaller ID. O(blocks)."""
+        at = self._block_at(entry_id)
+        count = sum([block.live for block in self._blocks[:at]]) + self.tail.find(entry_id)
+        if at < len(self._blocks) and (block := self._blocks[at]).first_id < entry_id:
+            count += sum([stop - start for _, start, stop in block.stretches(0, block.find(entry_id))])
+        return count
+
+    def walk(self) -> Iterator[Stretch]:
+        """All entries, of which those that are folded stay so. Nothing may change meanwhile."""
+        for block in self._blocks:
+            opened = block.opened() if isinstance(block, FoldedBlock) else block
+            yield from opened.stretches(0, len(opened.ends))
+        if self.tail.ids:
+            yield Stretch(self.tail, 0, len(self.tail))
+
+    def folded(self) -> list[FoldedBlock]:
+        """The blocks that are folded. O(blocks)."""
+        return [block for block in self._blocks if isinstance(block, FoldedBlock)]
 
     def get(self, entry_id: int) -> bytes | None:
         """The entry with this ID, or None. O(log n)."""

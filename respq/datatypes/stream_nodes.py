@@ -19,6 +19,7 @@ import re
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from operator import add
@@ -43,6 +44,24 @@ _GONE_AT_ONCE: Final = 1000  # deleted entries that are accounted for together, 
 _SHORT: Final = 128  # numbers below take two bytes in a listpack
 _MIDDLING: Final = 4096  # numbers down to this below zero take three
 _ID_SIZE: Final = 4  # of an ID, as two differences that are short
+
+
+@dataclass(slots=True)
+class WholeNodes:
+    """Nodes as a dump has them, no entry of which was deleted, in columns. All begin with the same fields."""
+
+    fields: list[bytes]
+    firsts: list[int] = field(default_factory=list)  # IDs
+    lasts: list[int] = field(default_factory=list)
+    lives: list[int] = field(default_factory=list)  # entries
+    sizes: list[int] = field(default_factory=list)  # bytes of the listpack
+
+    def add(self, first_id: int, last_id: int, live: int, size: int) -> None:
+        """Add a node."""
+        self.firsts.append(first_id)
+        self.lasts.append(last_id)
+        self.lives.append(live)
+        self.sizes.append(size)
 
 
 class _Shelf:
@@ -85,6 +104,17 @@ class _Shelf:
         self.deleted.extend([0] * count)
         self.sizes.extend([size] * count)
         self.partings += bytes(partings)
+
+    def take(self, nodes: WholeNodes, start: int, stop: int, parting: int) -> None:
+        """Put some nodes behind those that are there."""
+        firsts = nodes.firsts[start:stop]
+        self.starts += firsts
+        self.lasts += nodes.lasts[start:stop]
+        self.fields += [nodes.fields] * len(firsts)
+        self.lives.extend(nodes.lives[start:stop])
+        self.deleted.extend([0] * len(firsts))
+        self.sizes.extend(nodes.sizes[start:stop])
+        self.partings += bytes([parting, *map(_shared_bytes, firsts, firsts[1:])])
 
     def add(self, entry_id: int, fields: Words, values: Words) -> None:
         """Account for an entry."""
@@ -213,11 +243,16 @@ class StreamNodes:
             self._add_each(ids[start:], table.entries[start:], max_bytes, max_entries)
         self._next_id = max(self._next_id, ids[-1] + 1)
 
-    def take(self, first_id: int, last_id: int, fields: Words, live: int, size: int) -> None:
-        """Add a node of `size` bytes as it is; all entries before it have been looked at."""
-        shelf = self._open(first_id, fields)
-        shelf.lasts[-1], shelf.lives[-1], shelf.sizes[-1] = last_id, live, size
-        self._next_id = last_id + 1
+    def take(self, nodes: WholeNodes) -> None:
+        """Add nodes as they are; all entries before them have been looked at."""
+        firsts, at = nodes.firsts, 0
+        while at < len(firsts):
+            shelf, parting = self._shelf_for(firsts[at])
+            stop = at + _SHELF_NODES - len(shelf)
+            shelf.take(nodes, at, stop, parting)
+            at = stop
+        self._count += len(firsts)
+        self._next_id = nodes.lasts[-1] + 1
 
     def _add_each(
         self, ids: Sequence[int], entries: Sequence[Words], max_bytes: int, max_entries: int

@@ -12,12 +12,13 @@ from itertools import compress, islice
 from typing import ClassVar, Final, Self
 
 from respq.datatypes.consumer_groups import COUNT_MAX, UNKNOWN, Group
-from respq.datatypes.entry_blocks import Stretch, Table, Words, id_text, words_of
+from respq.datatypes.entry_blocks import Stretch, Table, id_text, words_of
 from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, Halves, number_of, show_id
 from respq.datatypes.entry_log import EntryLog
+from respq.datatypes.folded_blocks import FoldedBlock
 from respq.datatypes.idempotency import Idempotency, Settings
 from respq.datatypes.pending_entries import Consumer
-from respq.datatypes.stream_nodes import StreamNodes
+from respq.datatypes.stream_nodes import StreamNodes, WholeNodes
 from respq.datatypes.value import Limits, Value
 from respq.protocol.columns import Column
 from respq.rubble import Structures
@@ -82,21 +83,29 @@ class StreamValue(Value):
                 self._nodes.extend(sealed, self.node_max_bytes, self.node_max_entries)
         return text
 
-    def adopt(
-        self,
-        ids: Sequence[int],
-        texts: Column,
-        columns: Sequence[Column],
-        halves: Halves,
-        nodes: Sequence[tuple[int, int, Words, int, int]],
-    ) -> None:
-        """As `extend`, with the nodes that the entries stand in, as `StreamNodes.take` takes them."""
+    def adopt(self, table: Table, nodes: WholeNodes) -> None:
+        """As `extend`, with the nodes that the entries stand in."""
         self._know_nodes()
-        for node in nodes:
-            self._nodes.take(*node)
-        self._log.extend(Table(ids, texts, columns, halves=halves))
-        self.last_id = ids[-1]
-        self.entries_added += len(ids)
+        self._nodes.take(nodes)
+        self._log.extend(table)
+        self.last_id = table.ids[-1]
+        self.entries_added += len(table.ids)
+
+    @property
+    def can_fold(self) -> bool:
+        """Whether `adopt_folded` is possible."""
+        return not self._log.tail.ids
+
+    def adopt_folded(self, block: FoldedBlock, nodes: WholeNodes) -> None:
+        """Add a block as it is; `nodes` are its nodes, behind which another one will follow. O(nodes)."""
+        self._nodes.take(nodes)
+        self._log.adopt(block)
+        self.last_id = block.last_id
+        self.entries_added += block.live
+
+    def folded(self) -> list[FoldedBlock]:
+        """The blocks that are folded. O(blocks)."""
+        return self._log.folded()
 
     def extend(
         self, ids: Sequence[int], texts: Column, columns: Sequence[Column], halves: Halves | None = None
@@ -116,6 +125,10 @@ class StreamValue(Value):
     def first(self, start: int, stop: int, count: int) -> list[Stretch]:
         """The first `count` entries with IDs from `start` to `stop` inclusive. O(log n), and slices."""
         return self._log.first(start, stop, count)
+
+    def following(self, entry_id: int) -> Iterator[Stretch]:
+        """The entries from an ID on. Nothing may change meanwhile."""
+        return self._log.stretches(entry_id)
 
     def last(self, start: int, stop: int, count: int) -> list[bytes]:
         """The last `count` of them, the last one first."""
@@ -275,9 +288,7 @@ class StreamValue(Value):
 
     def below(self, minid: int) -> int:
         """How many entries have an ID less than `minid`. O(blocks)."""
-        return (
-            sum(stretch.stop - stretch.start for stretch in self._log.stretches(0, minid - 1)) if minid else 0
-        )
+        return self._log.below(minid)
 
     def in_whole_nodes(self, count: int, limit: int, minid: int = MAX + 1) -> int:
         """How many of the first `count` entries stand in nodes that are all among them.
@@ -393,7 +404,7 @@ class StreamValue(Value):
         """
         pending = {text for group in self.groups.values() for text, _ in group.pending.following(0)}
         if pending:
-            for stretch in self._log.stretches(0):
+            for stretch in self._log.walk():
                 pending.difference_update(stretch.ids())
         released = {text for group in self.groups.values() for text in group.pending.released}
         return pending if pending.isdisjoint(released) else pending | released
@@ -410,7 +421,7 @@ class StreamValue(Value):
 
     def _rebuild_entries(self, key: bytes, *, exists: bool) -> Iterator[list[bytes]]:
         """All entries; if there are none and no key `exists`, one that is trimmed at once."""
-        for stretch in self._log.stretches(0):
+        for stretch in self._log.walk():
             for entry in stretch.entries():
                 yield [b"XADD", key, id_text(entry), *words_of(entry)]
         if not self._log.count and not exists:

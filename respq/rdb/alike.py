@@ -13,20 +13,25 @@ import struct
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from operator import lt
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from respq.datatypes.entry_blocks import Table
 from respq.datatypes.entry_ids import SEQ_BITS, SEQ_MAX
+from respq.datatypes.stream_nodes import WholeNodes
 from respq.datatypes.streams import StreamValue
 from respq.protocol.columns import Column
 from respq.rdb import listpack
 from respq.rdb.cursor import BadFormatError
 
 _TOGETHER: Final = 200  # entries that are added to the stream at once, at least if there are so many
-_MOST_FIELDS: Final = 99
-_ALIKE: Final = b"\x02\x01"  # the flags of an entry with the fields of the first one
-_INTEGER: Final = rb"([\x00-\x7f]\x01|[\xc0-\xdf].\x02|\xf1.{2}\x03|\xf2.{3}\x04|\xf3.{4}\x05|\xf4.{8}\x09)"
+MOST_FIELDS: Final = 99
+SAME_FIELDS: Final = b"\x02\x01"  # the flags of an entry with the fields of the first one
+INTEGER: Final = rb"(?:[\x00-\x7f]\x01|[\xc0-\xdf].\x02|\xf1.{2}\x03|\xf2.{3}\x04|\xf3.{4}\x05|\xf4.{8}\x09)"
 
-Find = Callable[[bytes, int, int], list[tuple[bytes, ...]]]
+Text = tuple[bytes, int, bytes]  # what stands before a text, its length, what stands behind it
+
+
+Find = Callable[[bytes, int, int], list[Any]]  # texts, or tuples of them
 
 
 class Alike(NamedTuple):
@@ -51,12 +56,12 @@ def read_alike(first_id: int, data: bytes) -> Alike | None:
 def _read(first_id: int, data: bytes) -> Alike | None:
     at, end = listpack.bounds(data)
     (live, deleted, width), at = listpack.read(data, at, end, 3)
-    if deleted != b"0" or not 0 < (count := int(width)) <= _MOST_FIELDS:
+    if deleted != b"0" or not 0 < (count := int(width)) <= MOST_FIELDS:
         return None
     (*fields, zero), at = listpack.read(data, at, end, count + 1)
-    if zero != b"0" or not data.startswith(_ALIKE, at):
+    if zero != b"0" or not data.startswith(SAME_FIELDS, at):
         return None
-    find, fixed = _form(_texts_at(data, listpack.read(data, at, end, 3)[1], count))
+    find, fixed = _form(texts_at(data, listpack.read(data, at, end, 3)[1], count))
     found = find(data, at, end)
     ms, seq, *values = zip(*found, strict=True)
     if b"%d" % len(found) != live or not listpack.has(data, count + 4 + (count + 4) * len(found)):
@@ -70,8 +75,8 @@ def _read(first_id: int, data: bytes) -> Alike | None:
     return Alike(first_id, len(data), fields, all_ms, all_seq, values)
 
 
-def _texts_at(data: bytes, at: int, count: int) -> tuple[tuple[bytes, int, bytes], ...]:
-    """What stands before each text from `at` on, its length, what stands behind it. Raises ValueError."""
+def texts_at(data: bytes, at: int, count: int) -> tuple[Text, ...]:
+    """The form of each text from `at` on. Raises ValueError."""
     forms = []
     for _ in range(count):
         first = data[at]
@@ -88,14 +93,20 @@ def _texts_at(data: bytes, at: int, count: int) -> tuple[tuple[bytes, int, bytes
 
 
 @lru_cache(maxsize=64)
-def _form(texts: tuple[tuple[bytes, int, bytes], ...]) -> tuple[Find, int]:
+def _form(texts: tuple[Text, ...]) -> tuple[Find, int]:
     """What finds the parts of entries with such texts, and how many bytes of each are no number."""
+    pattern, fixed = entry_pattern(rb"(%b)(%b)" % (INTEGER, INTEGER), texts, rb"(.{%d})")
+    return re.compile(pattern, re.DOTALL).findall, fixed
+
+
+def entry_pattern(entry_id: bytes, texts: tuple[Text, ...], text: bytes) -> tuple[bytes, int]:
+    """The pattern of entries with such texts, of those of an ID and a text; bytes of each without its ID."""
     end = b"%c\x01" % (len(texts) + 3)
-    pattern = re.escape(_ALIKE) + _INTEGER * 2
+    pattern = re.escape(SAME_FIELDS) + entry_id
     for head, length, behind in texts:
-        pattern += b"%b(.{%d})%b" % (re.escape(head), length, re.escape(behind))
+        pattern += re.escape(head) + text % length + re.escape(behind)
     size = sum(len(head) + length + len(behind) for head, length, behind in texts)
-    return re.compile(pattern + re.escape(end), re.DOTALL).findall, len(_ALIKE) + size + len(end)
+    return pattern + re.escape(end), len(SAME_FIELDS) + size + len(end)
 
 
 @lru_cache(maxsize=1 << 12)
@@ -109,42 +120,58 @@ class Gathering:
 
     def __init__(self, stream: StreamValue) -> None:
         self._stream = stream
-        self._fields: list[bytes] = []
-        self._ms: list[int] = []
-        self._seq: list[int] = []
-        self._values: list[list[bytes]] = []
-        self._nodes: list[tuple[int, int, list[bytes], int, int]] = []
+        self._begin([])
+
+    def _begin(self, fields: list[bytes]) -> None:
+        self._entries = Columns(fields)
+        self._nodes = WholeNodes(fields)
 
     def add(self, node: Alike) -> None:
         """Add the entries of one more node. Raises BadFormatError."""
-        if node.fields != self._fields:
+        if node.fields != self._nodes.fields:
             self.flush()
-            self._fields = node.fields
-            self._values = [[] for _ in node.fields]
+            self._begin(node.fields)
         last_id = node.ms[-1] << SEQ_BITS | node.seq[-1]
-        self._nodes.append((node.first_id, last_id, node.fields, len(node.ms), node.size))
-        self._ms += node.ms
-        self._seq += node.seq
-        for column, values in zip(self._values, node.values, strict=True):
-            column.extend(values)
-        if len(self._ms) >= _TOGETHER:
+        self._nodes.add(node.first_id, last_id, len(node.ms), node.size)
+        self._entries.add(node)
+        if len(self._entries.ms) >= _TOGETHER:
             self.flush()
 
     def flush(self) -> None:
         """Add to the stream what has been gathered. Raises BadFormatError."""
-        ms, seq = self._ms, self._seq
-        if not ms:
+        if not self._entries.ms:
             return
+        table, firsts = self._entries.table(), self._nodes.firsts
+        in_order = all(map(lt, table.ids, table.ids[1:])) and all(map(lt, firsts, firsts[1:]))
+        if min(table.ids[0], firsts[0]) <= self._stream.last_id or not in_order:
+            raise BadFormatError("the entries of a stream are not in order")
+        self._stream.adopt(table, self._nodes)
+        self._begin(self._nodes.fields)
+
+
+class Columns:
+    """Entries of nodes that begin with the same fields."""
+
+    def __init__(self, fields: list[bytes]) -> None:
+        self.ms: list[int] = []
+        self._seq: list[int] = []
+        self._fields = fields
+        self._values: list[list[bytes]] = [[] for _ in fields]
+
+    def add(self, node: Alike) -> None:
+        """Add the entries of a node."""
+        self.ms += node.ms
+        self._seq += node.seq
+        for column, values in zip(self._values, node.values, strict=True):
+            column.extend(values)
+
+    def table(self) -> Table:
+        """All of them, at least one."""
+        ms, seq = self.ms, self._seq
         pairs = list(zip(ms, seq, strict=True))
         ids = [first << SEQ_BITS | second for first, second in pairs]
-        firsts = [node[0] for node in self._nodes]
-        in_order = all(map(lt, ids, ids[1:])) and all(map(lt, firsts, firsts[1:]))
-        if min(ids[0], firsts[0]) <= self._stream.last_id or not in_order:
-            raise BadFormatError("the entries of a stream are not in order")
         texts = Column(list(map(b"%d-%d".__mod__, pairs)))
         columns = []
         for field, values in zip(self._fields, self._values, strict=True):
             columns += [Column.of([field] * len(ms), constant=True), Column(values)]
-        self._stream.adopt(ids, texts, columns, (ms, seq), self._nodes)
-        self._ms, self._seq, self._nodes = [], [], []
-        self._values = [[] for _ in self._fields]
+        return Table(ids, texts, columns, halves=(ms, seq))

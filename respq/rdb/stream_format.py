@@ -25,12 +25,13 @@ from typing import Final
 
 from respq.datatypes.consumer_groups import Group
 from respq.datatypes.entry_blocks import id_text, words_of
-from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, read_id, show_id
+from respq.datatypes.entry_ids import SEQ_BITS, SEQ_MAX, read_id, show_id
 from respq.datatypes.pending_entries import Consumer, Delivery
 from respq.datatypes.streams import StreamValue
 from respq.rdb import listpack
 from respq.rdb.alike import Gathering, read_alike
 from respq.rdb.cursor import BadFormatError, Cursor
+from respq.rdb.folding import Folding, split_nodes
 from respq.rdb.strings import WriteString, write_length
 
 _DELETED: Final = 1  # flags of an entry
@@ -51,7 +52,11 @@ def read_stream(cursor: Cursor, version: int) -> StreamValue:
     """A stream as this version writes it. Raises BadFormatError."""
     stream = StreamValue()
     gathering = Gathering(stream)
-    for _ in range(cursor.count(2)):
+    folding = Folding(stream, gathering)
+    for behind in reversed(range(cursor.count(2))):
+        if behind and stream.can_fold and folding.take(cursor):
+            continue
+        folding.flush(cursor)
         first_id = _read_first_id(cursor)
         node = cursor.string()
         alike = read_alike(first_id, node)
@@ -191,10 +196,7 @@ def write_stream(stream: StreamValue, write_string: WriteString) -> Iterator[byt
     """A stream in pieces, as version 3."""
     nodes = [node for node in stream.nodes() if node[1]]  # trimming by MINID may leave empty ones
     yield write_length(len(nodes))
-    entries = _entries(stream)
-    for first_id, live in nodes:
-        yield write_string(first_id.to_bytes(_ID_BYTES, "big"))
-        yield write_string(_pack(first_id, list(islice(entries, live))))
+    yield from _write_nodes(stream, nodes, write_string)
     yield write_length(len(stream))
     for entry_id in (stream.last_id, stream.first_id(), stream.max_deleted_id):
         yield write_id(entry_id)
@@ -205,8 +207,27 @@ def write_stream(stream: StreamValue, write_string: WriteString) -> Iterator[byt
         yield from _write_group(stream.groups[name], write_string)
 
 
-def _entries(stream: StreamValue) -> Iterator[Entry]:
-    for stretch in stream.first(0, MAX, len(stream)):
+def _write_nodes(
+    stream: StreamValue, nodes: list[tuple[int, int]], write_string: WriteString
+) -> Iterator[bytes]:
+    """The nodes, of which those that nobody has looked at are written as they were read."""
+    folded = {int.from_bytes(block.nodes[1 : 1 + _ID_BYTES], "big"): block for block in stream.folded()}
+    entries, covered = None, 0  # what comes next; the last ID that has been written
+    for first_id, live in nodes:
+        if first_id <= covered:
+            continue
+        if (block := folded.get(first_id)) is not None:
+            for id_bytes, node in split_nodes(block.nodes):
+                yield write_string(id_bytes) + write_string(node)
+            entries, covered = None, block.last_id
+        else:
+            entries = entries or _entries(stream, first_id)
+            yield write_string(first_id.to_bytes(_ID_BYTES, "big"))
+            yield write_string(_pack(first_id, list(islice(entries, live))))
+
+
+def _entries(stream: StreamValue, first_id: int) -> Iterator[Entry]:
+    for stretch in stream.following(first_id):
         for entry in stretch.entries():
             yield read_id(id_text(entry)), words_of(entry)
 

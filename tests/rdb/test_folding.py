@@ -1,0 +1,172 @@
+"""Nodes of streams that stay as they stood in a dump: nobody can tell, and nothing unsound is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+import pytest
+
+from respq.datatypes.entry_blocks import id_text
+from respq.datatypes.entry_ids import MAX, SEQ_BITS, read_id
+from respq.datatypes.streams import StreamValue
+from respq.rdb.cursor import BadFormatError, Cursor
+from respq.rdb.folding import Folding
+from respq.rdb.stream_format import read_stream, write_stream
+from respq.rdb.strings import write_compressed, write_plain
+
+CHANGES = (0, 1, 2, 3, 100, 127, 128, 192, 208, 223, 240, 244, 255)
+VERSION = 3
+
+
+def written(stream: StreamValue) -> bytes:
+    return b"".join(write_stream(stream, write_plain))
+
+
+def read(data: bytes) -> StreamValue:
+    cursor = Cursor(data)
+    stream = read_stream(cursor, VERSION)
+    assert not cursor.left
+    return stream
+
+
+def of(count: int, length: int = 100, step: Callable[[int], int] = lambda _: 1 << SEQ_BITS) -> StreamValue:
+    """A stream of entries that are alike."""
+    stream = StreamValue()
+    for n in range(count):
+        words = [b"job", b"%0*d" % (length, n), b"queue", b"mail"]
+        stream.add((stream.last_id or 1000 << SEQ_BITS) + step(n), words)
+    return stream
+
+
+def entries(stream: StreamValue) -> list[bytes]:
+    return [entry for stretch in stream.first(0, MAX, len(stream)) for entry in stretch.entries()]
+
+
+def folded_entries(stream: StreamValue) -> int:
+    return sum(block.live for block in stream.folded())
+
+
+def test_all_but_the_last_node_stay_folded_until_somebody_looks() -> None:
+    stream = of(3000)
+    data = written(stream)
+    twin = read(data)
+    assert len(twin) == len(stream)
+    assert 2900 < folded_entries(twin) < 3000
+    assert twin.nodes() == stream.nodes()
+    assert twin.tree_size() == stream.tree_size()
+    assert twin.below(2000 << SEQ_BITS) == stream.below(2000 << SEQ_BITS) == 999
+    assert folded_entries(twin) > 2800
+    assert written(twin) == data
+    assert list(twin.rebuild(b"k")) == list(stream.rebuild(b"k"))
+    assert folded_entries(twin) > 2700
+    assert twin.get(2500 << SEQ_BITS) == stream.get(2500 << SEQ_BITS)
+    assert folded_entries(twin) > 2600
+    assert entries(twin) == entries(stream)
+    assert not twin.folded()
+    assert written(twin) == data
+
+
+def test_folded_nodes_are_compressed_in_snapshots_that_are() -> None:
+    stream = of(1000)
+    data = b"".join(write_stream(stream, write_compressed))
+    assert len(data) < len(written(stream)) / 2
+    assert b"".join(write_stream(read(written(stream)), write_compressed)) == data
+
+
+def test_a_folded_block_takes_little_more_than_its_bytes() -> None:
+    stream = of(3000, 200)
+    data = written(stream)
+    assert read(data).memory_bytes(0) < len(data) * 1.1
+
+
+def test_a_copy_and_the_original_go_their_own_ways() -> None:
+    twin = read(written(of(1000)))
+    copy = twin.copy()
+    assert copy.delete([1500 << SEQ_BITS]) == [True]
+    twin.drop_first(300)
+    assert (len(copy), len(twin)) == (999, 700)
+    copy.check()
+    twin.check()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_is_done_to_a_stream_it_is_as_if_it_had_been_read_at_once(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = Random(seed)
+
+    def step(n: int) -> int:
+        far = rng.choice((1, 1, 1, 1 << SEQ_BITS, (200 << SEQ_BITS) - 3, 5000 << SEQ_BITS))
+        return far if n else 1 << SEQ_BITS | 50
+
+    stream = of(rng.randrange(200, 1500), rng.choice((3, 30, 200)), step)
+    assert all(stream.delete([read_id(id_text(entry)) for entry in rng.sample(entries(stream), 20)]))
+    data = written(stream)
+    twin = read(data)
+    assert twin.folded()
+    with monkeypatch.context() as patch:
+        patch.setattr(Folding, "take", lambda *_: False)
+        stream = read(data)
+    for _ in range(40):
+        some = rng.choice(entries(stream)) if len(stream) else b"*2\r\n$3\r\n1-1\r\n"
+        entry_id, count = read_id(id_text(some)), rng.choice((1, 5, 100))
+        match rng.randrange(6):
+            case 0:
+                assert twin.delete([entry_id]) == stream.delete([entry_id])
+            case 1:
+                stream.drop_first(count)
+                twin.drop_first(count)
+            case 2:
+                assert twin.last(0, entry_id, count) == stream.last(0, entry_id, count)
+            case 3:
+                assert twin.below(entry_id) == stream.below(entry_id)
+                assert twin.first_id() == stream.first_id()
+                assert twin.top_id() == stream.top_id()
+            case 4:
+                cut = stream.in_whole_nodes(len(stream) // 4, 0)
+                assert twin.in_whole_nodes(len(twin) // 4, 0) == cut
+                stream.drop_first(cut)
+                twin.drop_first(cut)
+            case _:
+                words = [b"job", b"x" * 30]
+                assert twin.add(twin.last_id + 7, words) == stream.add(stream.last_id + 7, words)
+        assert (len(twin), twin.nodes()) == (len(stream), stream.nodes())
+    assert written(twin) == written(stream)
+    twin.check()
+    assert entries(twin) == entries(stream)
+
+
+def outcome(data: bytes) -> list[bytes] | str:
+    """The entries, or that there is something wrong."""
+    try:
+        stream = read(data)
+    except BadFormatError:
+        return "refused"
+    return entries(stream)
+
+
+def test_a_byte_that_has_changed_is_found_at_once_or_changes_what_it_would_change_anyhow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(StreamValue, "node_max_entries", 4)
+    data = written(of(9, 12, lambda n: (n % 3 << SEQ_BITS) + 3 - n % 3))
+    assert read(data).folded()
+    changed = [data[:at] + bytes([byte]) + data[at + 1 :] for at in range(len(data)) for byte in CHANGES]
+    found = list(map(outcome, changed))
+    monkeypatch.setattr(Folding, "take", lambda *_: False)
+    assert found == list(map(outcome, changed))
+
+
+@pytest.mark.parametrize("seq", [0, 5, (1 << 62) - 1, (1 << 64) - 200])
+def test_differences_may_be_negative_or_large(seq: int) -> None:
+    stream = StreamValue()
+    entry_id = 5 << SEQ_BITS | seq
+    for n in range(400):
+        stream.add(entry_id, [b"field", b"x" * 50])
+        entry_id = (6 + n) << SEQ_BITS | (n % 7 if n % 2 else seq)
+    data = written(stream)
+    twin = read(data)
+    assert bool(twin.folded()) == (seq < 1 << 62)
+    assert written(twin) == data
+    assert entries(twin) == entries(stream)

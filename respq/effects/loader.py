@@ -1,6 +1,6 @@
 """Reading the log: the base and the increments, as batches of commands, in bounded memory.
 
-A file is read 256 KiB at a time and each piece is handed over as one batch, together with the end of the
+A file is read 512 KiB at a time and each piece is handed over as one batch, together with the end of the
 piece before: in the order of the log, or key by key (`by_key`) where that is the same and worth it. Only a
 command larger than that, or a transaction, is held in memory as a whole: commands between MULTI and EXEC are
 handed over when EXEC has been seen, because a transaction is done whole or not at all. Every file starts in
@@ -46,7 +46,7 @@ Execute = Callable[[list[Argv]], None]
 ExecuteApart = Callable[[list[Run | list[Argv]]], bool]
 Progress = Callable[[int, int], None]  # bytes read so far, and in total
 
-_READ_BYTES = 1 << 18  # a few ms of work, after which clients are told that they have to wait
+_READ_BYTES = 1 << 19  # a few ms of work, after which clients are told that they have to wait
 SIGNATURE_BYTES = 6
 _BELIEVE_BYTES = 1 << 20  # of a command that have to be there before its declared length is believed
 _COMMAND_START = re.compile(rb"\r\n(?=\*[1-9]\d*\r\n\$\d+\r\n)")

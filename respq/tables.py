@@ -278,9 +278,9 @@ def wrong_arity(spec: Spec) -> Rejected:
 
 
 def unknown_subcommand(spec: Spec, word: bytes) -> Rejected:
-    """The container has no such subcommand."""
+    """The container has no such subcommand; like an unknown command that counts for none."""
     error = Rejected(b"unknown subcommand '%b'. Try %b HELP." % (shown(word[:128]), spec.name.encode()))
-    error.spec = spec
+    error.spec = NOT_COUNTED
     return error
 
 

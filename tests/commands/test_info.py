@@ -127,7 +127,8 @@ def test_scripts_are_counted(alice: Peer) -> None:
 def test_commandstats_count_calls_failures_and_refusals(engine: Workbench, alice: Peer) -> None:
     for spec in engine.server.specs.values():
         spec.reset_statistics()
-    alice.feed(b"SET k v\r\nINCR k\r\nINCR\r\nCLIENT ID\r\nCLIENT KILL ID x\r\nCLIENT ID x\r\nNOSUCH\r\n")
+    alice.feed(b"SET k v\r\nINCR k\r\nINCR\r\nCLIENT ID\r\nCLIENT KILL ID x\r\nCLIENT ID x\r\n")
+    alice.feed(b"NOSUCH\r\nCLIENT NOSUCH\r\n")
     found = fields(alice, "commandstats")
     assert found["cmdstat_set"].startswith("calls=1,usec=")
     assert found["cmdstat_incr"].endswith(",rejected_calls=1,failed_calls=1")

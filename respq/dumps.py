@@ -63,7 +63,7 @@ class Dumps:
         self.server.save = self.save
         self.server.save_in_background = self.save_in_background
         self.server.reload_dump = self.reload
-        self.server.cancel_save = self.close
+        self.server.cancel_save = self.cancel
         self.server.note_flushed = self.note_flushed
         self.config.on_change("save", self._refuse_or_accept_writes)
         self.config.on_change("stop-writes-on-bgsave-error", self._refuse_or_accept_writes)
@@ -132,6 +132,14 @@ class Dumps:
         self.server.drain()  # what was done before is part of it
         self.saves.attempts += 1
         self._write()
+
+    def cancel(self) -> bytes:
+        """Give up the snapshot that is being written, or else the one that is scheduled; say which."""
+        if self._dump is not None:
+            self.close()
+            return b"Background saving cancelled"
+        scheduled, self._scheduled = self._scheduled, False
+        return b"Scheduled background saving cancelled" if scheduled else b""
 
     def note_flushed(self) -> None:
         """FLUSHALL: what a child writes is of no use, and with save points nothing is to come back.

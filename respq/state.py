@@ -442,7 +442,7 @@ class Server:
         self.save: Callable[[], None] = _unset  # SAVE
         self.save_in_background: Callable[[bool, bool], bool] = _unset  # see `Dumps`
         self.note_flushed: Callable[[], None] = _unset  # FLUSHALL, if there is or shall be a snapshot
-        self.cancel_save: Callable[[], None] = _unset  # give up what is being written
+        self.cancel_save: Callable[[], bytes] = _unset  # see `Dumps.cancel`
         self.reload_dump: Callable[[bool, bool, bool], None] = _unset  # see `Dumps`
         self.connect_peer: ConnectPeer = unreachable  # another server
         self.shut_down: Callable[[str], None] = _unset  # leave the event loop; the log gets the reason

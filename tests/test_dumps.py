@@ -21,6 +21,9 @@ DUMP = Path("/data/dump.rdb")
 OFF = {"appendonly": "no"}
 
 
+NOTHING_TO_CANCEL = b"-ERR Background saving is currently not in progress or scheduled\r\n"
+
+
 def dump(*numbers: int, expires_ms: int = 0) -> bytes:
     """A file with a value of every kind in each of some databases."""
     items = {b"%s %d" % (name.encode(), at): value for at, (name, value) in enumerate(values())}
@@ -178,8 +181,19 @@ def test_bgsave_writes_what_there_was(saved: Saved) -> None:
     assert saved.info("rdb_last_cow_size") == "4096"
 
 
+def test_what_bgsave_writes_can_be_given_up(saved: Saved) -> None:
+    before = saved.restarted().data()
+    saved.alice.send("SET", "later", "v")
+    saved.alice.send("BGSAVE")
+    assert saved.alice.send("BGSAVE", "cancel") == b"+Background saving cancelled\r\n"
+    assert saved.alice.send("BGSAVE", "CANCEL") == NOTHING_TO_CANCEL
+    saved.tend(6)
+    assert saved.restarted().data() == before
+    assert (saved.info("rdb_bgsave_in_progress"), saved.info("rdb_last_bgsave_status")) == ("0", "ok")
+
+
 def test_bgsave_takes_one_option(alice: Peer) -> None:
-    for words in (("x",), ("schedule", "x")):
+    for words in (("x",), ("schedule", "x"), ("cancel", "schedule")):
         assert alice.send("BGSAVE", *words) == b"-ERR syntax error\r\n"
 
 
@@ -198,6 +212,9 @@ def test_a_rewrite_comes_first_and_a_snapshot_after_it() -> None:
     kept = Saved(appendonly="yes")
     assert kept.alice.send("BGREWRITEAOF") == b"+Background append only file rewriting started\r\n"
     assert kept.alice.send("BGSAVE").startswith(b"-ERR Another child process is active (AOF?)")
+    assert kept.alice.send("BGSAVE", "SCHEDULE") == b"+Background saving scheduled\r\n"
+    assert kept.alice.send("BGSAVE", "CANCEL") == b"+Scheduled background saving cancelled\r\n"
+    assert kept.alice.send("BGSAVE", "CANCEL") == NOTHING_TO_CANCEL
     assert kept.alice.send("BGSAVE", "SCHEDULE") == b"+Background saving scheduled\r\n"
     kept.tend(6)
     assert DUMP in kept.disk.names_now

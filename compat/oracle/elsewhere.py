@@ -36,9 +36,10 @@ ELSEWHERE = {
     **{f"CLUSTER|{name}": "refused: test_refused.py" for name, *_ in SUBCOMMANDS},
     "PFSELFTEST": "a second of work each time, and one reply: tests/commands",
     **_each(
-        "BLMOVEM LMOVEM DELEX DIGEST MSETEX INCREX SUNIONCARD SDIFFCARD",
+        "BLMOVEM LMOVEM DELEX DELIFEQ DIGEST MSETEX INCREX SUNIONCARD SDIFFCARD",
         "came after the reference: tests/commands",
     ),
     **_each("HIMPORT|PREPARE HIMPORT|SET HIMPORT|DISCARD HIMPORT|DISCARDALL", "likewise"),
+    "CLIENT|CAPA": "of Valkey: test_valkey.py",
     **_each("XCFGSET XIDMPRECORD XNACK", "came after the reference: tests/commands, and compat/clients"),
 }

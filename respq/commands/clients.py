@@ -33,6 +33,8 @@ KILL_FILTER = (
     "[ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>] | [MAXAGE maxage]"
 )
 
+FILTERS_OF_VALKEY = {b"USER", b"ADDR", b"LADDR", b"SKIPME", b"MAXAGE"}  # of CLIENT LIST, from Valkey 8.1 on
+
 Test = Callable[[Client], bool]
 
 container("CLIENT", group="connection", since="2.4.0", summary="Commands about client connections")
@@ -125,12 +127,14 @@ def client_info(c: Client, argv: Argv) -> bytes:
          tips=("nondeterministic_output",),
          complexity="O(N) for N connections")  # fmt: skip
 def client_list(c: Client, argv: Argv) -> bytes:
-    """One line for every connection, or for those of a type or with certain numbers."""
+    """One line for every connection, or for those that are asked for; filters are those of CLIENT KILL."""
     c.server.settle_watching(c)
     clients = c.server.clients
     chosen = list(clients.values())
     option = argv[2].upper() if len(argv) > 3 else b""
-    if option == b"TYPE" and len(argv) == 4:
+    if any(word.upper() in FILTERS_OF_VALKEY for word in argv[2:-1]):
+        chosen = _filtered(c, argv)
+    elif option == b"TYPE" and len(argv) == 4:
         wanted = _parse_type(argv[3])
         chosen = [client for client in chosen if type_of(client) == wanted]
     elif option == b"ID":
@@ -139,6 +143,37 @@ def client_list(c: Client, argv: Argv) -> bytes:
     elif len(argv) > 2:
         raise syntax_error()
     return c.enc.verbatim(b"".join([client_line(client) + b"\n" for client in chosen]))
+
+
+def _filtered(c: Client, argv: Argv) -> list[Client]:
+    """The connections that every filter fits; as in Valkey, where ID takes several numbers."""
+    rest, at = argv[:2], 2
+    numbers: set[int] = set()  # any, if there are none
+    while at < len(argv):
+        if argv[at].upper() != b"ID":
+            rest += argv[at : at + 2]
+            at += 2
+            continue
+        end = next((end for end in range(at + 1, len(argv)) if as_int(argv[end]) is None), len(argv))
+        if end == at + 1:
+            raise syntax_error()
+        numbers |= set(map(int, argv[at + 1 : end]))
+        at = end
+    tests, skip_me = _filters(c, rest, skip_me=False)
+    return [
+        client
+        for client in c.server.clients.values()
+        if not (numbers and client.id not in numbers)
+        and not (skip_me and client is c)
+        and all(test(client) for test in tests)
+    ]
+
+
+@command("CLIENT|CAPA", arity=-3, flags=ORDINARY, group="connection", since="8.0.0",
+         syntax="capability [capability ...]")  # fmt: skip
+def client_capa(c: Client, argv: Argv) -> bytes:
+    """Say what this client can do, as to a Valkey; of what there is (`redirect`) a primary needs nothing."""
+    return OK
 
 
 def type_of(client: Client) -> bytes:
@@ -239,7 +274,7 @@ def client_kill(c: Client, argv: Argv) -> bytes:
         if not chosen:
             raise CommandError("No such client")
         return _kill(c, chosen[:1], OK)
-    tests, skip_me = _kill_filters(c, argv)
+    tests, skip_me = _filters(c, argv, skip_me=True)
     chosen = [
         client
         for client in clients
@@ -258,10 +293,9 @@ def _kill(c: Client, chosen: list[Client], reply: bytes) -> bytes:
     return reply
 
 
-def _kill_filters(c: Client, argv: Argv) -> tuple[list[Test], bool]:
+def _filters(c: Client, argv: Argv, skip_me: bool) -> tuple[list[Test], bool]:
     """What a client has to fulfil, by filter, the last of each kind; and whether `c` itself is spared."""
     tests: dict[bytes, Test] = {}
-    skip_me = True
     for at in range(2, len(argv), 2):
         name = argv[at].upper()
         if at + 1 == len(argv):

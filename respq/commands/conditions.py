@@ -1,7 +1,7 @@
 """Conditions on what a string is, and its digest: IFEQ, IFNE, IFDEQ and IFDNE of SET and DELEX; DIGEST.
 
-All of it came with Redis 8.4. A digest is XXH3 of 64 bits with seed 0, in hexadecimal digits; it lets a
-client compare a long value without sending it.
+All of it came with Redis 8.4, but for Valkey's DELIFEQ. A digest is XXH3 of 64 bits with seed 0, in
+hexadecimal digits; it lets a client compare a long value without sending it.
 """
 
 from __future__ import annotations
@@ -73,6 +73,18 @@ def delex(c: Client, argv: Argv) -> bytes:
             raise CommandError("Invalid condition. Use IFEQ, IFNE, IFDEQ, or IFDNE")
         if not parse_condition(argv[2].upper(), argv[3]).holds(value):
             return ZERO
-    db.discard(name)
-    c.effects.append((db, name, "del", [b"DEL", name]))
+    return _discard(c, name)
+
+
+def _discard(c: Client, name: bytes) -> bytes:
+    c.db.discard(name)
+    c.effects.append((c.db, name, "del", [b"DEL", name]))
     return ONE
+
+
+@command("DELIFEQ", arity=3, flags=WRITE | FAST, keys=(key(1, "RW delete"),), group="string", since="9.0.0",
+         syntax="key value")  # fmt: skip
+def delifeq(c: Client, argv: Argv) -> bytes:
+    """Delete a key if the string under it is equal to this one, as in Valkey 9."""
+    value = c.db.find(argv[1], StringValue)
+    return _discard(c, argv[1]) if value is not None and value.data == argv[2] else ZERO

@@ -189,11 +189,20 @@ def save(c: Client, argv: Argv) -> bytes:
          syntax="[SCHEDULE]")  # fmt: skip
 def bgsave(c: Client, argv: Argv) -> bytes:
     """Write a snapshot while everybody is served."""
-    schedule = len(argv) > 1
-    if schedule and (len(argv) > 2 or argv[1].upper() != b"SCHEDULE"):
+    option = argv[1].upper() if len(argv) > 1 else b""
+    if len(argv) > 2 or option not in {b"", b"SCHEDULE", b"CANCEL"}:
         raise syntax_error()
-    later = c.server.save_in_background(schedule, not c.executing)
+    if option == b"CANCEL":  # of Valkey 8.1
+        return _cancel_save(c)
+    later = c.server.save_in_background(option == b"SCHEDULE", not c.executing)
     return simple(b"Background saving scheduled" if later else b"Background saving started")
+
+
+def _cancel_save(c: Client) -> bytes:
+    """Give up the snapshot that is being written, or that is to be."""
+    if cancelled := c.server.cancel_save():
+        return simple(cancelled)
+    raise CommandError("Background saving is currently not in progress or scheduled")
 
 
 @command("BGREWRITEAOF", arity=1, flags=ADMIN | NOSCRIPT | NO_ASYNC_LOADING, group="server", since="1.0.0")

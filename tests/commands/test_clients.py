@@ -50,7 +50,6 @@ ANSWERS = {
     "LIST ID": SYNTAX,
     "LIST ID one": b"-ERR Invalid client ID\r\n",
     "LIST ID 0 -1 99": b"$0\r\n\r\n",
-    "LIST USER default": SYNTAX,
     "LIST nosuch": SYNTAX,
     "KILL": arity("client|kill"),
     "KILL 1.2.3.4:5": b"-ERR No such client\r\n",

@@ -179,3 +179,19 @@ def test_the_log_has_words_that_redis_8_2_knows(
     ask(alice, "SET k old")
     found = [" ".join(word.decode() for word in argv) for argv in logged(engine, alice, line)]
     assert " | ".join(found) == effects
+
+
+# -- DELIFEQ ---------------------------------------------------------------------------------------
+
+
+def test_delifeq_deletes_what_is_equal(engine: Workbench, alice: Peer) -> None:
+    """As the manual of Valkey 9.0 has it."""
+    ask(alice, "SET k abc")
+    assert ask(alice, "DELIFEQ k abd") == ask(alice, "DELIFEQ none abd") == b":0\r\n"
+    assert ask(alice, "GET k") == bulk("abc")
+    assert ask(alice, "DELIFEQ k abc") == b":1\r\n"
+    assert ask(alice, "EXISTS k") == b":0\r\n"
+    ask(alice, "RPUSH l a")
+    assert ask(alice, "DELIFEQ l a") == WRONGTYPE
+    ask(alice, "SET k abc")
+    assert logged(engine, alice, "DELIFEQ k abc") == [[b"DEL", b"k"]]

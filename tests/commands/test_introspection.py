@@ -35,6 +35,15 @@ NEWER = {
         *(-2, {"write", "fast"}, 1, 1, 1, {"@write", "@string", "@fast"}),
         ["RW", "delete", "variable_flags"],
     ),
+    "delifeq": (
+        3,
+        {"write", "fast"},
+        1,
+        1,
+        1,
+        {"@write", "@string", "@fast"},
+        ["RW", "delete"],
+    ),  # of Valkey 9
     "digest": (2, {"readonly", "fast"}, 1, 1, 1, {"@read", "@string", "@fast"}, ["RO", "access"]),
     "msetex": (  # the documentation has 1, 1, 2, where Redis 8.2 has zeros for what is counted
         *(-4, {"write", "denyoom", "movablekeys"}, 0, 0, 0),

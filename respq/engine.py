@@ -248,7 +248,7 @@ class Engine:
     def _break_off(self, client: Client, error: ProtocolError) -> None:
         """The bytes are no request: say so and close."""
         client.send(error.reply)
-        self.server.stats.errors["ERR"] += 1
+        self.server.stats.count_prefix("ERR")
         self.server.close(client)
 
     def resume_clients(self) -> None:

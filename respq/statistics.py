@@ -8,6 +8,8 @@ from respq.children import History, Progress
 from respq.errors import CommandError
 from respq.protocol import Argv
 
+ERROR_KINDS = 128  # that are counted apart; with one more nothing is
+NO_LONGER_COUNTED = "ERRORSTATS_DISABLED"
 SAMPLES = 16  # of the counters, taken `hz` times a second
 
 
@@ -16,6 +18,7 @@ class Statistics:
 
     def __init__(self) -> None:
         self.errors: Counter[str] = Counter()  # error replies by prefix
+        self.error_replies = 0
         self.connections_received = 0
         self.rejected_connections = 0
         self.unexpected_errors = 0  # replies to a bug of ours
@@ -46,7 +49,17 @@ class Statistics:
     def count(self, error: CommandError) -> None:
         """Count an error reply, unless it has been."""
         if not error.counted:
-            self.errors[error.prefix] += 1
+            self.count_prefix(error.prefix)
+
+    def count_prefix(self, prefix: str) -> None:
+        """Count an error reply. If scripts make up ever more prefixes, prefixes are no longer counted."""
+        self.error_replies += 1
+        if NO_LONGER_COUNTED in self.errors:
+            return
+        if prefix not in self.errors and len(self.errors) == ERROR_KINDS:
+            self.errors.clear()
+            prefix = NO_LONGER_COUNTED
+        self.errors[prefix] += 1
 
     def note_slow(self, name: str, elapsed_us: int) -> None:
         """A command was entered into the slow log."""

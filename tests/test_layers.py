@@ -39,6 +39,7 @@ LAYERS = (
     {"tracking"},
     {"notifications"},
     {"acl", "effects", "flags", "packer", "pubsub", "redaction", "statistics", "waiting"},
+    {"keysizes"},
     {"keyspace"},
     {"rdb"},
     {"datatypes"},

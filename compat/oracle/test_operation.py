@@ -62,6 +62,63 @@ QUESTIONS = {
         EVAL "return redis.call('replicaof','no','one')" 0
         EVAL "return redis.call('sync')" 0
     """,
+    "sizes of keys": """
+        FLUSHALL
+        SET s1 abc
+        SET s2 ''
+        SETRANGE s3 5000 x
+        SETRANGE s4 2000000 x
+        SET n 1234567
+        SET f 3.25
+        RPUSH l1 a b c
+        RPUSH l2 a
+        SADD t1 1 2 3 4 5
+        SADD t2 a
+        ZADD z1 1 a 2 b 3 c
+        HSET h1 a 1 b 2
+        XADD x1 1-1 a b
+        SELECT 3
+        RPUSH l a b c d e f g h i j k l m n o p q r s t
+        INFO keysizes
+        DEL l
+        SELECT 0
+        LPOP l1
+        SREM t2 a
+        APPEND s2 1234567890123456
+        INFO keysizes
+        FLUSHALL
+        INFO keysizes
+        INFO nope
+    """,
+    "prefixes of errors": """
+        CONFIG RESETSTAT
+        GET
+        NOPE
+        HGET
+        CLIENT NOPE
+        EVAL "return redis.error_reply('A:B x')" 0
+        EVAL "return redis.error_reply('lower x')" 0
+        EVAL "return redis.error_reply('ONE')" 0
+        MULTI
+        GET
+        EXEC
+        AUTH a b
+        INFO errorstats
+    """
+    + "".join([f"\nEVAL \"return redis.error_reply('E{n} x')\" 0" for n in range(123)])
+    + """
+        INFO errorstats
+        EVAL "return redis.error_reply('E123 x')" 0
+        INFO errorstats
+        EVAL "return redis.error_reply('E124 x')" 0
+        INFO errorstats
+        GET
+        INFO errorstats
+        CONFIG RESETSTAT
+        GET
+        INFO errorstats
+        CONFIG RESETSTAT
+    """,
     "latencies, while nobody watches": """
         CONFIG SET latency-monitor-threshold 0
         LATENCY
@@ -101,7 +158,7 @@ def targets(reference: Server, respq_server: Server) -> Iterator[tuple[ProcessTa
 @pytest.mark.parametrize("subject", QUESTIONS)
 def test_operation(subject: str, resp: int, targets: tuple[ProcessTarget, ProcessTarget]) -> None:
     theirs, ours = targets
-    for line in ["RESET", f"HELLO {resp}", *QUESTIONS[subject].strip().splitlines()]:
+    for line in ["RESET", f"HELLO {resp}", *filter(str.strip, QUESTIONS[subject].splitlines())]:
         argv = [word.encode() for word in shlex.split(line)]
         expected, found = theirs.ask(*argv), ours.ask(*argv)
         if argv[0] != b"HELLO":

@@ -2,14 +2,13 @@
 
 Each section is a function that yields fields in Redis's order; a field is left out where respq has
 no such thing, and is 0 where it has it and there is none. Nothing here costs more than the number of
-clients: numbers per key would.
+clients: numbers per key are of some of the keys, if there are many.
 
 Memory is that of the process, because CPython's allocator does not say how much of it is in use;
 `used_memory` and `used_memory_rss` are therefore the same. What the process had before there were data,
 and what clients have waiting to be read or sent, is overhead; the rest is called the data set.
 
-The number of reads is that of sockets found ready, which
-counts some that were ready for something else.
+The number of reads is that of sockets found ready, which counts some that were ready for something else.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from respq import __version__, process
 from respq.children import Progress
 from respq.clock import stopwatch_ns
 from respq.command import LOADING, STALE, Argv, Client, command
+from respq.keysizes import distributions
 from respq.keyspace import Database
 from respq.state import Server, Spec
 from respq.statistics import SlowCalls
@@ -294,7 +294,7 @@ def _stats(server: Server) -> Fields:
     yield "tracking_total_items", server.tracking.items
     yield "tracking_total_prefixes", len(server.tracking.prefixes)
     yield "unexpected_error_replies", stats.unexpected_errors
-    yield "total_error_replies", stats.errors.total()
+    yield "total_error_replies", stats.error_replies
     yield "total_reads_processed", stats.reads
     yield "total_writes_processed", stats.writes
     yield "client_query_buffer_limit_disconnections", stats.query_limit_closed
@@ -392,7 +392,7 @@ def _slow_calls(calls: SlowCalls | None) -> str:
 
 def _errorstats(server: Server) -> Fields:
     for prefix, count in sorted(server.stats.errors.items()):
-        yield f"errorstat_{prefix}", f"count={count}"
+        yield f"errorstat_{prefix.replace(':', '_')}", f"count={count}"
 
 
 def _latencystats(server: Server) -> Fields:
@@ -418,6 +418,13 @@ def _keyspace(server: Server) -> Fields:
             ttl_ms = _average_ttl_ms(db)
             counts = f"keys={len(db)},expires={db.expiring},avg_ttl={ttl_ms},subexpiry={db.fields_expiring}"
             yield f"db{db.index}", counts
+
+
+def _keysizes(server: Server) -> Fields:
+    for db in server.databases:
+        if len(db):
+            for name, counts in distributions(db):
+                yield f"db{db.index}_distrib_{name}", ",".join(f"{size}={n}" for size, n in counts.items())
 
 
 def _average_ttl_ms(db: Database) -> int:
@@ -456,5 +463,6 @@ _SECTIONS: dict[str, Callable[[Server], Fields]] = {
     "latencystats": _latencystats,
     "cluster": _cluster,
     "keyspace": _keyspace,
+    "keysizes": _keysizes,
 }
 ON_REQUEST = {"commandstats", "latencystats"}  # not in INFO without arguments

@@ -321,7 +321,8 @@ class ScriptHost:
     def error(self, script: Runnable, failure: Failure | Answer) -> CommandError:
         """What the client gets for a script that failed, or that returned errors."""
         if isinstance(failure, Answer):
-            self.server.stats.errors.update(code.decode("latin-1") for code in failure.codes)
+            for code in failure.codes:
+                self.server.stats.count_prefix(code.decode("latin-1"))
             error = CommandError("")
             error.reply = failure.reply
             error.counted = True

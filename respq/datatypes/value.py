@@ -47,6 +47,10 @@ class Value:
         self.expires_ms = 0
         self.slot = -1
 
+    def __len__(self) -> int:
+        """How many elements it has; a string, bytes."""
+        raise NotImplementedError
+
     @classmethod
     def limit(cls, limits: Limits) -> None:
         """Apply the directives to all values of the type, for what is stored from then on."""

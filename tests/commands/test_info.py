@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from respq import __version__
+from respq import __version__, keysizes
 from respq.commands.info import human_bytes
 from respq.datatypes.strings import StringValue
 from tests.conftest import Peer, Workbench
 
 DEFAULT = [
     "Server", "Clients", "Memory", "Persistence", "Threads", "Stats", "Replication", "CPU", "Modules",
-    "Errorstats", "Cluster", "Keyspace",
+    "Errorstats", "Cluster", "Keyspace", "Keysizes",
 ]  # fmt: skip
-ALL = [*DEFAULT[:9], "Commandstats", "Errorstats", "Latencystats", "Cluster", "Keyspace"]
+ALL = [*DEFAULT[:9], "Commandstats", "Errorstats", "Latencystats", "Cluster", "Keyspace", "Keysizes"]
 
 
 def text(peer: Peer, *sections: str) -> str:
@@ -232,3 +232,24 @@ def test_what_was_freed_after_a_flush_is_counted(engine: Workbench, alice: Peer)
     assert int(fields(alice, "memory")["lazyfreed_objects"]) == pending
     alice.send("CONFIG", "RESETSTAT")
     assert fields(alice, "memory")["lazyfreed_objects"] == "0"
+
+
+def test_keysizes_are_counted_by_powers_of_two(alice: Peer) -> None:
+    alice.feed(b"SET a abc\r\nSETRANGE b 5000 x\r\nSET c ''\r\nRPUSH l 1 2 3\r\nXADD x * a b\r\n")
+    alice.feed(b"SELECT 2\r\nHSET h a 1\r\n")
+    assert alice.send("INFO", "keysizes").split(b"\r\n")[1:-2] == [
+        b"# Keysizes",
+        b"db0_distrib_strings_sizes:0=1,2=1,4K=1",
+        b"db0_distrib_lists_items:2=1",
+        b"db2_distrib_hashes_items:1=1",
+    ]
+
+
+def test_keysizes_of_many_keys_are_estimated_from_some(alice: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keysizes, "SAMPLED_KEYS", 100)
+    for number in range(1000):
+        alice.send("SET", number, "x" * (1 + number % 2))
+    [line] = text(alice, "keysizes").split("\r\n")[1:-1]
+    counts = [int(pair.split("=")[1]) for pair in line.split(":")[1].split(",")]
+    assert sum(counts) == 1000
+    assert counts == pytest.approx([500, 500], abs=50)

@@ -6,10 +6,10 @@ it. Of small values the bytes are those of Redis; the order of members of large 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from struct import Struct
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from respq.datatypes.chunks import ListpackChunk
 from respq.datatypes.hashes import HashValue
@@ -23,11 +23,13 @@ from respq.protocol.doubles import format_doubles
 from respq.rdb import kinds, listpack
 from respq.rdb.packed import pack_intset
 from respq.rdb.stream_format import write_stream
-from respq.rdb.strings import WriteString, write_length
+from respq.rdb.strings import WriteString, write_length, write_strings
 
 Written = tuple[int, Iterable[bytes]]  # the byte that says how; pieces
 
+_T = TypeVar("_T")
 _DOUBLE: Final = Struct("<d")
+_TOGETHER: Final = 500  # elements that are written together
 
 
 def write_value(value: Value, write_string: WriteString) -> Written:
@@ -57,7 +59,8 @@ def _node(elements: Sequence[bytes] | ListpackChunk, write_string: WriteString, 
 def _set(value: SetValue, write_string: WriteString) -> Written:
     members, form = value.members(), value.encoding()
     if form is HASHTABLE:
-        return kinds.SET, chain((write_length(len(members)),), map(write_string, members))
+        strings = (write_strings(part, write_string) for part in _parts(members))
+        return kinds.SET, chain((write_length(len(members)),), strings)
     if form is INTSET:
         return kinds.SET_INTSET, (write_string(pack_intset(members)),)
     return kinds.SET_LISTPACK, (write_string(listpack.pack(members)),)
@@ -68,10 +71,11 @@ def _sorted_set(value: SortedSetValue, write_string: WriteString) -> Written:
     if value.packed:
         pairs = zip(members, format_doubles(scores), strict=True)
         return kinds.ZSET_LISTPACK, (write_string(listpack.pack(chain.from_iterable(pairs))),)
-    backward = zip(reversed(members), reversed(scores), strict=True)  # as Redis does it
+    # Backward, as Redis does it.
+    parts = zip(_parts(reversed(members)), _parts(reversed(scores)), strict=True)
     return kinds.ZSET_2, chain(
         (write_length(len(members)),),
-        (write_string(member) + _DOUBLE.pack(score) for member, score in backward),
+        (write_strings(part, write_string, list(map(_DOUBLE.pack, of_part))) for part, of_part in parts),
     )
 
 
@@ -96,8 +100,15 @@ def _hash(value: HashValue, write_string: WriteString) -> Written:
         )
     return kinds.HASH, chain(
         (write_length(len(value)),),
-        (write_string(field) + write_string(data) for field, data in value.items()),
+        (write_strings(part, write_string) for part in _parts(chain.from_iterable(value.items()))),
     )
+
+
+def _parts(elements: Iterable[_T]) -> Iterator[list[_T]]:
+    """The elements, some at a time."""
+    rest = iter(elements)
+    while part := list(islice(rest, _TOGETHER)):
+        yield part
 
 
 def _first_deadline(value: HashValue) -> bytes:

@@ -11,8 +11,8 @@ from respq.datatypes.streams import StreamValue
 from respq.datatypes.value import Value
 from respq.rdb import kinds, listpack, payload
 from respq.rdb.checksum import crc64
-from respq.rdb.cursor import BadFormatError
-from respq.rdb.strings import write_compressed, write_length, write_plain
+from respq.rdb.cursor import BadFormatError, Cursor
+from respq.rdb.strings import WriteString, write_compressed, write_length, write_plain, write_strings
 from tests.rdb.samples import meaning, stream, values
 from tests.rdb.test_packed import ZIPLIST_WORDS, ziplist, zipmap
 
@@ -34,6 +34,18 @@ def restored(body: bytes) -> Value:
 
 def string(data: bytes) -> bytes:
     return write_plain(data)
+
+
+@pytest.mark.parametrize("write_string", [write_plain, write_compressed])
+@pytest.mark.parametrize("longest", [0, 20, 21, 64, 1023, 1024, 20_000])
+def test_many_strings_at_once_are_the_same_strings(write_string: WriteString, longest: int) -> None:
+    words = [b"-17", b"", *(b"%d" % n * (longest // 2) for n in range(10)), b"x" * longest]
+    cursor = Cursor(write_strings(words, write_string))
+    assert [cursor.string() for _ in words] == words
+    assert not cursor.left
+    cursor = Cursor(write_strings(words, write_string, [b"12345678"] * len(words)))
+    assert [(cursor.string(), cursor.take(8)) for _ in words] == [(word, b"12345678") for word in words]
+    assert not cursor.left
 
 
 def test_the_checksum_is_that_of_redis() -> None:

@@ -140,7 +140,7 @@ def format_doubles(numbers: Iterable[float]) -> list[bytes]:
             continue
         before = len(digits) + end  # digits before the point
         if 0 < before < len(digits) and (end > -7 or before < 5):
-            texts.append(b"%b.%b" % (digits[:before], digits[before:]))
+            texts.append(digits[:before] + b"." + digits[before:])
         else:
             texts.append(_spelled(digits, end))
     return texts

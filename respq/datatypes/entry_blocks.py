@@ -169,6 +169,14 @@ class Tail:
         """The index of the first entry whose ID is not less. O(log n)."""
         return bisect_left(self.ids, entry_id)
 
+    def delete(self, entry_id: int) -> bool:
+        """Take an entry out; tell whether it was there."""
+        index = bisect_left(self.ids, entry_id)
+        if index == len(self.ids) or self.ids[index] != entry_id:
+            return False
+        self.drop(index, index + 1)
+        return True
+
     def drop(self, start: int, stop: int) -> None:
         """Take entries out."""
         self.size -= sum([sum(map(len, words)) for words in self.words[start:stop]])
@@ -326,7 +334,7 @@ class Block(_Keys):
 
     __slots__ = (
         "_codes", "_data", "_dead", "_id_at", "_id_bytes", "_id_end", "ends", "first_id", "folded", "head",
-        "last_id", "live",
+        "last_id", "live", "worn",
     )  # fmt: skip
     folded: tuple[bytes, Callable[[bytes], Table]]  # see `folded_blocks`
 
@@ -337,6 +345,7 @@ class Block(_Keys):
         self.first_id, self.last_id = table.ids[0], table.ids[-1]  # they may be gone
         self.head = 0  # index of the first entry that is not gone
         self.live = len(table.ids)
+        self.worn = self.live // 2  # when so few are live it is worth to be written anew
         self._dead: bytearray | None = (
             None  # a byte for each entry, _GONE or 0; before the head they do not count
         )
@@ -426,11 +435,6 @@ class Block(_Keys):
         following = self.head + 1
         self.head = following if self._dead is None else self._dead.find(0, following)
 
-    @property
-    def half_dead(self) -> bool:
-        """Whether it is worth to be written anew."""
-        return self.live * 2 <= len(self._numbers)
-
     def renewed(self) -> Block:
         """A block of what is not gone."""
         count = len(self.ends)
@@ -443,7 +447,7 @@ class Block(_Keys):
         numbers = self._numbers
         twin._numbers = _packed([numbers[index] for index in kept])
         twin.first_id, twin.last_id = twin.id_at(0), twin.id_at(len(kept) - 1)
-        twin.head, twin.live, twin._dead = 0, len(kept), None
+        twin.head, twin.live, twin.worn, twin._dead = 0, len(kept), len(kept) // 2, None
         return twin
 
     # -- the whole ---------------------------------------------------------------------------------
@@ -461,7 +465,8 @@ class Block(_Keys):
         twin = self._like()
         twin._data, twin.ends, twin._numbers = self._data, self.ends, self._numbers
         twin.first_id, twin.last_id = self.first_id, self.last_id
-        twin.head, twin.live, twin._dead = self.head, self.live, self._dead and self._dead[:]
+        twin.head, twin.live, twin.worn = self.head, self.live, self.worn
+        twin._dead = self._dead and self._dead[:]
         return twin
 
     def memory_bytes(self) -> int:

@@ -17,7 +17,7 @@ cost); zstd over the block (0.3 µs an entry to unpack, all of a block for one o
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from respq.datatypes.entry_blocks import Block, Stretch, Table, Tail, Words
@@ -105,25 +105,29 @@ class EntryLog:
 
     def delete(self, entry_id: int) -> bool:
         """Remove an entry; tell whether it was there. O(log n), and its share of a block."""
-        at = bisect_right(self._starts, entry_id) - 1
-        if at >= 0 and (block := self._blocks[at]).delete(entry_id):
-            if block.half_dead:
-                self._tidy(at)
-        else:
-            tail = self.tail
-            index = tail.find(entry_id)
-            if index == len(tail) or tail.ids[index] != entry_id:
-                return False
-            tail.drop(index, index + 1)
-        self.count -= 1
-        return True
+        return self.delete_each([entry_id])[0]
+
+    def delete_each(self, ids: Sequence[int]) -> list[bool]:
+        """Remove entries; tell for each whether it was there. O(log n) each, and its share of a block."""
+        starts, blocks = self._starts, self._blocks
+        there = []
+        for entry_id in ids:
+            at = bisect_right(starts, entry_id) - 1
+            if at >= 0 and (block := blocks[at]).delete(entry_id):
+                there.append(True)
+                if block.live <= block.worn:
+                    self._tidy(at)
+            else:
+                there.append(self.tail.delete(entry_id))
+        self.count -= there.count(True)
+        return there
 
     def _tidy(self, at: int) -> None:
         """Drop a block that is empty, renew one that is half dead."""
         block = self._blocks[at]
         if not block.live:
             del self._blocks[at], self._starts[at]
-        elif block.half_dead:
+        elif block.live <= block.worn:
             self._blocks[at] = block = block.renewed()
             self._starts[at] = block.first_id
 

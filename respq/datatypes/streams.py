@@ -225,7 +225,7 @@ class StreamValue(Value):
         at_end = bool(ids) and max(ids) >= self._nodes.last_start
         if at_end:
             self._know_nodes()  # what came until now may stand in the last one
-        there = list(map(self._log.delete, ids))
+        there = self._log.delete_each(ids)
         if True in there:
             gone = ids if False not in there else list(compress(ids, there))
             self.max_deleted_id = max(self.max_deleted_id, *gone)
@@ -259,8 +259,7 @@ class StreamValue(Value):
                 break
         for first_id in empty:
             self._nodes.drop_empty(first_id)
-        for entry_id in [*chosen, *partial]:
-            self._log.delete(entry_id)
+        self._log.delete_each([*chosen, *partial])
         self._nodes.remove(chosen)
         for entry_id in partial:
             self._nodes.remove_and_keep(entry_id)

@@ -6,7 +6,6 @@ pending but has been deleted is found out by a claim, and is logged as acknowled
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import NamedTuple
 
 from respq.command import FAST, READONLY, WRITE, Argv, Client, command, key
@@ -155,6 +154,8 @@ def _parse_claim(argv: Argv, now_ms: int, *, trusting: bool) -> Claim:
     min_idle_ms = _parse_min_idle(argv[4], "XCLAIM")
     texts: list[bytes] = []
     for word in argv[5:]:
+        if word[:1].isalpha():
+            break
         try:
             texts.append(show_id(entry_ids.read_id(word)))
         except ValueError:
@@ -276,11 +277,13 @@ def xautoclaim(c: Client, argv: Argv) -> bytes:
     log = ClaimLog(c, name, group_name)
     replies: list[bytes] = []
     gone: list[bytes] = []
-    looked_at = list(islice(group.pending.following(start), count * ATTEMPTS_PER_ENTRY + 1))
-    at = 0
-    while at < min(len(looked_at), count * ATTEMPTS_PER_ENTRY) and len(replies) + len(gone) < count:
-        text, delivery = looked_at[at]
-        at += 1
+    attempts = count * ATTEMPTS_PER_ENTRY
+    cursor = show_id(0)
+    for text, delivery in group.pending.following(start):  # claiming replaces what is known of one, no more
+        if not attempts or len(replies) + len(gone) == count:
+            cursor = text
+            break
+        attempts -= 1
         entry = stream.get(number_of(text))
         if entry is None:
             gone.append(text)
@@ -296,7 +299,6 @@ def xautoclaim(c: Client, argv: Argv) -> bytes:
     log.write()
     if not replies:
         note_activity(c, name, group_name, consumer)
-    cursor = looked_at[at][0] if at < len(looked_at) else show_id(0)
     return array([bulk(cursor), array(replies), bulks(gone)])
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple
 
@@ -386,19 +386,19 @@ class Block(_Keys):
         """The index of the last entry that is not gone."""
         return len(self.ends) - 1 if self._dead is None else self._dead.rfind(0)
 
-    def stretches(self, start: int, stop: int) -> Iterator[Stretch]:
+    def stretches(self, start: int, stop: int) -> list[Stretch]:
         """What is not gone, from index `start` to `stop` (exclusive), in order."""
         start, dead = max(start, self.head), self._dead
         if dead is None:
-            if start < stop:
-                yield Stretch(self, start, stop)
-            return
+            return [Stretch(self, start, stop)] if start < stop else []
+        found = []
         while (start := dead.find(0, start, stop)) >= 0:
             end = dead.find(_GONE, start, stop)
             if end < 0:
                 end = stop
-            yield Stretch(self, start, end)
+            found.append(Stretch(self, start, end))
             start = end
+        return found
 
     # -- deleting ----------------------------------------------------------------------------------
 
@@ -438,7 +438,7 @@ class Block(_Keys):
     def renewed(self) -> Block:
         """A block of what is not gone."""
         count = len(self.ends)
-        stretches = list(self.stretches(0, count))
+        stretches = self.stretches(0, count)
         kept = [index for stretch in stretches for index in range(stretch.start, stretch.stop)]
         data, borders = self._data, [0, *self.ends]
         twin = self._like()

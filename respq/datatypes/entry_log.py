@@ -174,15 +174,27 @@ class EntryLog:
 
     def first(self, start: int, stop: int, count: int) -> list[Stretch]:
         """The first `count` entries with IDs from `start` to `stop` inclusive."""
-        found = []
-        for stretch in self.stretches(start, stop):
-            size = stretch.stop - stretch.start
-            if size >= count:
-                found.append(stretch._replace(stop=stretch.start + count))
-                break
-            found.append(stretch)
-            count -= size
-        return found if count else []
+        found: list[Stretch] = []
+        blocks = self._blocks
+        for at in range(self._block_at(start), len(blocks)):
+            block = blocks[at]
+            if block.first_id > stop:
+                return found
+            begin = block.find(start) if block.first_id < start else 0
+            end = len(block.ends) if block.last_id <= stop else block.find(stop + 1)
+            for stretch in block.stretches(begin, end):
+                _, first, behind = stretch
+                if behind - first >= count:
+                    found.append(Stretch(block, first, first + count))
+                    return found
+                found.append(stretch)
+                count -= behind - first
+        tail = self.tail
+        begin = tail.find(start)
+        end = min(tail.find(stop + 1), begin + count)
+        if begin < end:
+            found.append(Stretch(tail, begin, end))
+        return found
 
     def last(self, start: int, stop: int, count: int) -> list[bytes]:
         """The last `count` entries with IDs from `start` to `stop` inclusive, the last one first."""
@@ -194,7 +206,7 @@ class EntryLog:
         while at >= 0 and len(found) < count and (block := self._blocks[at]).last_id >= start:
             begin = block.find(start) if block.first_id < start else 0
             end = len(block.ends) if block.last_id <= stop else block.find(stop + 1)
-            for stretch in reversed(list(block.stretches(begin, end))):
+            for stretch in reversed(block.stretches(begin, end)):
                 first = max(stretch.start, stretch.stop - (count - len(found)))
                 found += stretch._replace(start=first).entries()[::-1]
             at -= 1

@@ -1,4 +1,5 @@
--- cjson: JSON as in lua-cjson 2.1.0, with the limits, spellings and error texts of Redis 8.2's copy of it.
+-- cjson: JSON as in lua-cjson 2.1.0, with the limits, spellings and error texts of Redis 8.2's copy of it; and
+-- cjson.decode_array_with_array_mt of Redis 8.4, after which an empty array comes back as one.
 --
 -- What is set with cjson.encode_max_depth and its like holds for all scripts, as in Redis; cjson.new() gives a
 -- copy of one's own. In Lua, because both directions are walks over Lua's tables: from Python they would cost
@@ -104,6 +105,12 @@ local function encode_object(config, t, parts, depth)
     return true
 end
 
+-- Whether a table is an array although it has no elements.
+local function is_marked_array(t)
+    local meta = getmetatable(t)
+    return type(meta) == 'table' and rawget(meta, '__is_cjson_array') == true and next(t) == nil
+end
+
 local function encode_table(config, t, parts, depth)
     if depth > config.encode_depth then
         problem = format('Cannot serialise, excessive nesting (%d)', depth)
@@ -112,7 +119,7 @@ local function encode_table(config, t, parts, depth)
     t = behind[t] or t
     local length = length_of(config, t)
     if length == false then return refuse('table', 'excessively sparse array') end
-    if length and length > 0 then return encode_array(config, t, parts, depth, length) end
+    if length and length > 0 or is_marked_array(t) then return encode_array(config, t, parts, depth, length) end
     return encode_object(config, t, parts, depth)
 end
 
@@ -295,7 +302,10 @@ local function decode_array(config, text, at, depth)
     if too_deep(config, depth, at) then return nil end
     local t, value = {}, nil
     at = match(text, '^[ \t\r\n]*()', at + 1)
-    if byte(text, at) == 93 then return t, at + 1 end
+    if byte(text, at) == 93 then
+        if config.marks_arrays then setmetatable(t, { __is_cjson_array = true }) end
+        return t, at + 1
+    end
     local index = 1
     while true do
         value, at = decode_value(config, text, at, depth)
@@ -440,6 +450,12 @@ local function functions(config)
         return config.encode_invalid
     end
 
+    function cjson.decode_array_with_array_mt(...)
+        no_more_than(1, ...)
+        if (...) ~= nil then config.marks_arrays = switch_option(2, SWITCH, ...) end
+        return config.marks_arrays
+    end
+
     function cjson.decode_invalid_numbers(...)
         no_more_than(1, ...)
         if (...) ~= nil then config.decode_invalid = switch_option(2, SWITCH, ...) end
@@ -453,7 +469,7 @@ function new()
     return functions({
         sparse_convert = false, sparse_ratio = 2, sparse_safe = 10, encode_depth = 1000, decode_depth = 1000,
         precision = 14, number_format = '%.14g', keep_buffer = true, encode_invalid = false,
-        decode_invalid = true,
+        decode_invalid = true, marks_arrays = false,
     })
 end
 

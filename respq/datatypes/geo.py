@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import asin, cos, fabs, pi, sin, sqrt
+from math import asin, cos, fabs, isfinite, nan, pi, sin, sqrt
 from typing import Final, NamedTuple
 
 STEPS: Final = 26  # halvings of each coordinate
@@ -233,7 +233,8 @@ def _bounds(shape: Shape) -> tuple[float, float, float, float]:
     longitude, latitude = shape.centre
     height = shape.half_height_m / EARTH_RADIUS_M / _RADIANS
     nearest_pole = latitude - height if latitude < 0 else latitude + height
-    width = shape.half_width_m / EARTH_RADIUS_M / cos(nearest_pole * _RADIANS) / _RADIANS
+    shrunk = cos(nearest_pole * _RADIANS) if isfinite(nearest_pole) else nan  # and the shape is everywhere
+    width = shape.half_width_m / EARTH_RADIUS_M / shrunk / _RADIANS
     return longitude - width, latitude - height, longitude + width, latitude + height
 
 

@@ -72,3 +72,10 @@ def test_a_search_is_stored(alice: Peer) -> None:
 )
 def test_a_search_names_the_keys_it_stores_to(alice: Peer, line: str, keys: bytes) -> None:
     assert ask(alice, f"COMMAND GETKEYS {line}") == keys
+
+
+@pytest.mark.parametrize("shape", ["BYRADIUS inf m", "BYBOX inf 1 km", "BYBOX 1 inf km", "BYBOX inf inf km"])
+def test_a_shape_may_be_infinite(alice: Peer, shape: str) -> None:
+    alice.send("GEOADD", "g", "13.361389", "38.115556", "a", "13.361389", "38.115556", "b")
+    reply = alice.send("GEOSEARCH", "g", "FROMMEMBER", "a", *shape.split())
+    assert reply == b"*2\r\n$1\r\na\r\n$1\r\nb\r\n"

@@ -34,7 +34,7 @@ from respq.commands import SPECS
 from respq.flags import Flag
 
 TARGETS = 40  # of a sequence
-TRIES = 400  # lines written to meet a target
+TRIES = 10_000  # lines written to meet a target
 DAMAGED = 0.25  # how often a damaged line follows
 TRANSACTION = 5  # commands
 HOSTILE = [b"", b"x", b"-1", b"0", b"9223372036854775808", b"-9223372036854775809", b"1e3", b" 1", b"\xff"]

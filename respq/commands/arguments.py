@@ -17,7 +17,7 @@ from fractions import Fraction
 from math import ceil, inf
 
 from respq.commands import longdouble
-from respq.errors import CommandError, not_a_float, not_an_integer, syntax_error
+from respq.errors import CommandError, not_a_float, not_an_integer, shown, syntax_error
 from respq.protocol import Argv
 
 INT_MIN, INT_MAX = -(1 << 31), (1 << 31) - 1
@@ -126,8 +126,9 @@ def parse_db(word: bytes, databases: int) -> int:
 def parse_cursor(word: bytes) -> int:
     """The cursor of a SCAN, any spelling of an unsigned 64-bit integer that C's strtoull takes.
 
-    Only the canonical spelling of a negative number is refused; `-01` wraps around.
+    Only the canonical spelling of a negative number is refused; `-01` wraps around. A NUL byte ends it.
     """
+    word = shown(word)
     number = as_int(word)
     if number is None and (match := _UNSIGNED.fullmatch(word)) is not None and len(word) < 4000:
         number = int(match[2])

@@ -13,7 +13,7 @@ from respq.clock import sleep
 from respq.command import ADMIN, LOADING, NOSCRIPT, STALE, Argv, Client, command
 from respq.commands.generic import encoding_of
 from respq.commands.help import help_reply
-from respq.errors import CommandError, no_such_key
+from respq.errors import CommandError, no_such_key, shown
 from respq.protocol.resp import OK, simple
 from respq.rdb.encoding import write_value
 from respq.rdb.strings import write_compressed, write_plain
@@ -27,9 +27,9 @@ def debug(c: Client, argv: Argv) -> bytes:
     """Help tests with what no other command can do."""
     act, words = _ACTS.get(argv[1].upper(), (None, 0))
     if act is None or not (len(argv) == words or len(argv) >= -words > 0):
-        shown = argv[1][:128]
         raise CommandError(
-            b"unknown subcommand or wrong number of arguments for '%b'. Try DEBUG HELP." % shown
+            b"unknown subcommand or wrong number of arguments for '%b'. Try DEBUG HELP."
+            % shown(argv[1][:128])
         )
     return act(c, argv)
 

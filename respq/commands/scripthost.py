@@ -24,7 +24,7 @@ from respq.commands.overtime import Overtime
 from respq.commands.scriptcalls import caller, executor
 from respq.commands.scripttable import ScriptTable, table_for
 from respq.digests import sha1_hex
-from respq.errors import ONE_LINE, CommandError
+from respq.errors import ONE_LINE, CommandError, shown
 from respq.protocol.resp import RESP2, RESP3
 from respq.restrictions import denial_of
 from respq.scripting.operations import LONG_INTEGER, UnfitError
@@ -329,7 +329,7 @@ class ScriptHost:
             return error
         text = failure.text
         if failure.source is not None:
-            text += b" script: %b, on %b:%d." % (script.name, failure.source, failure.line)
+            text = shown(text) + b" script: %b, on %b:%d." % (script.name, failure.source, failure.line)
         code, _, message = text.translate(ONE_LINE).partition(b" ")
         error = CommandError(message, code.decode("latin-1"))
         error.counted = failure.counted

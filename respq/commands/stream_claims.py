@@ -14,6 +14,7 @@ from respq.commands.arguments import Options as Words
 from respq.commands.claim_log import ClaimLog
 from respq.commands.stream_activity import note_activity, note_activity_now, recall_activity
 from respq.commands.stream_delivery import place, see_consumer
+from respq.commands.stream_groups import no_key_or_group
 from respq.commands.streams import parse_id, parse_start, parse_stop
 from respq.datatypes import entry_ids
 from respq.datatypes.consumer_groups import COUNT_MAX, RELEASED_WORDS, Group
@@ -21,7 +22,7 @@ from respq.datatypes.entry_ids import MAX, number_of, show_id
 from respq.datatypes.pending_entries import Consumer, Delivery, Nobody
 from respq.datatypes.streams import StreamValue
 from respq.datatypes.value import Value
-from respq.errors import CommandError, syntax_error, wrong_type
+from respq.errors import CommandError, shown, syntax_error, wrong_type
 from respq.protocol.annotations import SEEN_TIME
 from respq.protocol.resp import EMPTY_ARRAY, ZERO, array, bulk, bulks, integer
 
@@ -46,7 +47,7 @@ def _find_group(value: Value | None, name: bytes, group_name: bytes) -> tuple[St
     stream = _as_stream(value)
     group = stream.groups.get(group_name) if stream is not None else None
     if stream is None or group is None:
-        raise CommandError(b"No such key '%b' or consumer group '%b'" % (name, group_name), "NOGROUP")
+        raise no_key_or_group(name, group_name)
     return stream, group
 
 
@@ -176,7 +177,7 @@ def _parse_claim(argv: Argv, now_ms: int, *, trusting: bool) -> Claim:
         elif option == b"LASTID" and words.left:
             last_id = parse_id(words.value())
         else:
-            raise CommandError(b"Unrecognized XCLAIM option '%b'" % argv[words.at - 1])
+            raise CommandError(b"Unrecognized XCLAIM option '%b'" % shown(argv[words.at - 1]))
     if delivered_ms < 0 or (delivered_ms > now_ms and not trusting):
         delivered_ms = now_ms
     count = None if count is not None and count < 0 else count

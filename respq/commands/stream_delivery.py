@@ -13,7 +13,7 @@ from itertools import islice
 from respq.command import BLOCKING, FAST, MOVABLEKEYS, WRITE, Argv, Client, Keys, command, key
 from respq.commands.stream_activity import NOTED_EVERY_MS, note_activity, note_activity_now
 from respq.commands.stream_budget import Budget
-from respq.commands.stream_groups import present_ms
+from respq.commands.stream_groups import no_key_or_group, present_ms
 from respq.commands.stream_reading import Reading, next_entries, parse_reading, streams_reply
 from respq.commands.stream_redelivery import claim_overdue, has_overdue, next_look_ms, redelivered
 from respq.commands.streams import entry_texts, parse_id, stretches_pieces
@@ -116,11 +116,7 @@ def _find(c: Client, reading: Reading, name: bytes) -> tuple[StreamValue, Group]
     stream = c.read(name, StreamValue)
     group = stream.groups.get(reading.group) if stream is not None else None
     if stream is None or group is None:
-        raise CommandError(
-            b"No such key '%b' or consumer group '%b' in XREADGROUP with GROUP option"
-            % (name, reading.group),
-            "NOGROUP",
-        )
+        raise no_key_or_group(name, reading.group, b" in XREADGROUP with GROUP option")
     return stream, group
 
 

@@ -85,7 +85,14 @@ def _find_group(c: Client, argv: Argv) -> Group:
 
 def no_group(name: bytes, group: bytes) -> CommandError:
     """The stream under `name` has no such group."""
-    return CommandError(b"No such consumer group '%b' for key name '%b'" % (group, name), "NOGROUP")
+    names = (shown(group), shown(name))
+    return CommandError(b"No such consumer group '%b' for key name '%b'" % names, "NOGROUP")
+
+
+def no_key_or_group(name: bytes, group: bytes, where: bytes = b"") -> CommandError:
+    """There is no stream under `name`, or it has no such group."""
+    names = (shown(name), shown(group), where)
+    return CommandError(b"No such key '%b' or consumer group '%b'%b" % names, "NOGROUP")
 
 
 def present_ms(c: Client) -> int:

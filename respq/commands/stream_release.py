@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from respq.command import FAST, WRITE, Argv, Client, command, key
 from respq.commands.arguments import Options, as_int, parse_non_negative
+from respq.commands.stream_groups import no_key_or_group
 from respq.commands.streams import entry_texts
 from respq.datatypes.consumer_groups import COUNT_MAX, Group
 from respq.datatypes.entry_ids import number_of
@@ -69,7 +70,7 @@ def xnack(c: Client, argv: Argv) -> bytes:
     stream = c.read(name, StreamValue)
     group = stream.groups.get(group_name) if stream is not None else None
     if stream is None or group is None:
-        raise CommandError(b"No such key '%b' or consumer group '%b'" % (name, group_name), "NOGROUP")
+        raise no_key_or_group(name, group_name)
     released = [text for text in entry_texts(wanted.words) if _release(stream, group, text, wanted)]
     if released:
         distinct = list(dict.fromkeys(reversed(released)))[::-1]  # who is given back again moves to the end

@@ -34,7 +34,7 @@ def read_shebang(body: bytes) -> tuple[Flags | None, bytes]:
     if not body.startswith(b"#!"):
         return None, body
     head, newline, rest = body.partition(b"\n")
-    if not newline:
+    if not newline or b"\0" in head:
         raise CommandError("Invalid script shebang")
     engine, *options = head.split()
     if engine != b"#!lua":

@@ -105,6 +105,7 @@ SERVER = Family(
                 [b"DEBUG", b"OBJECT", b"gone"],
                 [b"DEBUG", b"OBJECT", b"k1"],
                 [b"DEBUG", b"NOPE"],
+                [b"DEBUG", b"NO\0PE"],
                 [b"DEBUG"],
             ],
             extra_chance=1,

@@ -28,6 +28,7 @@ _ID_AT: Final = 5  # an entry begins "*2\r\n$"; then the length of its ID
 _TWO_DIGITS: Final = 10  # the shortest length of two digits
 _BLOCK_BYTES: Final = 420  # of a block without its entries: objects, its places in two lists
 _CODED_BYTES: Final = 4  # the shortest piece that is worth a byte of its own
+_FEW_ENTRIES: Final = 8
 _CODED_ENTRIES: Final = 16  # of a block that is worth it
 _CODING: Final = 1.5  # how many times more a block takes whose pieces are not replaced, at least
 _GONE: Final = 1  # the mark of an entry
@@ -89,8 +90,9 @@ class Table:
 
     @classmethod
     def of(cls, ids: Sequence[int], texts: Sequence[bytes], entries: Sequence[Words]) -> Table:
-        """A table of entries as they came."""
-        even = list(map(len, entries)).count(len(entries[0])) == len(entries)
+        """A table of entries as they came. Of a few, columns are not worth it: they may have 10,000 words."""
+        count = len(entries)
+        even = count >= _FEW_ENTRIES and list(map(len, entries)).count(len(entries[0])) == count
         columns = list(map(Column, zip(*entries, strict=True))) if even else []
         return cls(ids, Column(texts), columns, entries)
 

@@ -298,12 +298,11 @@ class Engine:
 
     def next_deadline_ms(self) -> int | None:
         """The earliest moment at which `on_time` has something to do for a parked client, or None."""
-        waiting = self.server.waiting
-        earliest = self.server.paused_until_ms or None
-        for moment in (waiting.timeouts.next_ms(), waiting.alarms.next_ms()):
-            if moment is not None and (earliest is None or moment < earliest):
-                earliest = moment
-        return earliest
+        waiting, paused_ms = self.server.waiting, self.server.paused_until_ms
+        timeout_ms, alarm_ms = waiting.timeouts.next_ms(), waiting.alarms.next_ms()
+        if alarm_ms is None and not paused_ms:
+            return timeout_ms
+        return min([moment for moment in (timeout_ms, alarm_ms, paused_ms) if moment])
 
     def on_time(self) -> None:
         """Answer parked clients whose time is up; end a pause."""

@@ -37,10 +37,11 @@ from respq.protocol.runs import SHORTEST_RUN, Run
 from respq.slowlog import note_slow_batch, times_all
 from respq.state import ANY_WORDS, Client, Closing, Entry, Handler, Rejected, Server, Spec
 from respq.tables import NOT_COUNTED, Tables
-from respq.waiting import Parked
+from respq.waiting import WAITING, Parked
 
 COUNTED_TOGETHER = 1000  # commands that were executed, at the most about
 _OPENINGS = (b"MULTI", b"multi")  # of a transaction, as clients spell it
+_ONLY_WAITING = {WAITING}  # why effects are drained at once, if somebody is blocked and nobody listens
 SECURITY_NAMES = (b"post", b"host:")  # words of HTTP: somebody makes a browser talk to us
 
 
@@ -155,10 +156,13 @@ class Execution:
     def _execute_whole(self, client: Client, commands: list[Argv]) -> bool:
         """Execute a batch that is one transaction and nothing else, unless somebody has to see every step.
 
-        Its effects are left without MULTI and EXEC around them. False, with nothing done, if it is none.
+        Who is blocked sees it as a whole in any case. Its effects are left without MULTI and EXEC around
+        them. False, with nothing done, if it is none.
         """
         server = self._server
-        if server.eager or server.watchers or server.effects or len(commands[0]) != 1:
+        if server.watchers or server.effects or len(commands[0]) != 1:
+            return False
+        if server.eager and server.eager != _ONLY_WAITING:
             return False
         handler, spec = client.table[commands[0][0]][1]
         if handler is not spec.bare:
@@ -311,14 +315,14 @@ class Execution:
     def _settle_whole(self, client: Client, batch: list[Argv], raw: bytes | None) -> None:
         """`_settle` for a batch that is one transaction, all of whose commands are most often logged."""
         server, db = self._server, client.db
-        aof, effects = server.aof, server.effects
+        aof, effects, waiting = server.aof, server.effects, server.waiting
         logged = [argv for where, _, _, argv in effects if argv is not None and where is db]
         if (
             raw is None
             or logged != batch[1:-1]
-            or server.eager
-            or server.waiting.ready
+            or waiting.ready
             or (aof is not None and db.index != aof.selected_db)
+            or (server.eager and (server.eager != _ONLY_WAITING or waiting.concerned(effects)))
         ):
             transactions.bracket(client, 0, batch[0], batch[-1])
             self._settle(client, batch, raw)

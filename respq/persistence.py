@@ -156,15 +156,16 @@ class Persistence:
         aof = self.server.aof
         if aof is None:
             return True
-        failed_before = aof.error is not None
+        writer = aof.writer
+        failed_before = writer.error is not None
         self.caught_up = aof.flush(now_ms)
-        if aof.error is not None:
+        if writer.error is not None:
             if not failed_before:
-                self.engine.refuse_writes(f"Errors writing to the AOF file: {aof.error.strerror}")
+                self.engine.refuse_writes(f"Errors writing to the AOF file: {writer.error.strerror}")
             return failed_before
         if failed_before:
             self.engine.accept_writes()
-        synced = aof.writer.synced
+        synced = writer.synced
         if synced != self._synced:
             self._synced = synced
             self.engine.wake(LOG_SYNCED)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from respq.deadlines import Deadlines
-from respq.keyspace import Database
+from respq.keyspace import Database, Effects
 from respq.protocol import Argv
 
 # What a parked client waits for: a key, or a moment in the life of the server.
@@ -134,6 +134,11 @@ class Waiting(Generic[W]):
             self.lookers[key] -= 1
             if not self.lookers[key]:
                 del self.lookers[key]
+
+    def concerned(self, effects: Effects) -> bool:
+        """Whether somebody waits for a key that these effects are about. O(effects)."""
+        queues = self.queues
+        return any((db, key) in queues for db, key, _, _ in effects)
 
     def wake(self, where: WaitKey) -> None:
         """Let those who wait for a key try again, once effects are drained."""

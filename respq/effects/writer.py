@@ -198,9 +198,11 @@ class LogWriter:
             self._start_sync(now_ms)
 
     def _sync_if_due(self, now_ms: int) -> None:
+        if 0 <= now_ms - self._last_sync_ms < _SYNC_INTERVAL_MS:
+            return  # not due; nor is the last one slow yet
         if self._syncer.busy:
             self._note_slow_sync(now_ms)
-        elif self.synced < self.written and not 0 <= now_ms - self._last_sync_ms < _SYNC_INTERVAL_MS:
+        elif self.synced < self.written:
             self._start_sync(now_ms)
 
     def _start_sync(self, now_ms: int) -> None:

@@ -43,7 +43,8 @@ class Sender:
 
         Subscribers often get the very same messages, which are joined once.
         """
-        outbox, aof = self._server.outbox, self._server.aof
+        server = self._server
+        outbox, aof = server.outbox, server.aof
         if aof is not None and aof.writer.safe < aof.writer.written:
             self._put_off(aof.writer.written)
             return
@@ -72,16 +73,16 @@ class Sender:
             except BlockingIOError:
                 sent = 0
             except OSError:
-                self._server.close(client, at_once=True)
+                server.close(client, at_once=True)
                 continue
             sent_bytes += sent
             client.bytes_out += sent
             if sent < len(data):
                 self._hold_back(connection, data, sent)
-        self._server.stats.writes += len(outbox)
-        self._server.stats.output_bytes += sent_bytes
+        server.stats.writes += len(outbox)
+        server.stats.output_bytes += sent_bytes
         outbox.clear()
-        self._server.pubsub.sent()
+        server.pubsub.sent()
 
     def _note_limits(self) -> None:
         """Apply `client-output-buffer-limit`."""
@@ -154,6 +155,8 @@ class Sender:
 
     def send_synced(self) -> None:
         """Send what waited for the disk and need not any more. O(what leaves)."""
+        if not self._unsynced:
+            return
         unsynced, aof, server = self._unsynced, self._server.aof, self._server
         safe = inf if aof is None else aof.writer.safe
         sent_bytes = count = 0

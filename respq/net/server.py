@@ -211,9 +211,9 @@ class Loop:
 
     def _finish(self, start_ns: int) -> None:
         """Everything after the reads: timers, the log, the replies."""
-        engine, server = self.engine, self.server
-        engine.clock.refresh()
-        now_ms = engine.clock.now_ms
+        engine, server, clock = self.engine, self.server, self.engine.clock
+        clock.refresh()
+        now_ms = clock.now_ms
         if server.busy is None:
             self._act_on_time(now_ms)
         if server.tracking.changed:

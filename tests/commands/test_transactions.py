@@ -392,6 +392,19 @@ def test_a_transaction_of_plain_writes_passes_through(
     assert engine.server.changes_since_save == 4 * times
 
 
+def test_a_transaction_passes_through_while_somebody_waits_for_another_key(
+    engine: Workbench, alice: Peer, bob: Peer, log: Log
+) -> None:
+    bob.send("BLPOP", "jobs", 0)
+    data = request("MULTI", "SET k 1", "RPUSH l a", "EXEC")
+    assert alice.feed(data) == OK + QUEUED * 2 + b"*2\r\n" + OK + b":1\r\n"
+    assert (log.raw, log.commands) == ([data], [])
+    assert engine.server.changes_since_save == 2
+    alice.feed(request("MULTI", "RPUSH jobs a", "EXEC"))
+    assert bob.take() == b"*2\r\n$4\r\njobs\r\n$1\r\na\r\n"
+    assert [argv[0] for _, argv in log.commands] == [b"MULTI", b"RPUSH", b"EXEC", b"LPOP"]
+
+
 def test_a_transaction_in_another_database_than_the_log_is_logged_encoded(alice: Peer, log: Log) -> None:
     alice.send("SELECT", "1")
     alice.feed(request("MULTI", "SET k 1", "EXEC"))

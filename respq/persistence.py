@@ -85,7 +85,8 @@ class Persistence:
         config = self.config
         steps = aof.load(
             loading.execute, progress, loading.store, loading.keep, apart=loading.apart,
-            truncate=config.aof_load_truncated, checked=config.rdbchecksum,
+            truncate=config.aof_load_truncated, corrupt_tail_bytes=config.aof_load_corrupt_tail_max_size,
+            checked=config.rdbchecksum,
         )  # fmt: skip
         if steps:
             keys = sum(map(len, self.server.databases))

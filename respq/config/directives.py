@@ -250,6 +250,9 @@ class Live:
     )
     auto_aof_rewrite_min_size = memory(64 << 20, "size below which the log is not rewritten by itself")
     aof_load_truncated = flag(True, "load a log whose last command was cut off, up to there")
+    aof_load_corrupt_tail_max_size = memory(
+        0, "bytes at the end of a log that are cut off if they are damaged, as after a power failure"
+    )
     save = value(
         SavePoints(_save_points), "",
         "write a snapshot after so many seconds with so many changes, and at the end",

@@ -83,9 +83,12 @@ class AppendOnlyFile:
         *,
         apart: Apart | None = None,
         truncate: bool = True,
+        corrupt_tail_bytes: int = 0,
         checked: bool = True,
     ) -> int:
-        """Execute the log; return the number of commands and keys. `truncate`: a torn end is cut off.
+        """Execute the log; return the number of commands and keys.
+
+        `truncate`: a torn end is cut off; in any case at most `corrupt_tail_bytes` of what is no command.
 
         `execute` gets batches: whole transactions, MULTI and EXEC included, and a SELECT at the start of
         each file. It raises `CommandFailedError` for what cannot be executed. `apart` gets what may be
@@ -98,7 +101,9 @@ class AppendOnlyFile:
             total = sum(map(self._files.size, paths))
             loader = Loader(self._files, execute, progress, total, store, keep, apart=apart, checked=checked)
             for path in paths:
-                loader.load(path, last=path == paths[-1], truncate=truncate)
+                loader.load(
+                    path, last=path == paths[-1], truncate=truncate, corrupt_tail_bytes=corrupt_tail_bytes
+                )
             return loader.commands + loader.keys
 
     @property

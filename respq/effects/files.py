@@ -42,13 +42,15 @@ class AofError(Exception):
 class DamagedError(AofError):
     """A file of the log holds what nobody can have written at some offset.
 
-    `reason` says where and what; `sound` bytes before it are whole commands and transactions.
+    `reason` says where and what; `sound` bytes before it are whole commands and transactions, which have been
+    executed. `of_form`: what follows is no command at all.
     """
 
-    def __init__(self, path: Path, offset: int, reason: str, sound: int) -> None:
+    def __init__(self, path: Path, offset: int, reason: str, sound: int, *, of_form: bool = False) -> None:
         self.reason = f"offset {offset}: {reason}"
         super().__init__(f"{path}: {self.reason}")
         self.sound = sound
+        self.of_form = of_form
 
 
 class SyncError(AofError):

@@ -17,6 +17,8 @@ What may be wrong with a file, and what follows (redis-server 8.2.3, differences
 - Anything else is damage and refused with file and offset. That includes what looks like a torn end only
   because a length is wrong: if whole commands follow in what would be cut off, it is not cut off. (Redis
   cuts.)
+- `aof-load-corrupt-tail-max-size`, which came with Redis 8.4: if the last file ends in so few bytes that are
+  no commands, they are cut off as well, with a warning.
 """
 
 from __future__ import annotations
@@ -119,11 +121,22 @@ class Loader:
         self.keys = 0  # that were stored
         self.dump: DumpReader | None = None  # the last one that was read
 
-    def load(self, path: Path, *, last: bool, truncate: bool) -> None:
-        """Execute the file at `path`; cut it if it is the `last` one, torn, and `truncate` allows that."""
-        end = self.read(path)
-        if end is not None:
-            self._cut(path, end, last=last, truncate=truncate)
+    def load(self, path: Path, *, last: bool, truncate: bool, corrupt_tail_bytes: int = 0) -> None:
+        """Execute the file at `path`; cut it if it is the `last` one, torn, and `truncate` allows that.
+
+        So it is if it ends in at most `corrupt_tail_bytes` that are no commands.
+        """
+        try:
+            end = self.read(path)
+        except DamagedError as error:
+            excess = self.files.size(path) - error.sound
+            if not (last and error.of_form and excess <= corrupt_tail_bytes):
+                raise
+            log.warning("%s; cutting off %d bytes (aof-load-corrupt-tail-max-size)", error, excess)
+            self._shorten(path, error.sound)
+        else:
+            if end is not None:
+                self._cut(path, end, last=last, truncate=truncate)
 
     def read(self, path: Path) -> int | None:
         """Execute the file at `path`; return None, or the offset of the command or transaction it ends in.
@@ -186,6 +199,9 @@ class Loader:
             )
         size = self.files.size(path)
         log.warning("%s; cutting off %d bytes (aof-load-truncated yes)", torn, size - end)
+        self._shorten(path, end)
+
+    def _shorten(self, path: Path, end: int) -> None:
         fd = self.files.open_append(path)
         try:
             self.files.truncate(fd, end)
@@ -246,7 +262,7 @@ class _FileLoad:
         commands, used, error = parse(data)
         self._deliver(commands, offset)
         if error is not None:
-            raise self._bad(offset + error.offset, str(error), offset + used)
+            raise self._bad(offset + error.offset, str(error), offset + used, of_form=True)
         return used
 
     def _wanted(self, data: bytes, offset: int) -> int:
@@ -263,10 +279,10 @@ class _FileLoad:
             return 0
         return max(_READ_BYTES, min(missing, len(data)))
 
-    def _bad(self, offset: int, reason: str, begin: int) -> DamagedError:
+    def _bad(self, offset: int, reason: str, begin: int, *, of_form: bool = False) -> DamagedError:
         """What is wrong at `offset`, in the command that begins at `begin`."""
         sound = self._locate(self.held_at) if self.held else begin
-        return DamagedError(self.path, offset, reason, sound)
+        return DamagedError(self.path, offset, reason, sound, of_form=of_form)
 
     # -- transactions ------------------------------------------------------------------------------
 
@@ -323,6 +339,7 @@ class _FileLoad:
                     "a command that declares to be longer than the file, with whole commands in it"
                     f" from offset {offset + match.end()}; damaged rather than torn",
                     offset,
+                    of_form=True,
                 )
 
 

@@ -99,6 +99,58 @@ def test_a_torn_end_is_refused_in_any_file_but_the_last_and_left_alone() -> None
     assert disk.get(PATH) == DATA[:-1]
 
 
+TAILS = [
+    b"\0" * 20,
+    b"garbage\r\n" * 2,
+    b"*1\r\n$-1\r\n" + encode([b"PING"]),
+    b"*2\r\n$99\r\n" + encode([b"PING"]) * 3,
+]
+
+
+def load_with_tail(
+    tail: bytes, most: int, data: bytes = DATA, *, last: bool = True
+) -> tuple[list[Argv], bytes]:
+    """Load a file that ends in `tail`, as `load` does, where `most` bytes may be damaged."""
+    disk = Disk()
+    disk.put(PATH, data + tail)
+    executed: list[Argv] = []
+    reader = Loader(disk, executed.extend, None, len(data))
+    reader.load(PATH, last=last, truncate=False, corrupt_tail_bytes=most)
+    return executed[1:], disk.get(PATH)
+
+
+@pytest.mark.usefixtures("piece")
+@pytest.mark.parametrize("tail", TAILS)
+def test_a_damaged_end_is_cut_off_up_to_the_size_that_is_allowed(
+    tail: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert load_with_tail(tail, len(tail)) == (COMMANDS, DATA)
+    assert f"cutting off {len(tail)} bytes (aof-load-corrupt-tail-max-size)" in caplog.text
+    for most, last in ((len(tail) - 1, True), (0, True), (len(tail), False)):
+        with pytest.raises(AofError):
+            load_with_tail(tail, most, last=last)
+
+
+def test_a_transaction_that_is_damaged_goes_as_a_whole() -> None:
+    data = encode([b"SET", b"a", b"1"])
+    tail = encode(MULTI) + encode([b"SET", b"a", b"2"]) + b"\0\0"
+    assert load_with_tail(tail, len(tail), data) == ([[b"SET", b"a", b"1"]], data)
+    with pytest.raises(AofError):
+        load_with_tail(tail, len(tail) - 1, data)
+
+
+def test_a_command_that_fails_is_no_damaged_end() -> None:
+    def execute(commands: list[Argv]) -> None:
+        if [b"NOSUCH"] in commands:
+            raise CommandFailedError(commands.index([b"NOSUCH"]), "unknown command")
+
+    disk = Disk()
+    disk.put(PATH, DATA + encode([b"NOSUCH"]))
+    with pytest.raises(AofError, match="unknown command"):
+        Loader(disk, execute, None, 1).load(PATH, last=True, truncate=True, corrupt_tail_bytes=1 << 20)
+
+
 def test_cutting_a_torn_end_is_announced(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         load(encode([b"SET", b"a", b"1"]) + b"*3\r\n$3")

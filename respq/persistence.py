@@ -50,9 +50,11 @@ class Persistence:
         self.wake: Callable[[], None] = lambda: None  # ends the loop's wait, from any thread
         self.caught_up = True  # the last flush wrote everything
         self._synced = 0
+        self._position = 0  # in the log, where the last one was closed: what waits for a sync has seen that
         self._rewrite_at_ms = 0  # when a rewrite that is wanted begins; 0: none is
         self._rewrite_began_ms = self._rewritten_bytes = 0  # of the one that goes on
         self.server.rewrite_log = self._schedule_rewrite
+        self.server.reload_log = self._reload
         self.config.on_change("appendfsync", self._change_policy)
         self.config.on_change("no-appendfsync-on-rewrite", self._change_policy)
         self.config.on_change("aof-timestamp-enabled", self._change_policy)
@@ -118,12 +120,30 @@ class Persistence:
             return False
         return True
 
+    def _reload(self) -> None:
+        """DEBUG LOADAOF: write the log, forget everything, load it again. Raises CommandError."""
+        server = self.server
+        refusal = CommandError("Error trying to load the AOF files, check server logs.")
+        if server.aof is None or server.aof.rewriting or server.loading:
+            raise refusal
+        server.drain()
+        self.close()
+        for db in server.databases:
+            server.rubble.add(db.clear())
+        server.libraries.flush()
+        try:
+            self.start(lambda: None)
+        except AofError as error:
+            self.engine.log("warning", str(error))
+            raise refusal from None
+
     def close(self) -> None:
         """Write and sync everything; what a child writes is given up."""
         self.dumps.close()
         aof, self.server.aof = self.server.aof, None
         if aof is not None:
             aof.close(self.engine.clock.now_ms)
+            self._position = aof.writer.written
 
     def rescue(self) -> None:
         """Write and sync what can be, because the server stops by a bug; it is not to be hidden by others."""
@@ -145,6 +165,7 @@ class Persistence:
             take_snapshot=self.take_snapshot,
             history=self.server.saves.rewrites,
         )
+        aof.writer.written = self._position
         aof.writer.wake_with(self.wake)
         aof.writer.on_delay = self._delay_watcher()
         aof.timestamped = config.aof_timestamp_enabled

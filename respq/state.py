@@ -401,7 +401,7 @@ class Server:
         self.read_counts: dict[int, ReadCounts] = {}  # by client, from compat-version 8.8 on
         self.latency = LatencyMonitor()
         self.tally: Tally[Spec] = Tally()
-        self.run_id = f"{rng.getrandbits(160):040x}"
+        self.run_id, self.replication_id = (f"{rng.getrandbits(160):040x}" for _ in range(2))
         self.started_ms = clock.now_ms
         self.startup_bytes = process.resident_bytes()  # memory, before there is data
         self.active_expiry = True  # DEBUG SET-ACTIVE-EXPIRE
@@ -410,8 +410,7 @@ class Server:
         self.watchers: dict[tuple[Database, bytes], dict[Client, None]] = {}
         self.waiting = Waiting[Client](self.eager)
         self.monitors: dict[Client, None] = {}
-        self.paused_until_ms = 0  # CLIENT PAUSE; 0: not paused
-        self.pause_all = False  # not writes alone
+        self.paused_until_ms, self.pause_all = 0, False  # CLIENT PAUSE; 0: not paused; not writes alone
 
         self.slow_log = SlowLog()
 
@@ -443,6 +442,7 @@ class Server:
         self.save_in_background: Callable[[bool, bool], bool] = _unset  # see `Dumps`
         self.note_flushed: Callable[[], None] = _unset  # FLUSHALL, if there is or shall be a snapshot
         self.cancel_save: Callable[[], bytes] = _unset  # see `Dumps.cancel`
+        self.reload_log: Callable[[], None] = _unset  # write it, forget everything, load it
         self.reload_dump: Callable[[bool, bool, bool], None] = _unset  # see `Dumps`
         self.connect_peer: ConnectPeer = unreachable  # another server
         self.shut_down: Callable[[str], None] = _unset  # leave the event loop; the log gets the reason

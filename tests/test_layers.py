@@ -39,7 +39,7 @@ LAYERS = (
     {"tracking"},
     {"notifications"},
     {"acl", "effects", "flags", "packer", "pubsub", "redaction", "statistics", "waiting"},
-    {"keysizes"},
+    {"fingerprint", "keysizes"},
     {"keyspace"},
     {"rdb"},
     {"datatypes"},

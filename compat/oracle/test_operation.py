@@ -19,7 +19,6 @@ LONG = "a" * 255
 
 QUESTIONS = {
     "replication, as a master without replicas": f"""
-        ROLE
         REPLICAOF NO ONE
         SLAVEOF no one
         REPLICAOF 127.0.0.1 x
@@ -61,6 +60,62 @@ QUESTIONS = {
         EXEC
         EVAL "return redis.call('replicaof','no','one')" 0
         EVAL "return redis.call('sync')" 0
+    """,
+    "DEBUG": """
+        FLUSHALL
+        DEBUG CHANGE-REPL-ID
+        DEBUG CHANGE-REPL-ID x
+        DEBUG ERROR
+        DEBUG ERROR foo
+        DEBUG ERROR 'FOO bar baz'
+        DEBUG ERROR ''
+        DEBUG LOG hello
+        DEBUG LOG a b
+        DEBUG PROTOCOL
+        DEBUG PROTOCOL STRING
+        DEBUG PROTOCOL integer
+        DEBUG PROTOCOL double
+        DEBUG PROTOCOL null
+        DEBUG PROTOCOL array
+        DEBUG PROTOCOL set
+        DEBUG PROTOCOL map
+        DEBUG PROTOCOL verbatim
+        DEBUG PROTOCOL true
+        DEBUG PROTOCOL false
+        DEBUG PROTOCOL bignum
+        DEBUG PROTOCOL nope
+        DEBUG POPULATE
+        DEBUG POPULATE x
+        DEBUG POPULATE -1
+        DEBUG POPULATE 2 p -1
+        DEBUG POPULATE 2 p 20
+        GET p:1
+        DEBUG POPULATE 3 p 3
+        GET p:1
+        GET p:2
+        DEBUG POPULATE 1
+        GET key:0
+        DBSIZE
+        DEBUG DIGEST
+        DEL p:0 p:1 p:2 key:0
+        SET p:1 x
+        DEBUG LISTPACK
+        DEBUG LISTPACK nope
+        DEBUG LISTPACK p:1
+        RPUSH l a 1
+        DEBUG LISTPACK l
+        HSET h f v
+        DEBUG LISTPACK h
+        DEBUG DIGEST x
+        DEBUG DIGEST
+        DEBUG DIGEST-VALUE
+        DEBUG DIGEST-VALUE l nope l
+        DEBUG LOADAOF x
+        DEBUG LOADAOF
+        DEBUG DIGEST
+        DEBUG JMAP
+        DEBUG STRINGMATCH-LEN 5 a
+        FLUSHALL
     """,
     "sizes of keys": """
         FLUSHALL

@@ -131,6 +131,14 @@ class Encoder:
         """A floating point number."""
         return bulk(format_double(number))
 
+    def boolean(self, truth: bool) -> bytes:
+        """True or false."""
+        return ONE if truth else ZERO
+
+    def big_number(self, digits: bytes) -> bytes:
+        """An integer of any length."""
+        return bulk(digits)
+
     def verbatim(self, text: bytes, form: bytes = b"txt") -> bytes:
         """Text for people; `form` names its format in three letters."""
         return bulk(text)
@@ -162,6 +170,12 @@ class _Encoder3(Encoder):
 
     def double(self, number: float) -> bytes:
         return b",%b\r\n" % format_double(number)
+
+    def boolean(self, truth: bool) -> bytes:
+        return b"#t\r\n" if truth else b"#f\r\n"
+
+    def big_number(self, digits: bytes) -> bytes:
+        return b"(%b\r\n" % digits
 
     def verbatim(self, text: bytes, form: bytes = b"txt") -> bytes:
         return b"=%d\r\n%b:%b\r\n" % (len(text) + 4, form, text)

@@ -126,6 +126,11 @@ def _words(keys: Keys, argv: Argv) -> list[int]:
     return [at for at in range(keys.at, len(argv)) if argv[at].upper() == keys.behind][:1]
 
 
+def unbalanced(spec: Spec, argv: Argv) -> bool:
+    """Whether there are not as many IDs as keys behind STREAMS, which `key_indexes` does not mind."""
+    return any((len(argv) - at) % 2 == 0 for keys in spec.keys if keys.behind for at in _words(keys, argv))
+
+
 def stretch_of(keys: Keys, argv: Argv) -> slice:
     """Where the keys of one specification stand, if that is not one that must look for them.
 

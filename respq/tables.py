@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from respq.accesses import Frequencies, untouching
 from respq.acl.permissions import Permissions
-from respq.describe import NoKeysError, key_indexes
+from respq.describe import NoKeysError, key_indexes, unbalanced
 from respq.errors import CommandError, shown
 from respq.flags import Flag
 from respq.monitor import monitored
@@ -425,7 +425,7 @@ def note_read(c: Client, spec: Spec, argv: Argv, *, in_script: bool = False) -> 
     """The command has been executed for a client that tracks, itself or in a script. O(keys)."""
     tracking, tracker = c.server.tracking, c.tracker
     tracking.settle(c, in_script=in_script)
-    if tracker is None or not tracker.remembers:
+    if tracker is None or not tracker.remembers or unbalanced(spec, argv):
         return
     try:
         tracking.remember(c, [argv[index] for index, _ in key_indexes(spec, argv)])

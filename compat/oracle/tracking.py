@@ -16,7 +16,7 @@ SINTER k j | XINFO STREAM k | SRANDMEMBER k | LPOS k a | SINTERCARD 2 k j | GETR
 HGETALL k | HRANDFIELD k | LCS k j | EXPIRETIME k | XRANGE k - + | MGET k j k | SSCAN k 0 | GETEX k
 GETDEL k | COPY k j | XREADGROUP GROUP g c STREAMS k > | SET k v GET | SCAN 0 | KEYS * | RANDOMKEY
 DBSIZE | EVAL 'return 1' 1 k | EVAL_RO 'return redis.call("get", KEYS[1])' 1 k
-EVAL 'return redis.call("mget", "k", "j")' 0
+EVAL 'return redis.call("mget", "k", "j")' 0 | XREAD STREAMS k j 0
 """
 CHANGES_OF_KEYS = """
 PFADD nobody a | SETBIT k 0 0 | SETBIT k 0 1 | BITFIELD k SET u8 0 255 | BITFIELD k GET u8 0

@@ -39,6 +39,16 @@ def test_a_key_that_was_read_is_told_of_once(alice: Peer, bob: Peer) -> None:
     assert alice.take() == invalidated("k")
 
 
+def test_what_is_named_without_an_id_is_not_read(alice: Peer, bob: Peer) -> None:
+    """As in redis-server 8.2.3, which does remember what was read in vain."""
+    track(alice)
+    assert alice.send("XREAD", "STREAMS", "x", "y", "0").startswith(b"-ERR Unbalanced")
+    alice.send("XREAD", "STREAMS", "z", "zz")
+    bob.send("XADD", "x", "1-1", "f", "v")
+    bob.send("XADD", "z", "1-1", "f", "v")
+    assert alice.take() == invalidated("z")
+
+
 def test_who_has_not_read_is_told_nothing(alice: Peer, bob: Peer, carol: Peer) -> None:
     track(alice)
     track(carol)

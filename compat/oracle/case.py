@@ -17,6 +17,7 @@ from compat.oracle.wire import Argv, render
 PIPELINED, SINGLE, SPLIT, SPREAD = "pipelined", "one by one", "split", "spread"
 NOTIFIED = "pipelined, listening to key-space events"
 IN_TRANSACTIONS, BY_SCRIPTS = "pipelined, in transactions", "pipelined, called by scripts"
+TRACKED, RESTRICTED = "pipelined, tracking keys", "pipelined, by a user who may not do everything"
 
 # A script that calls what it is given, and answers what it is answered.
 CALL = b"return redis.call(unpack(ARGV))"

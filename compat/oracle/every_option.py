@@ -6,8 +6,9 @@ sequences, `round_of`, has met all of them, and the next ones meet them again wi
 lines are written until one makes that choice. Sometimes a damaged copy of the line follows: options doubled,
 exchanged, taken from another line, without a value or with one that is none.
 
-`deliveries` sends the same lines as they are, in MULTI … EXEC, and from EVAL, each in RESP2 and RESP3, and
-once more to a listener to key-space events.
+`deliveries` sends the same lines as they are, in MULTI … EXEC, and from EVAL, each in RESP2 and RESP3; and
+once more by a client that listens to key-space events, by one that tracks the keys it reads, and by one whose
+user may not do everything.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ from compat.oracle.case import (
     IN_TRANSACTIONS,
     NOTIFIED,
     PIPELINED,
+    RESTRICTED,
+    TRACKED,
     Case,
     in_line,
 )
-from compat.oracle.grammar.every_option import SETUPS, every_option
+from compat.oracle.grammar.every_option import SETUPS, USER, every_option
 from compat.oracle.grammar.family import Command, Rule, Sentences
 from compat.oracle.grammar.tree import Trees
 from compat.oracle.runner import Plan
@@ -45,6 +48,15 @@ WHOLE |= {"SETEX", "PSETEX", "ACL|SETUSER"}
 REPLAYED = (PIPELINED, IN_TRANSACTIONS, BY_SCRIPTS)  # logs that redis-server reads as well
 
 LAST = {"FLUSHALL", "FLUSHDB", "SWAPDB", "SELECT"}  # what comes behind them finds nothing
+
+# The rules of who is RESTRICTED, by the sequence.
+RULES = [
+    b"+@all ~l* ~x* %R~s* %W~d* ~h1 ~e*",
+    b"-@all +@read +@write +@scripting ~s* ~o* %R~z* %W~h*",
+    b"+@all -@write +set +sort +zadd ~* resetchannels &news",
+    b"+@all -@dangerous -@admin %RW~?1 %R~*",
+    b"-@all +@fast +copy +sort +eval +evalsha +fcall +xread +bitop +object|encoding ~s* ~l*",
+]
 
 Target = tuple[str, str]  # a command, and a choice of its tree, or "" for the command itself
 
@@ -126,4 +138,16 @@ def deliveries(commands: Sequence[Command], seed: int, setups: Sequence[Argv] = 
             Case(in_line([*before, *queued]), IN_TRANSACTIONS, resp, seed),
             Case(in_line([*before, *called]), BY_SCRIPTS, resp, seed),
         ]
-    return [*cases, Case(in_line([*before, *argvs]), NOTIFIED, 3, seed)]
+    user = [[b"ACL", b"SETUSER", USER, b"reset", b"on", b"nopass", *RULES[seed % len(RULES)].split()]]
+    user.append([b"AUTH", USER, b""])
+    return [
+        *cases,
+        Case(in_line([*before, *argvs]), NOTIFIED, 3, seed),
+        Case(in_line([*before, [b"CLIENT", b"TRACKING", b"ON"], *argvs]), TRACKED, 3, seed),
+        Case(
+            in_line([*before, *user, *argvs, [b"AUTH", b"default", b""], [b"ACL", b"LOG"]]),
+            RESTRICTED,
+            2,
+            seed,
+        ),
+    ]

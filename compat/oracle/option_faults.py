@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from compat.oracle.case import BY_SCRIPTS, IN_TRANSACTIONS, NOTIFIED
+from compat.oracle.case import BY_SCRIPTS, IN_TRANSACTIONS, NOTIFIED, RESTRICTED, TRACKED
 from compat.oracle.faults import Patch, effects, fault, replies, understands, unlogged
 from compat.oracle.parity import EVERY_OPTION
 from respq.command import SPECS
@@ -107,6 +107,16 @@ def _(patch: Patch) -> None:
 @fault("an expiry that is taken away has the event of one that is given", EVERY_OPTION, 60, NOTIFIED)
 def _(patch: Patch) -> None:
     effects(patch, "PERSIST", lambda effect: (*effect[:2], "expire", effect[3]))
+
+
+@fault("what GEOSEARCH has read is not remembered", EVERY_OPTION, 60, TRACKED)
+def _(patch: Patch) -> None:
+    patch.setattr(SPECS["GEOSEARCH"], "keys", ())
+
+
+@fault("SORT looks at keys that its user may not read", EVERY_OPTION, 60, RESTRICTED)
+def _(patch: Patch) -> None:
+    patch.setattr("respq.commands.sort._may_look_up", lambda *_: True)
 
 
 # -- the log as redis-server reads it -----------------------------------------------------------------

@@ -24,7 +24,7 @@ from compat.servers import Server
 from respq.commands import SPECS
 
 SEED = int(os.environ.get("ORACLE_SEED", "1"))
-ROUNDS = int(os.environ.get("ORACLE_ROUNDS", "5"))
+ROUNDS = int(os.environ.get("ORACLE_ROUNDS", "4"))
 FURTHER_ROUNDS = 10  # until chance has met what seldom succeeds
 SUCCESS = 0.6
 

@@ -10,14 +10,14 @@ from collections.abc import Callable
 from functools import cache
 
 
-def crc64(data: bytes, before: int = 0) -> int:
+def crc64(data: bytes | memoryview, before: int = 0) -> int:
     """The checksum of `data` behind bytes whose checksum is `before`."""
     return _calculator()(data, before)
 
 
 @cache
-def _calculator() -> Callable[[bytes, int], int]:
+def _calculator() -> Callable[[bytes | memoryview, int], int]:
     from anycrc import Model  # type: ignore[import-untyped]  # noqa: PLC0415  # as above
 
-    calculate: Callable[[bytes, int], int] = Model("CRC64-REDIS").calc
+    calculate: Callable[[bytes | memoryview, int], int] = Model("CRC64-REDIS").calc
     return calculate

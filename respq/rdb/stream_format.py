@@ -18,7 +18,7 @@ time; what Redis keeps of deleted entries is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from operator import attrgetter
 from typing import Final
@@ -32,18 +32,12 @@ from respq.rdb import listpack
 from respq.rdb.alike import Gathering, read_alike
 from respq.rdb.cursor import BadFormatError, Cursor
 from respq.rdb.folding import Folding, split_nodes
+from respq.rdb.stream_entries import SAME_FIELDS, Entry, difference, read_node
 from respq.rdb.strings import WriteString, write_length
 
-_DELETED: Final = 1  # flags of an entry
-_SAME_FIELDS: Final = 2
-_FEWEST_ELEMENTS: Final = 3
 _ID_BYTES: Final = 16
-_SIGN: Final = 1 << SEQ_BITS - 1
 _PENDING_BYTES: Final = _ID_BYTES + 8 + 1
 _CONSUMER_BYTES: Final = 1 + 8 + 1
-
-Entry = tuple[int, list[bytes]]  # an ID; fields and values by turns
-
 
 # -- reading ---------------------------------------------------------------------------------------
 
@@ -64,7 +58,7 @@ def read_stream(cursor: Cursor, version: int) -> StreamValue:
             gathering.add(alike)
             continue
         gathering.flush()
-        for entry_id, words in _read_node(first_id, node):
+        for entry_id, words in read_node(first_id, node):
             if entry_id <= stream.last_id:
                 raise BadFormatError("the entries of a stream are not in order")
             stream.add(entry_id, words)
@@ -83,47 +77,6 @@ def _read_first_id(cursor: Cursor) -> int:
     if len(first) != _ID_BYTES:
         raise BadFormatError("a node of a stream has no ID")
     return int.from_bytes(first, "big")
-
-
-def _read_node(first_id: int, node: bytes) -> Iterator[Entry]:
-    words = listpack.unpack(node)
-    try:
-        live, deleted, width = map(int, words[:3])
-        fields = list(words[3 : 3 + max(0, width)])
-        if live < 0 or deleted < 0 or len(fields) != width or words[3 + width] != b"0":
-            raise BadFormatError("a node of a stream begins wrongly")
-        found = [0, 0]
-        at = 4 + width
-        while at < len(words):
-            gone, entry, at = _read_entry(words, at, first_id, fields)
-            found[gone] += 1
-            if not gone:
-                yield entry
-    except (IndexError, ValueError):
-        raise BadFormatError("a node of a stream ends within an entry, or has text for a number") from None
-    if found != [live, deleted]:
-        raise BadFormatError("a node of a stream has not as many entries as it says")
-
-
-def _read_entry(
-    words: Sequence[bytes], at: int, first_id: int, fields: list[bytes]
-) -> tuple[bool, Entry, int]:
-    """Whether the entry at `at` is deleted, it, and where the next is. Raises IndexError or ValueError."""
-    flags = int(words[at])
-    ms, seq = (first_id >> SEQ_BITS) + int(words[at + 1]), (first_id & SEQ_MAX) + int(words[at + 2])
-    ms, seq = ms & SEQ_MAX, seq & SEQ_MAX  # see `_difference`
-    if flags & _SAME_FIELDS:
-        end = at + 3 + len(fields)
-        content = [word for pair in zip(fields, words[at + 3 : end], strict=True) for word in pair]
-        elements = len(fields) + 3
-    else:
-        count = int(words[at + 3])
-        end = at + 4 + 2 * count
-        content = list(words[at + 4 : end])
-        elements = 2 * count + 4
-    if len(content) % 2 or int(words[end]) != elements or elements < _FEWEST_ELEMENTS:
-        raise BadFormatError("an entry of a stream has another length than it says")
-    return bool(flags & _DELETED), (ms << SEQ_BITS | seq, content), end + 1
 
 
 def _read_history(cursor: Cursor, version: int, stream: StreamValue) -> None:
@@ -236,18 +189,13 @@ def _pack(first_id: int, node: list[Entry]) -> bytes:
     fields = node[0][1][::2]
     elements: list[bytes | int] = [len(node), 0, len(fields), *fields, 0]
     for entry_id, words in node:
-        ms = _difference(entry_id >> SEQ_BITS, first_id >> SEQ_BITS)
-        seq = _difference(entry_id & SEQ_MAX, first_id & SEQ_MAX)
+        ms = difference(entry_id >> SEQ_BITS, first_id >> SEQ_BITS)
+        seq = difference(entry_id & SEQ_MAX, first_id & SEQ_MAX)
         if words[::2] == fields:
-            elements += (_SAME_FIELDS, ms, seq, *words[1::2], len(fields) + 3)
+            elements += (SAME_FIELDS, ms, seq, *words[1::2], len(fields) + 3)
         else:
             elements += (0, ms, seq, len(words) // 2, *words, len(words) + 4)
     return listpack.pack(elements)
-
-
-def _difference(number: int, first: int) -> int:
-    """By how much half an ID is greater than that of the first one, in a signed integer of 64 bits."""
-    return (number - first + _SIGN & SEQ_MAX) - _SIGN
 
 
 def write_id(entry_id: int) -> bytes:

@@ -13,7 +13,7 @@ from respq.rdb import listpack, payload
 from respq.rdb.alike import read_alike
 from respq.rdb.cursor import BadFormatError
 from respq.rdb.listpack import _unpack_any
-from respq.rdb.stream_format import _read_node
+from respq.rdb.stream_entries import read_node
 from respq.rdb.strings import write_plain
 from tests.rdb.samples import meaning
 
@@ -53,7 +53,7 @@ def by_columns(data: bytes) -> list[tuple[int, list[bytes]]] | None:
 @pytest.mark.parametrize(("width", "length"), [(1, 200), (2, 30), (5, 63), (2, 64), (1, 4000)])
 def test_a_node_of_entries_that_are_alike(width: int, length: int) -> None:
     data = node(IDS, width, length)
-    assert by_columns(data) == list(_read_node(FIRST_ID, data))
+    assert by_columns(data) == list(read_node(FIRST_ID, data))
 
 
 def test_what_is_not_alike_is_left_alone() -> None:
@@ -72,7 +72,7 @@ def test_a_node_in_which_a_byte_has_changed() -> None:
         for byte in CHANGES:
             changed = data[:at] + bytes([byte]) + data[at + 1 :]
             if (found := by_columns(changed)) is not None:
-                assert found == list(_read_node(FIRST_ID, changed))
+                assert found == list(read_node(FIRST_ID, changed))
 
 
 @pytest.mark.parametrize("length", [21, 63, 64, 125, 126, 200, 4000])

@@ -87,6 +87,9 @@ class Engine:
         config.on_change("notify-keyspace-events", self._choose_events)
         config.on_change("tracking-table-max-keys", self._limit_tracking)
         config.on_change("maxmemory-policy", self._choose_policy)
+        for name in ("min-replicas-to-write", "min-replicas-max-lag"):
+            config.on_change(name, self._demand_replicas)
+        self._demand_replicas()
         self._limit_tracking()
         self._choose_events()
         self._choose_policy()
@@ -290,6 +293,12 @@ class Engine:
 
         self.tables.set_gate(name, gate)
 
+    def _demand_replicas(self) -> None:
+        """Apply `min-replicas-to-write`: there are none."""
+        config = self.server.config
+        demanded = config.min_replicas_to_write and config.min_replicas_max_lag
+        self.tables.set_gate("noreplicas", _without_replicas if demanded else None)
+
     def accept_writes(self, name: str = "misconf") -> None:
         """What was wrong is not any more."""
         self.tables.set_gate(name, None)
@@ -347,6 +356,14 @@ class Engine:
         server.latency.note("expire-cycle", elapsed_us * 1000, self.clock.now_ms)
         server.stats.expire_us += elapsed_us
         server.stats.expire_cut_short += elapsed_us >= budget_us
+
+
+def _without_replicas(client: Client, argv: Argv, spec: Spec) -> None:
+    """The gate before commands that write, while replicas are demanded; not for what EXEC has begun."""
+    if client.executing and client.id in client.server.clients:
+        return
+    if Flag.WRITE in flags_of(client, spec, argv):
+        raise Rejected("Not enough good replicas to write.", "NOREPLICAS")
 
 
 def _listening(client: Client) -> bool:

@@ -45,6 +45,7 @@ from respq.state import (
 )
 
 RESTRICTED_KEPT = 64  # tables of restricted users, of which there may be many; one has about 200 KB
+WRITE_GATES = ("noreplicas", "unsaved", "misconf")  # that scripts meet as well, at each command that writes
 USUAL_WORDS = 16  # in a command; what has more is looked up the long way
 
 Wrapper = Callable[[Spec, Handler], Handler]

@@ -61,6 +61,48 @@ QUESTIONS = {
         EVAL "return redis.call('replicaof','no','one')" 0
         EVAL "return redis.call('sync')" 0
     """,
+    "replicas that are demanded": """
+        FLUSHALL
+        SET a 1
+        RPUSH l x
+        CONFIG SET min-replicas-to-write 1
+        CONFIG GET min-replicas-to-write
+        SET a 2
+        SET a
+        GET a
+        DEL nokey
+        PFCOUNT x
+        PUBLISH c m
+        BLPOP l 1
+        XADD s * a b
+        FLUSHALL
+        SORT l STORE b
+        EVAL "return redis.call('set','a','3')" 0
+        EVAL "return redis.pcall('set','a','3')" 0
+        EVAL "return redis.call('get','a')" 0
+        EVAL_RO "return redis.call('get','a')" 0
+        MULTI
+        GET a
+        SET a 5
+        EXEC
+        MULTI
+        GET a
+        EXEC
+        CONFIG SET min-replicas-max-lag 0
+        SET a 2
+        CONFIG SET min-replicas-max-lag 10 min-slaves-to-write 0
+        SET a 2
+        MULTI
+        SET a 3
+        CONFIG SET min-replicas-to-write 1
+        SET a 4
+        EXEC
+        SET a 5
+        PING
+        CONFIG SET min-replicas-to-write 0
+        GET a
+        FLUSHALL
+    """,
     "DEBUG": """
         FLUSHALL
         DEBUG CHANGE-REPL-ID

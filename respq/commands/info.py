@@ -339,6 +339,8 @@ def _rates(server: Server) -> tuple[float, ...]:
 def _replication(server: Server) -> Fields:
     yield "role", "master"
     yield "connected_slaves", 0
+    if server.config.min_replicas_to_write and server.config.min_replicas_max_lag:
+        yield "min_slaves_good_slaves", 0
     yield "master_failover_state", "no-failover"
     yield "master_replid", server.replication_id
     yield "master_replid2", "0" * 40

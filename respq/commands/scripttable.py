@@ -17,7 +17,7 @@ from respq.monitor import monitored
 from respq.restrictions import Restriction, refuse_in_script
 from respq.slowlog import timed, times_all
 from respq.state import TRACKING, Handler, Rejected, Server
-from respq.tables import KEYSPACE, NOT_COUNTED, RESTRICTED_KEPT, note_read, reads_keys
+from respq.tables import KEYSPACE, NOT_COUNTED, RESTRICTED_KEPT, WRITE_GATES, note_read, reads_keys
 
 # What a name leads to: handler, fewest and most words, what it was declared as, whether it writes.
 ScriptEntry = tuple[Handler, int, int, Spec, bool]
@@ -124,8 +124,9 @@ def _wrapped(server: Server, spec: Spec, writes: bool) -> Handler:
         handler = _followed(server, spec, handler)
     if server.monitors:
         handler = monitored(spec, handler)
-    if writes and "misconf" in server.gates:
-        handler = _gated(server.gates["misconf"], spec, handler)
+    for name in WRITE_GATES if writes else ():
+        if name in server.gates:
+            handler = _gated(server.gates[name], spec, handler)
     return handler
 
 

@@ -278,6 +278,17 @@ class Live:
     lfu_log_factor = number(10, 0, INT_MAX, "how many accesses it takes for OBJECT FREQ to grow; 0: one")
     lfu_decay_time = number(1, 0, INT_MAX, "minutes without access that it decays by one in; 0: never")
 
+    min_replicas_to_write = number(
+        0,
+        0,
+        INT_MAX,
+        "replicas without which writes are refused; there are none",
+        aliases=("min-slaves-to-write",),
+    )
+    min_replicas_max_lag = number(
+        10, 0, INT_MAX, "seconds that these may lag; 0: none are demanded", aliases=("min-slaves-max-lag",)
+    )
+
     # The server
     hz = value(Number(0, INT_MAX, clamp=(1, 500)), 10, "times a second that timers are looked after")
     daemonize = flag(False, "go into the background", immutable=True)
@@ -411,7 +422,6 @@ class Inert:
     bind_source_addr = text("")
     masterauth = text("", secret=True)
     masteruser = text("", secret=True)
-    min_replicas_max_lag = number(10, 0, INT_MAX, aliases=("min-slaves-max-lag",))
     propagation_error_behavior = choice("ignore", "ignore panic panic-on-replicas")
     repl_backlog_size = value(Memory(1, INT64_MAX, clamp=(16 << 10, INT64_MAX)), 1 << 20)
     repl_backlog_ttl = number(3600, 0, INT64_MAX)
@@ -517,9 +527,6 @@ class Fixed:
     enable_module_command = choice("no", _PROTECTED, "respq loads no modules", immutable=True)
     replicaof = value(
         Primary(), "", "respq does not replicate from another server", immutable=True, aliases=("slaveof",)
-    )
-    min_replicas_to_write = number(
-        0, 0, INT_MAX, "respq has no replicas to wait for", aliases=("min-slaves-to-write",)
     )
     cluster_enabled = flag(False, "respq is no node of a Redis Cluster", immutable=True)
     tls_port = number(0, 0, 65535, "respq does not speak TLS")

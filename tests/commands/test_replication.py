@@ -57,3 +57,22 @@ def test_the_name_of_a_replica_has_a_limit(alice: Peer) -> None:
     assert alice.send("REPLCONF", "ip-address", b"a" * 255) == OK
     refusal = b"-ERR REPLCONF ip-address provided by replica instance is too long: 256 bytes\r\n"
     assert alice.send("REPLCONF", "ip-address", b"a" * 256) == refusal
+
+
+def test_writes_are_refused_while_replicas_are_demanded(alice: Peer, bob: Peer) -> None:
+    refusal = b"-NOREPLICAS Not enough good replicas to write.\r\n"
+    alice.feed(b"MULTI\r\nSET a 1\r\n")
+    bob.feed(b"CONFIG SET min-replicas-to-write 1\r\n")
+    assert alice.send("EXEC").startswith(b"-EXECABORT Transaction discarded because of: NOREPLICAS ")
+    assert alice.send("SET", "a", 1) == refusal
+    assert alice.send("EVAL", "return redis.call('set', 'a', 1)", 0).startswith(refusal[:-2])
+    assert alice.send("EVAL", "return redis.call('exists', 'a')", 0) == b":0\r\n"
+    assert b"min_slaves_good_slaves:0" in alice.send("INFO", "replication")
+    bob.feed(b"CONFIG SET min-replicas-max-lag 0\r\n")
+    assert alice.send("SET", "a", 1) == OK
+
+
+def test_a_transaction_that_has_begun_is_executed_to_its_end(alice: Peer) -> None:
+    alice.feed(b"MULTI\r\nCONFIG SET min-replicas-to-write 1\r\nSET a 1\r\n")
+    assert alice.send("EXEC") == b"*2\r\n+OK\r\n+OK\r\n"
+    assert alice.send("SET", "a", 1).startswith(b"-NOREPLICAS")

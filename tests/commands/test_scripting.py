@@ -296,3 +296,13 @@ def test_set_repl_keeps_changes_out_of_the_log(engine: Workbench, alice: Peer) -
     assert kept == [[b"MULTI"], [b"set", b"a", b"1"], [b"set", b"c", b"1"], [b"EXEC"]]
     run(alice, "redis.call('set', 'd', 1)")
     assert kept[4:] == [[b"set", b"d", b"1"]]
+
+
+@pytest.mark.parametrize("gate", ["misconf", "unsaved"])
+def test_scripts_may_not_write_while_nothing_can_be_kept(gate: str, alice: Peer) -> None:
+    alice.engine.refuse_writes("the disk is full", gate)
+    script = "return redis.call('set', 'a', 1)"
+    assert alice.send("EVAL", script, 0).startswith(b"-MISCONF the disk is full")
+    assert alice.send("EVAL", "return redis.call('exists', 'a')", 0) == b":0\r\n"
+    alice.engine.accept_writes(gate)
+    assert alice.send("EVAL", script, 0) == b"+OK\r\n"

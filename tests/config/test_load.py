@@ -165,7 +165,6 @@ def test_a_line_that_redis_refuses_is_refused_by_place_and_name(line: str, reaso
         ("maxmemory 100mb", "respq does not limit its memory"),
         ("maxmemory-clients 5%", "respq does not limit the memory of all clients together"),
         ("cluster-enabled yes", "respq is no node of a Redis Cluster"),
-        ("min-replicas-to-write 1", "respq has no replicas to wait for"),
         ("io-threads 4", "respq has one thread for clients"),
         ("supervised systemd", "respq does not report to a supervisor"),
         ("rename-command CONFIG ''", "respq does not rename commands"),

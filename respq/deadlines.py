@@ -11,11 +11,23 @@ second one, then a dict: where deadlines lie far apart, a dict for each would be
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from heapq import heapify, heappop, heappush
+from itertools import islice
+from random import Random
 from typing import Generic, TypeVar
 
 T = TypeVar("T", bound=Hashable)
+
+TRIES = 4  # to draw an item, for some that are drawn may have been cancelled
+REACH = 16  # items of a bucket that can be drawn
+
+
+def _pick(bucket: T | dict[T, None], skipped: int) -> T:
+    """An item of a bucket: from its end, since a dict is slow at its head."""
+    if not isinstance(bucket, dict):
+        return bucket
+    return next(islice(reversed(bucket), skipped % len(bucket), None))
 
 
 class Deadlines(Generic[T]):
@@ -76,6 +88,22 @@ class Deadlines(Generic[T]):
         while self._heap and self._heap[0] not in self._buckets:
             heappop(self._heap)
         return self._heap[0] << self._shift if self._heap else None
+
+    def first(self) -> T | None:
+        """One of the items that fall due first, or None. O(1), amortised."""
+        heap, buckets = self._heap, self._buckets
+        while heap and heap[0] not in buckets:
+            heappop(heap)
+        return _pick(buckets[heap[0]], 0) if heap else None
+
+    def sample(self, rng: Random, count: int) -> Iterator[T]:
+        """At most `count` items by chance; those that fall due alone are drawn more often. O(count)."""
+        heap, buckets = self._heap, self._buckets
+        for _ in range(count * TRIES if heap else 0):
+            bucket = buckets.get(rng.choice(heap))
+            if bucket is not None and count > 0:
+                count -= 1
+                yield _pick(bucket, rng.randrange(REACH))
 
     def has_due(self, now_ms: int) -> bool:
         """Whether `due` may give something."""

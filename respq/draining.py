@@ -17,7 +17,7 @@ from respq.latency import STEP_BITS
 from respq.notifications import QUIET
 from respq.protocol import Argv
 from respq.slowlog import note_slow
-from respq.state import ANY_WORDS, NOTIFYING, TRACKING, Client, Closing, Rejected, Server
+from respq.state import ANY_WORDS, LIMITING, NOTIFYING, TRACKING, Client, Closing, Rejected, Server
 from respq.waiting import Parked, WaitKey
 
 
@@ -30,7 +30,11 @@ class Draining:
 
     def drain(self, by: Client | None = None) -> None:
         """Act on every effect so far, of a command of `by` if that is known. O(effects + clients served)."""
-        ready = self._server.waiting.ready
+        server = self._server
+        if LIMITING in server.eager:  # the limit of memory has been changed
+            server.eager.discard(LIMITING)
+            server.limit.look()
+        ready = server.waiting.ready
         self._act(by)
         while ready:
             where = next(iter(ready))

@@ -27,6 +27,7 @@ from respq.datatypes.sorted_sets import SortedSetValue
 from respq.datatypes.streams import StreamValue
 from respq.draining import give_up
 from respq.errors import ProtocolError
+from respq.eviction import MemoryLimit
 from respq.execution import Execution
 from respq.flags import Flag
 from respq.packer import Packer
@@ -70,6 +71,7 @@ class Engine:
         self.server.set_gate = self.tables.set_gate
         self.server.retable_all = self.tables.rebuild
         self.execution = Execution(self.server, self.tables)
+        self.server.limit = MemoryLimit(self.server)
         self._counts_reads = config.compat_version >= (8, 8)
         # Take bytes from a client and execute all commands that are complete.
         self.receive = self._receive_counting if self._counts_reads else self._receive
@@ -87,12 +89,13 @@ class Engine:
         config.on_change("notify-keyspace-events", self._choose_events)
         config.on_change("tracking-table-max-keys", self._limit_tracking)
         config.on_change("maxmemory-policy", self._choose_policy)
+        config.on_change("maxmemory", self.server.limit.apply)
         for name in ("min-replicas-to-write", "min-replicas-max-lag"):
             config.on_change(name, self._demand_replicas)
         self._demand_replicas()
         self._limit_tracking()
         self._choose_events()
-        self._choose_policy()
+        self._count_accesses()
         self._watch_slowness()
         for kind in KINDS:
             limit = partial(kind.limit, config)
@@ -134,7 +137,12 @@ class Engine:
         self.server.tracking.trim()
 
     def _choose_policy(self) -> None:
-        """Apply `maxmemory-policy`: count accesses if it goes by their frequency."""
+        """Apply `maxmemory-policy`."""
+        self._count_accesses()
+        self.server.limit.apply()
+
+    def _count_accesses(self) -> None:
+        """Count how often keys are accessed, if eviction goes by that."""
         counting = self.server.config.maxmemory_policy.endswith("-lfu")
         if counting is not self.tables.frequencies.on:
             self.tables.frequencies.on = counting
@@ -340,6 +348,12 @@ class Engine:
         if server.loading or server.saves.began_ms or (server.aof is not None and server.aof.rewriting):
             return False
         return self._packer.step(self.clock.now_ms, lambda: stopwatch_ns() - start_ns >= budget_us * 1000)
+
+    def limit_memory(self) -> None:
+        """Evict keys, or refuse commands, while more memory is in use than `maxmemory` allows."""
+        self.server.limit.look()
+        if self.server.effects:
+            self._drain()
 
     def expire_keys(self, budget_us: int) -> None:
         """Delete expired keys and fields that nobody asked for, for at most about `budget_us`."""

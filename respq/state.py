@@ -10,11 +10,11 @@ from collections.abc import Callable, Container, Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from respq import process
 from respq.acl.log import AccessLog
 from respq.datatypes.value import Value
 from respq.errors import CommandError, wrong_type
 from respq.flags import Channels, Flag, Keys
+from respq.gauge import Gauge
 from respq.keyspace import Database, Effects
 from respq.latency import STEP_BITS, Histogram, LatencyMonitor
 from respq.notifications import Notifications
@@ -31,7 +31,6 @@ from respq.transport import ConnectPeer, Transport, unreachable
 from respq.waiting import UNPAUSED, Look, Parked, Parking, Waiting, WaitKey
 
 if TYPE_CHECKING:
-    from respq.acl.permissions import Permissions
     from respq.acl.users import User, Users
     from respq.clock import Clock
     from respq.config import Config, OutputLimit
@@ -186,7 +185,7 @@ class Abandoned(Closing):
 
 
 # To drain effects after every command, as WAITING is.
-DEFERRED, NOTIFYING, TRACKING = "deferred", "notifying", "tracking"
+DEFERRED, LIMITING, NOTIFYING, TRACKING = "deferred", "limiting", "notifying", "tracking"
 
 
 class Client:
@@ -374,6 +373,7 @@ class Server:
     """Everything that is not one connection's."""
 
     frequencies: Any  # accesses.Frequencies, which comes with the tables
+    limit: Any  # eviction.MemoryLimit
 
     def __init__(
         self, config: Config, clock: Clock, rng: Random, specs: dict[str, Spec], users: Users
@@ -403,7 +403,7 @@ class Server:
         self.tally: Tally[Spec] = Tally()
         self.run_id, self.replication_id = (f"{rng.getrandbits(160):040x}" for _ in range(2))
         self.started_ms = clock.now_ms
-        self.startup_bytes = process.resident_bytes()  # memory, before there is data
+        self.gauge = Gauge()  # memory in use
         self.active_expiry = True  # DEBUG SET-ACTIVE-EXPIRE
 
         self.eager: set[str] = set()  # why effects are drained after every command: WAITING, …
@@ -423,7 +423,7 @@ class Server:
         self.gates: dict[str, Gate] = {}  # modes of the whole server, by name
         self.scripts: Any = None  # commands.scripthost.ScriptHost, from the first script on
         self.libraries: Any = None  # commands.libraries.Libraries, of functions
-        self.script_tables: dict[tuple[bool, Permissions | None, bool], Any] = {}  # see commands.scripttable
+        self.script_tables: dict[Any, Any] = {}  # see commands.scripttable
 
         self.busy: Any = None  # commands.overtime.Overtime, while a script keeps everybody waiting
 

@@ -28,6 +28,8 @@ class Statistics:
         self.writes = 0  # offers of output to a socket
         self.keyspace_hits = 0
         self.keyspace_misses = 0
+        self.evicted_keys = 0
+        self.evicted_clients = 0
         self.evicted_scripts = 0
         self.expired_keys = 0  # of databases that were flushed since; see Server.expired_keys
         self.expire_us = 0  # spent on keys that nobody asked for

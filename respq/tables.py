@@ -51,6 +51,7 @@ USUAL_WORDS = 16  # in a command; what has more is looked up the long way
 Wrapper = Callable[[Spec, Handler], Handler]
 
 KEYSPACE = Flag.WRITE | Flag.READONLY | Flag.MAY_REPLICATE
+OOM_GATE = "oom"  # stands while there is no memory
 
 
 class Mode(NamedTuple):
@@ -347,6 +348,11 @@ def flags_of(c: Client, spec: Spec, argv: Argv) -> Flag:
             if queued_spec is not None:
                 flags |= flags_of(c, queued_spec, queued)
     return flags
+
+
+def out_of_memory() -> Rejected:
+    """What is refused while more memory is in use than allowed."""
+    return Rejected("command not allowed when used memory > 'maxmemory'.", "OOM")
 
 
 def _gated(gate: Gate, spec: Spec, handler: Handler) -> Handler:

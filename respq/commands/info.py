@@ -4,9 +4,7 @@ Each section is a function that yields fields in Redis's order; a field is left 
 no such thing, and is 0 where it has it and there is none. Nothing here costs more than the number of
 clients: numbers per key are of some of the keys, if there are many.
 
-Memory is that of the process, because CPython's allocator does not say how much of it is in use;
-`used_memory` and `used_memory_rss` are therefore the same. What the process had before there were data,
-and what clients have waiting to be read or sent, is overhead; the rest is called the data set.
+What `used_memory` is, says `gauge`; what it is made of, `usage`.
 
 The number of reads is that of sockets found ready, which counts some that were ready for something else.
 """
@@ -26,6 +24,7 @@ from respq.keysizes import distributions
 from respq.keyspace import Database
 from respq.state import Server, Spec
 from respq.statistics import SlowCalls
+from respq.usage import buffers_of, usage_of
 
 Fields = Iterator[tuple[str, object]]
 
@@ -105,7 +104,7 @@ def _clients(server: Server) -> Fields:
     yield "connected_clients", len(clients)
     yield "cluster_connections", 0
     yield "maxclients", server.config.maxclients
-    unread, unsent = _buffers(server)
+    unread, unsent = buffers_of(server)
     yield "client_recent_max_input_buffer", max(unread, default=0)
     yield "client_recent_max_output_buffer", max(unsent, default=0)
     yield "blocked_clients", sum(client.parked is not None for client in clients)
@@ -121,46 +120,34 @@ def _clients(server: Server) -> Fields:
     yield "total_blocking_keys_on_nokey", 0
 
 
-def _buffers(server: Server) -> tuple[list[int], list[int]]:
-    """Per client the bytes that came and are no complete argument yet or wait, and those not sent yet."""
-    clients = server.clients.values()
-    return (
-        [client.reader.unread + len(client.held) for client in clients],
-        [client.transport.output_bytes() for client in clients],
-    )
-
-
 def _memory(server: Server) -> Fields:
-    rss, machine = process.resident_bytes(), process.machine_bytes()
-    peak = max(rss, process.peak_bytes())  # the system brings that up to date now and then only
-    buffers = sum(map(sum, _buffers(server)))
-    log_buffer = 0 if server.aof is None else server.aof.writer.buffered
-    overhead = min(rss, server.startup_bytes + buffers + log_buffer)
-    dataset = rss - overhead
-    net = max(1, rss - server.startup_bytes)
-    yield "used_memory", rss
-    yield "used_memory_human", human_bytes(rss)
-    yield "used_memory_rss", rss
-    yield "used_memory_rss_human", human_bytes(rss)
-    yield "used_memory_peak", peak
-    yield "used_memory_peak_human", human_bytes(peak)
-    yield "used_memory_peak_perc", f"{100 * rss / peak:.2f}%"
-    yield "used_memory_overhead", overhead
-    yield "used_memory_startup", server.startup_bytes
-    yield "used_memory_dataset", dataset
-    yield "used_memory_dataset_perc", f"{min(100.0, 100 * dataset / net):.2f}%"
-    yield "total_system_memory", machine
-    yield "total_system_memory_human", human_bytes(machine)
+    usage = usage_of(server)
+    limit = server.config.maxmemory
+    yield "used_memory", usage.used
+    yield "used_memory_human", human_bytes(usage.used)
+    yield "used_memory_rss", usage.resident
+    yield "used_memory_rss_human", human_bytes(usage.resident)
+    yield "used_memory_peak", usage.peak
+    yield "used_memory_peak_human", human_bytes(usage.peak)
+    yield "used_memory_peak_perc", f"{100 * usage.used / usage.peak:.2f}%"
+    yield "used_memory_overhead", usage.overhead
+    yield "used_memory_startup", usage.startup
+    yield "used_memory_dataset", usage.dataset
+    yield "used_memory_dataset_perc", f"{usage.dataset_percent:.2f}%"
+    yield "total_system_memory", usage.machine
+    yield "total_system_memory_human", human_bytes(usage.machine)
     yield from _scripts(server)
-    yield "maxmemory", 0
-    yield "maxmemory_human", "0B"
-    yield "maxmemory_policy", "noeviction"
-    yield "mem_fragmentation_ratio", "1.00"
-    yield "mem_fragmentation_bytes", 0
+    yield "maxmemory", limit
+    yield "maxmemory_human", human_bytes(limit)
+    yield "maxmemory_policy", server.config.maxmemory_policy
+    yield "mem_fragmentation_ratio", f"{usage.fragmentation:.2f}"
+    yield "mem_fragmentation_bytes", usage.resident - usage.used
+    yield "mem_not_counted_for_evict", usage.log_buffer
     yield "mem_replication_backlog", 0
+    yield "mem_total_replication_buffers", 0
     yield "mem_clients_slaves", 0
-    yield "mem_clients_normal", buffers
-    yield "mem_aof_buffer", log_buffer
+    yield "mem_clients_normal", usage.client_buffers
+    yield "mem_aof_buffer", usage.log_buffer
     yield "mem_allocator", platform.python_implementation().lower()
     yield "active_defrag_running", 0
     yield "lazyfree_pending_objects", len(server.rubble)
@@ -278,9 +265,11 @@ def _stats(server: Server) -> Fields:
     yield "expired_stale_perc", f"{_stale_percentage(server):.2f}"
     yield "expired_time_cap_reached_count", stats.expire_cut_short
     yield "expire_cycle_cpu_milliseconds", stats.expire_us // 1000
-    yield "evicted_keys", 0
-    yield "evicted_clients", 0
+    yield "evicted_keys", stats.evicted_keys
+    yield "evicted_clients", stats.evicted_clients
     yield "evicted_scripts", stats.evicted_scripts
+    yield "total_eviction_exceeded_time", server.limit.exceeded_ms + server.limit.exceeded_for_ms()
+    yield "current_eviction_exceeded_time", server.limit.exceeded_for_ms()
     yield "keyspace_hits", stats.keyspace_hits
     yield "keyspace_misses", stats.keyspace_misses
     yield "pubsub_channels", len(server.pubsub.channels.audiences)

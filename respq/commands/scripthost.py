@@ -22,7 +22,7 @@ from respq.clock import stopwatch_ns
 from respq.command import Argv, Client
 from respq.commands.overtime import Overtime
 from respq.commands.scriptcalls import caller, executor
-from respq.commands.scripttable import ScriptTable, table_for
+from respq.commands.scripttable import Manner, ScriptTable, table_for
 from respq.digests import sha1_hex
 from respq.errors import ONE_LINE, CommandError, shown
 from respq.protocol.resp import RESP2, RESP3
@@ -260,8 +260,8 @@ class ScriptHost:
             read_only = read_only or Flags.NO_WRITES in flags
         self.client.user, permissions = c.user, c.user.permissions
         tables = server.script_tables
-        kind = read_only, permissions, c.no_touch
-        self.table = tables.get(kind) or table_for(server, *kind)
+        manner = read_only, permissions, c.no_touch, flags is not None and Flags.ALLOW_OOM in flags
+        self.table = tables.get(manner) or table_for(server, Manner(*manner))
         self.whose, self.running = c, script
         self.mark = len(self.effects)
 

@@ -53,7 +53,7 @@ def host_of(server: Server) -> ScriptHost:
 def flags_of_script(server: Server, spec: Spec, argv: Argv) -> Flag:
     """The flags of a call of EVAL, FCALL and their kin: those of the function, of the script with a shebang.
 
-    That is what decides whether a pause or a log that cannot be written stops it.
+    That is what decides whether a pause, a log that cannot be written or a lack of memory stops it.
     """
     try:
         if spec.name.startswith("EVALSHA"):
@@ -67,8 +67,11 @@ def flags_of_script(server: Server, spec: Spec, argv: Argv) -> Flag:
         return spec.flags
     if flags is None:
         return spec.flags
-    writes = Flag(0) if Flags.NO_WRITES in flags else Flag.WRITE
-    return spec.flags & ~MAY_REPLICATE | writes
+    if Flags.NO_WRITES in flags:
+        return spec.flags & ~MAY_REPLICATE
+    return spec.flags & ~MAY_REPLICATE | (
+        Flag.WRITE if Flags.ALLOW_OOM in flags else Flag.WRITE | Flag.DENYOOM
+    )
 
 
 def _count_of_keys(argv: Argv) -> int:

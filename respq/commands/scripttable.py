@@ -1,12 +1,13 @@
 """The commands of scripts: a table in which what these may not use refuses.
 
-Built like those of clients (`tables`), with fewer modes: MONITOR, the slow log, and a log that cannot be
-written. Kept until a mode changes.
+Built like those of clients (`tables`), with fewer modes: MONITOR, the slow log, a log that cannot be written,
+no memory. Kept until a mode changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from respq.accesses import untouching
 from respq.acl.permissions import Permissions
@@ -17,29 +18,42 @@ from respq.monitor import monitored
 from respq.restrictions import Restriction, refuse_in_script
 from respq.slowlog import timed, times_all
 from respq.state import TRACKING, Handler, Rejected, Server
-from respq.tables import KEYSPACE, NOT_COUNTED, RESTRICTED_KEPT, WRITE_GATES, note_read, reads_keys
+from respq.tables import (
+    KEYSPACE,
+    NOT_COUNTED,
+    OOM_GATE,
+    RESTRICTED_KEPT,
+    WRITE_GATES,
+    note_read,
+    out_of_memory,
+    reads_keys,
+)
 
 # What a name leads to: handler, fewest and most words, what it was declared as, whether it writes.
 ScriptEntry = tuple[Handler, int, int, Spec, bool]
 ScriptTable = dict[bytes, ScriptEntry]
 
 
-def table_for(
-    server: Server, read_only: bool, permissions: Permissions | None, untouched: bool
-) -> ScriptTable:
-    """The commands of scripts, or of those that may not write, for a user; by name in both cases.
+class Manner(NamedTuple):
+    """What the table of a script depends on."""
 
-    `untouched`: for a client that said CLIENT NO-TOUCH.
-    """
+    read_only: bool
+    permissions: Permissions | None
+    untouched: bool  # its client said CLIENT NO-TOUCH
+    greedy: bool  # it has the flag allow-oom
+
+
+def table_for(server: Server, manner: Manner) -> ScriptTable:
+    """The commands of scripts that run in this manner, by name in both cases."""
     table: ScriptTable = {}
-    restriction = None if permissions is None else Restriction(permissions)
+    restriction = None if manner.permissions is None else Restriction(manner.permissions)
     for spec in server.specs.values():
         if "|" not in spec.name:
-            entry = _entry(server, spec, read_only, restriction, untouched)
+            entry = _entry(server, spec, manner, restriction)
             table[spec.name.encode()] = table[spec.name.lower().encode()] = entry
     if len(server.script_tables) >= RESTRICTED_KEPT:
         server.script_tables.clear()
-    server.script_tables[read_only, permissions, untouched] = table
+    server.script_tables[manner] = table
     return table
 
 
@@ -69,33 +83,32 @@ def execute(entry: ScriptEntry, c: Client, argv: Argv) -> bytes:
     return reply
 
 
-def _entry(
-    server: Server, spec: Spec, read_only: bool, restriction: Restriction | None, untouched: bool
-) -> ScriptEntry:
+def _entry(server: Server, spec: Spec, manner: Manner, restriction: Restriction | None) -> ScriptEntry:
     writes = Flag.WRITE in spec.flags
     if spec.subcommands:
-        dispatch = _container(server, spec, read_only, restriction, untouched)
+        dispatch = _container(server, spec, manner, restriction)
         return dispatch, spec.fewest, spec.most, NOT_COUNTED, False
     if Flag.NOSCRIPT in spec.flags:
         return _not_in_scripts, spec.fewest, spec.most, spec, False
-    if read_only and (writes or Flag.MAY_REPLICATE in spec.flags):
+    if manner.read_only and (writes or Flag.MAY_REPLICATE in spec.flags):
         handler: Handler = _not_in_readers
         writes = False
     else:
         handler = _wrapped(server, spec, writes)
-        if untouched:
+        if manner.untouched:
             handler = untouching(spec, handler)
+        if OOM_GATE in server.gates and Flag.DENYOOM in spec.flags and not manner.greedy:
+            handler = _rationed(server, handler)
+            writes = False
     if restriction is not None:
         handler = restriction.wrap(refuse_in_script, spec, handler)
     return handler, spec.fewest, spec.most, spec, writes
 
 
-def _container(
-    server: Server, spec: Spec, read_only: bool, restriction: Restriction | None, untouched: bool
-) -> Handler:
+def _container(server: Server, spec: Spec, manner: Manner, restriction: Restriction | None) -> Handler:
     """The handler of a name with subcommands; without one it may be a command as well."""
     entries = {
-        sub.name.partition("|")[2].lower().encode(): _entry(server, sub, read_only, restriction, untouched)
+        sub.name.partition("|")[2].lower().encode(): _entry(server, sub, manner, restriction)
         for sub in spec.subcommands.values()
     }
     alone = _wrapped(server, spec, writes=False) if spec.handler is not None else None
@@ -128,6 +141,17 @@ def _wrapped(server: Server, spec: Spec, writes: bool) -> Handler:
         if name in server.gates:
             handler = _gated(server.gates[name], spec, handler)
     return handler
+
+
+def _rationed(server: Server, handler: Handler) -> Handler:
+    """While there is no memory: only scripts that have tried to write before may go on."""
+
+    def rationed(c: Client, argv: Argv) -> bytes:
+        if not server.scripts.wrote:
+            raise out_of_memory()
+        return handler(c, argv)
+
+    return rationed
 
 
 def _followed(server: Server, spec: Spec, handler: Handler) -> Handler:

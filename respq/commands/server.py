@@ -27,7 +27,7 @@ from respq.command import (
 from respq.command import ALLOW_BUSY as BUSY
 from respq.commands.arguments import parse_int, parse_int_between
 from respq.commands.help import help_reply
-from respq.datatypes.sizes import allocated
+from respq.datatypes.sizes import KEY_BYTES, allocated
 from respq.errors import CommandError, syntax_error
 from respq.keyspace import Database
 from respq.notifications import WHOLESALE
@@ -36,7 +36,6 @@ from respq.state import Closing, Rejected, Server
 
 EVERY_SHARD = ("request_policy:all_shards", "response_policy:all_succeeded")
 SAMPLES = 5  # elements whose length stands for that of all, as in Redis
-KEY_BYTES = 120  # of a key beside its name and value: the entry in the dict, the place in the array
 
 container("MEMORY", group="server", since="4.0.0", summary="Commands about memory")
 

@@ -274,7 +274,19 @@ class Live:
     rdb_save_incremental_fsync = flag(True, "the same for snapshots")
     no_appendfsync_on_rewrite = flag(False, "do not force the log to the disk while it is rewritten")
 
-    # Which keys are evicted
+    # How much memory it may use, and which keys are evicted to keep within that
+    maxmemory = memory(0, "memory from which keys are evicted, or writes refused; 0: no limit", unsigned=True)
+    maxmemory_policy = choice(
+        "noeviction",
+        "volatile-lru volatile-lfu volatile-random volatile-ttl "
+        "allkeys-lru allkeys-lfu allkeys-random noeviction",
+        "what is evicted: keys with an expiry or all, by when or how often they were used, or at random",
+    )
+    maxmemory_samples = number(5, 1, 64, "keys of which the best is evicted")
+    maxmemory_eviction_tenacity = number(
+        10, 0, 100, "how long evictions may take at once: 10 half a millisecond, 100 until they are done"
+    )
+    lazyfree_lazy_eviction = flag(False, "log them as UNLINK; large values are freed in slices anyway")
     lfu_log_factor = number(10, 0, INT_MAX, "how many accesses it takes for OBJECT FREQ to grow; 0: one")
     lfu_decay_time = number(1, 0, INT_MAX, "minutes without access that it decays by one in; 0: never")
 
@@ -373,20 +385,10 @@ class Inert:
     list_compress_depth = number(0, 0, INT_MAX)
     vset_force_single_threaded_execution = flag(False)
     active_expire_effort = number(1, 1, 10)
-    lazyfree_lazy_eviction = flag(False)
     lazyfree_lazy_expire = flag(False)
     lazyfree_lazy_server_del = flag(False)
     lazyfree_lazy_user_del = flag(False)
     lazyfree_lazy_user_flush = flag(False)
-
-    # Eviction, while maxmemory is 0
-    maxmemory_policy = choice(
-        "noeviction",
-        "volatile-lru volatile-lfu volatile-random volatile-ttl "
-        "allkeys-lru allkeys-lfu allkeys-random noeviction",
-    )
-    maxmemory_samples = number(5, 1, 64)
-    maxmemory_eviction_tenacity = number(10, 0, 100)
 
     # Memory allocator and kernel
     active_defrag_cycle_max = number(25, 1, 99)
@@ -491,7 +493,6 @@ class Inert:
 class Fixed:
     """Directives that only their default describes respq."""
 
-    maxmemory = memory(0, "respq does not limit its memory", unsigned=True)
     maxmemory_clients = value(MemoryOrPercent(), 0, "respq does not limit the memory of all clients together")
     activedefrag = flag(False, "respq does not defragment its memory")
     io_threads = number(1, 1, 128, "respq has one thread for clients", immutable=True)

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 FLOAT_BYTES: Final = 32
 INT_BYTES: Final = 32
+KEY_BYTES: Final = 120  # of a key beside its name and value: the entry in the dict, the place in the array
 
 _ALIGNMENT: Final = 16
 

@@ -11,55 +11,16 @@ they take. What has been given back still counts as free: the least that was fre
 
 from __future__ import annotations
 
-import ctypes
 from collections import deque
-from typing import Final, Protocol
+from typing import Final
 
+from respq.allocator import Allocator, Glibc, allocator
 from respq.clock import stopwatch_ns
 
 SPARE_BYTES: Final = 16 << 20  # worth giving back
 LOOKS: Final = 4  # at which it was not in use
 LOOK_MS: Final = 1000  # between two of them, at least
 SHARE: Final = 500  # of the time may go into this
-
-
-class Allocator(Protocol):
-    """What this needs of malloc."""
-
-    def free_bytes(self) -> int:
-        """How much it could give out without asking the system, given back or not."""
-        ...
-
-    def give_back(self) -> None:
-        """Give free pages back."""
-        ...
-
-
-class _Information(ctypes.Structure):
-    """glibc's `struct mallinfo2`."""
-
-    _fields_ = [
-        (name, ctypes.c_size_t)
-        for name in ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks")
-    ] + [("fordblks", ctypes.c_size_t), ("keepcost", ctypes.c_size_t)]
-
-
-class Glibc:
-    """glibc from 2.33 on. Raises AttributeError elsewhere."""
-
-    def __init__(self) -> None:
-        library = ctypes.CDLL(None)
-        self._information, self._trim = library.mallinfo2, library.malloc_trim
-        self._information.restype = _Information
-        self._trim.argtypes = [ctypes.c_size_t]
-
-    def free_bytes(self) -> int:
-        """See `Allocator`."""
-        return int(self._information().fordblks)
-
-    def give_back(self) -> None:
-        """See `Allocator`."""
-        self._trim(0)
 
 
 class FreeMemory:
@@ -88,7 +49,5 @@ class FreeMemory:
 
 def free_memory() -> FreeMemory | None:
     """One for this process, None where malloc is not glibc's."""
-    try:
-        return FreeMemory(Glibc())
-    except AttributeError:
-        return None
+    malloc = allocator()
+    return FreeMemory(malloc) if isinstance(malloc, Glibc) else None

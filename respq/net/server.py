@@ -241,6 +241,8 @@ class Loop:
             self.next_cron_ms = self.next_slice_ms = now_ms
         if now_ms >= self.next_slice_ms:
             self._do_slice(now_ms)
+        if self.config.maxmemory:
+            engine.limit_memory()
         if now_ms >= self.next_cron_ms:
             self._cron(now_ms)
         if self.server.waiting.resumed:

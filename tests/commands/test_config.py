@@ -37,9 +37,9 @@ def test_set_changes_all_or_nothing(engine: Workbench, alice: Peer) -> None:
         (["nope"], b"-ERR unknown subcommand 'nope'. Try CONFIG HELP.\r\n"),
         (["SET", "no\r\npe", "1"],
          b"-ERR Unknown option or number of arguments for CONFIG SET - 'no  pe'\r\n"),
-        (["SET", "maxmemory", "1gb"],
-         (b"-ERR CONFIG SET failed (possibly related to argument 'maxmemory') - "
-          b"respq does not limit its memory\r\n")),
+        (["SET", "activedefrag", "yes"],
+         (b"-ERR CONFIG SET failed (possibly related to argument 'activedefrag') - "
+          b"respq does not defragment its memory\r\n")),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(alice: Peer, words: list[str], reply: bytes) -> None:

@@ -162,7 +162,7 @@ def test_a_line_that_redis_refuses_is_refused_by_place_and_name(line: str, reaso
         ("replicaof redis.example 6379", "respq does not replicate from another server"),
         ("slaveof redis.example 6379", "respq does not replicate from another server"),
         ("tls-port 6380", "respq does not speak TLS"),
-        ("maxmemory 100mb", "respq does not limit its memory"),
+        ("activedefrag yes", "respq does not defragment its memory"),
         ("maxmemory-clients 5%", "respq does not limit the memory of all clients together"),
         ("cluster-enabled yes", "respq is no node of a Redis Cluster"),
         ("io-threads 4", "respq has one thread for clients"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import sys
 import tempfile
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import redis
 
+import respq
 from compat.servers import Server, reference_binary
 
 
@@ -41,6 +43,8 @@ def reference(name: str = "Redis") -> Side:
 
 
 def candidate() -> Side:
+    """respq as pip installs it: compiled, whatever the environment says of bytecode files."""
+    compileall.compile_dir(Path(respq.__file__).parent, quiet=1)
     return Side("respq", [sys.executable, "-m", "respq", "serve"], reports_ticks=True)
 
 

@@ -186,3 +186,11 @@ def conversation(start: Start, directory: Path) -> list[tuple[str, bytes]]:
     finally:
         server.stop()
     return replies
+
+
+@pytest.mark.parametrize("start", [start_8, start_respq])
+def test_rdb_del_sync_files_leaves_a_snapshot_that_no_replica_was_sent(start: Start, tmp_path: Path) -> None:
+    nothing_kept = {"appendonly": "no", "save": "", "rdb-del-sync-files": "yes"}
+    filled(start(tmp_path, **nothing_kept), "7.0", "SAVE")
+    assert seen(start(tmp_path, **nothing_kept), "BGSAVE")
+    assert (tmp_path / "dump.rdb").exists()

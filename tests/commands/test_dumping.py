@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from respq.rdb.checksum import crc64
 from tests.conftest import START_MS, Peer, Workbench
 
 FIVE = bytes.fromhex("00c0050c00a8596ba679052d18")  # the string 5
@@ -157,3 +158,11 @@ def test_debug_object_tells_the_length_in_a_snapshot() -> None:
         peer.send("DEL", "k")
         peer.send(*line.split())
         assert b" serializedlength:%d " % length in peer.send("DEBUG", "OBJECT", "k")
+
+
+@pytest.mark.parametrize("how", ["no", "clients", "yes"])
+def test_what_a_payload_holds_is_always_looked_at(alice: Peer, how: str) -> None:
+    """redis-server 8.2.3 takes this one with `no`, and reads what is not there when the list is read."""
+    body = PAIR[:-8].replace(b"\x81a\x02", b"\x81a\x03")
+    alice.send("CONFIG", "SET", "sanitize-dump-payload", how)
+    assert alice.send("RESTORE", "l", 0, body + crc64(body).to_bytes(8, "little")) == BAD_FORMAT

@@ -22,15 +22,20 @@ from pathlib import Path
 
 import redis
 
+from respq.state import Spec
+
 REFERENCE_VERSION = "8.2.3"
 READY_SECONDS = 60.0
 REWRITE_SECONDS = 60
 REWRITING = ("aof_rewrite_in_progress", "aof_rewrite_scheduled")
 
 
-def is_in_reference(since: str) -> bool:
-    """Whether the reference has a command that came with this version."""
-    return _numbers(since) <= _numbers(REFERENCE_VERSION)
+OF_VALKEY = {"CLIENT|CAPA"}  # commands whose version is one of Valkey, below that of the reference
+
+
+def is_in_reference(spec: Spec) -> bool:
+    """Whether the reference has a command."""
+    return spec.name not in OF_VALKEY and _numbers(spec.since) <= _numbers(REFERENCE_VERSION)
 
 
 def _numbers(version: str) -> list[int]:

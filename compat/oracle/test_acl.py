@@ -20,7 +20,7 @@ from compat.servers import Server, is_in_reference
 from respq.commands import SPECS
 from respq.describe import CATEGORIES
 
-KNOWN = {name.lower().encode() for name, spec in SPECS.items() if is_in_reference(spec.since)}
+KNOWN = {name.lower().encode() for name, spec in SPECS.items() if is_in_reference(spec)}
 NAMES = [category.encode() for category in CATEGORIES]
 ROUNDS = 1500
 USERS = [b"ann", b"bob", b"cy"]

@@ -6,7 +6,7 @@ base of the log that begins then. (redis-server begins with nothing in such a ca
 
 It is written under another name, by this process (SAVE) or a forked child (BGSAVE, save points), synced, and
 renamed; then the directory is synced. Killed or without power at any step, the old file is there, or the new
-one. Only one child writes at a time, be it a snapshot or a log.
+one. Only one child is at work at a time, be it for a snapshot or a log.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ OTHER_CHILD = (
 
 
 class Dumps:
-    """The snapshots of what `engine` holds. `is_rewriting` says whether a child is writing the log."""
+    """The snapshots of what `engine` holds. `has_other_child`: whether a child does something else."""
 
-    def __init__(self, engine: Engine, files: Files, is_rewriting: Callable[[], bool]) -> None:
+    def __init__(self, engine: Engine, files: Files, has_other_child: Callable[[], bool]) -> None:
         self.engine = engine
         self.server = engine.server
         self.config = engine.server.config
@@ -54,7 +54,7 @@ class Dumps:
         self.take_snapshot: TakeSnapshot = partial(  # how one is written in the background
             ForkedSnapshot, progress=self.saves.progress, syncs=self._syncs
         )
-        self.is_rewriting = is_rewriting
+        self.has_other_child = has_other_child
         self._dump: Snapshot | None = None  # is being written
         self._target = self.path  # what it becomes
         self._changes = 0  # since the last one, when it began
@@ -174,7 +174,7 @@ class Dumps:
         """
         if self._dump is not None:
             raise CommandError(IN_PROGRESS)
-        if not at_once or self.is_rewriting():
+        if not at_once or self.has_other_child():
             if at_once and not schedule:
                 raise CommandError(OTHER_CHILD)
             self._scheduled = True
@@ -208,7 +208,7 @@ class Dumps:
         """Look after the snapshot that is being written, and begin one that is scheduled or due."""
         if self._dump is not None:
             self._look_after(self._dump, now_ms)
-        elif not self.is_rewriting() and (self.saves.last_ok or now_ms - self._tried_ms > RETRY_MS):
+        elif not self.has_other_child() and (self.saves.last_ok or now_ms - self._tried_ms > RETRY_MS):
             why = "as scheduled" if self._scheduled else self._due(now_ms)
             if why:
                 try:
@@ -274,12 +274,19 @@ class Dumps:
         """The same, to begin a log with. Not compressed: it would take ten times as long."""
         return self._written(write_plain, b"1")
 
-    def _written(self, write_string: WriteString, is_base: bytes) -> Iterator[bytes]:
+    def pieces_of(self, data: bool, functions: bool) -> Iterator[bytes]:
+        """The keys or the functions alone, or nothing of either."""
+        write_string = write_compressed if self.config.rdbcompression else write_plain
+        return self._written(write_string, b"0", data=data, functions=functions)
+
+    def _written(
+        self, write_string: WriteString, is_base: bytes, *, data: bool = True, functions: bool = True
+    ) -> Iterator[bytes]:
         over = self.saves.progress.over
         databases = (
             Contents(db.index, over(db.values.items()), len(db), db.expiring)
             for db in self.server.databases
-            if len(db)
+            if data and len(db)
         )
         about = {
             b"redis-ver": b"8.2.3",  # whose format this is
@@ -287,7 +294,7 @@ class Dumps:
             b"ctime": b"%d" % (self.engine.clock.now_ms // 1000),
             b"aof-base": is_base,
         }
-        libraries = [library.code for library in self.server.libraries]
+        libraries = [library.code for library in self.server.libraries] if functions else []
         return write_dump(
             databases, about, write_string,
             libraries=libraries, checked=self.config.rdbchecksum, accessed=self.server.frequencies.said_of(),

@@ -27,6 +27,7 @@ from respq.effects.writer import NO
 from respq.engine import Engine
 from respq.errors import CommandError
 from respq.loading import Loading
+from respq.transfers import Transfers
 from respq.waiting import LOG_SYNCED
 
 RETRY_MS = 1000  # between attempts to begin a log
@@ -46,7 +47,8 @@ class Persistence:
             progress=self.server.saves.progress,
             syncs=lambda: self.config.aof_rewrite_incremental_fsync,
         )
-        self.dumps = Dumps(engine, self.files, self._is_rewriting)
+        self.dumps = Dumps(engine, self.files, self._has_other_child)
+        self.transfers = Transfers(engine, self.dumps.pieces_of, self._has_child)
         self.wake: Callable[[], None] = lambda: None  # ends the loop's wait, from any thread
         self.caught_up = True  # the last flush wrote everything
         self._synced = 0
@@ -140,6 +142,7 @@ class Persistence:
     def close(self) -> None:
         """Write and sync everything; what a child writes is given up."""
         self.dumps.close()
+        self.transfers.close()
         aof, self.server.aof = self.server.aof, None
         if aof is not None:
             aof.close(self.engine.clock.now_ms)
@@ -204,15 +207,23 @@ class Persistence:
         if self.server.aof is not None:
             self._look_after_log(self.server.aof, now_ms)
         self.dumps.cron(now_ms)
+        self.transfers.cron()
 
     def _is_rewriting(self) -> bool:
         aof = self.server.aof
         return aof is not None and (aof.rewriting or aof.rewrite_asked_for)
 
+    def _has_other_child(self) -> bool:
+        """Whether a child is at work, or is to be, that writes no snapshot."""
+        return self.transfers.in_progress or self._is_rewriting()
+
+    def _has_child(self) -> bool:
+        return self.dumps.in_progress or self._has_other_child()
+
     def _look_after_log(self, aof: AppendOnlyFile, now_ms: int) -> None:
         if aof.rewriting:
             self._look_after_rewrite(aof, now_ms)
-        if self.dumps.in_progress:
+        if self.dumps.in_progress or self.transfers.in_progress:
             return  # one child at a time
         config = self.config
         due = aof.wants_rewrite(now_ms, config.auto_aof_rewrite_percentage, config.auto_aof_rewrite_min_size)

@@ -188,15 +188,26 @@ class Abandoned(Closing):
 DEFERRED, LIMITING, NOTIFYING, TRACKING = "deferred", "limiting", "notifying", "tracking"
 
 
+class Follower:
+    """What a client has said of itself with REPLCONF, before it asks for a snapshot."""
+
+    __slots__ = ("rdb_only", "takes_eof", "wants_data", "wants_functions")
+
+    def __init__(self) -> None:
+        self.takes_eof = False  # a snapshot of unknown length, with a mark at its end
+        self.rdb_only = False  # it does not want to hear of changes behind it
+        self.wants_data = self.wants_functions = True
+
+
 class Client:
     """One connection."""
 
     __slots__ = (
         "active_ms", "authenticated", "backlog", "bytes_in", "bytes_out", "closing", "commands_done",
-        "created_ms", "db", "dirty", "effects", "enc", "executing", "fieldsets", "held", "id", "last_spec",
-        "lib_name", "lib_version", "long_bytes", "monitoring", "muted", "name", "no_evict", "no_touch", "out",
-        "parked", "queue_failed", "queued", "reader", "reply_mode", "server", "subscribed", "table",
-        "tracker", "transport", "user", "watched",
+        "created_ms", "db", "dirty", "effects", "enc", "executing", "fieldsets", "follower", "held", "id",
+        "last_spec", "lib_name", "lib_version", "long_bytes", "monitoring", "muted", "name", "no_evict",
+        "no_touch", "out", "parked", "queue_failed", "queued", "reader", "reply_mode", "server",
+        "subscribed", "table", "tracker", "transport", "user", "watched",
     )  # fmt: skip
 
     def __init__(self, server: Server, client_id: int, transport: Transport) -> None:
@@ -234,6 +245,7 @@ class Client:
         self.no_evict = False
         self.no_touch = False
         self.fieldsets: dict[bytes, Argv] | None = None  # HIMPORT: lists of fields, by name
+        self.follower: Follower | None = None  # REPLCONF
         self.closing = False  # nothing more is read; closed once the replies are sent
         self.table: Table = server.table_of(self)
 
@@ -374,6 +386,7 @@ class Server:
 
     frequencies: Any  # accesses.Frequencies, which comes with the tables
     limit: Any  # eviction.MemoryLimit
+    send_snapshot: Callable[[Client], None]  # to a client; comes with `Transfers`
 
     def __init__(
         self, config: Config, clock: Clock, rng: Random, specs: dict[str, Spec], users: Users

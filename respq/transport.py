@@ -27,6 +27,9 @@ class Transport(Protocol):
     def output_bytes(self) -> int:
         """Bytes of replies that the peer has not read yet."""
 
+    def send_all(self, data: bytes) -> None:
+        """Send, and wait as long as that takes: for a child process. Raises OSError."""
+
 
 class Unconnected:
     """The transport of a client without a network: as good as on this machine, unless said otherwise."""
@@ -58,6 +61,9 @@ class Unconnected:
     def output_bytes(self) -> int:
         """Nothing is ever unread."""
         return 0
+
+    def send_all(self, data: bytes) -> None:
+        """Nobody gets it."""
 
 
 class PeerError(Exception):

@@ -25,7 +25,7 @@ LAYERS = (
     {"cli"},
     {"web", "net"},
     {"persistence"},
-    {"dumps"},
+    {"dumps", "transfers"},
     {"loading"},
     {"engine"},
     {"eviction", "execution"},

@@ -12,7 +12,8 @@ import pytest
 import redis
 
 from compat.clients import installed
-from compat.servers import Server
+from compat.rdb.data import contents
+from compat.servers import Server, start_redis
 
 SECONDS = 30
 GREY = r"\x1b\[0;90;49m"  # how hints are shown
@@ -247,3 +248,27 @@ def test_a_value_and_a_script_from_files(filled: Server, tmp_path: Path) -> None
     script = tmp_path / "script.lua"
     script.write_text("return {KEYS[1], ARGV[1], redis.call('LLEN', KEYS[1])}", encoding="utf-8")
     assert redis_cli(filled, "--eval", str(script), "jobs", ",", "word") == "jobs\nword\n100\n"
+
+
+def test_rdb_fetches_what_redis_server_loads(filled: Server, tmp_path: Path) -> None:
+    printed = redis_cli(filled, "--rdb", str(tmp_path / "dump.rdb"))
+    assert "Transfer finished with success" in printed
+    loaded = start_redis(tmp_path)
+    try:
+        with redis.Redis(port=filled.port) as sent, redis.Redis(port=loaded.port) as received:
+            assert contents(received) == contents(sent)
+    finally:
+        loaded.stop()
+
+
+def test_functions_are_fetched_without_the_keys(filled: Server, tmp_path: Path) -> None:
+    library = "#!lua name=shop\nredis.register_function('sell', function() return 1 end)"
+    assert redis_cli(filled, "function", "load", "replace", library) == "shop\n"
+    printed = redis_cli(filled, "--functions-rdb", str(tmp_path / "dump.rdb"))
+    assert "Transfer finished with success" in printed
+    loaded = start_redis(tmp_path)
+    try:
+        assert redis_cli(loaded, "fcall", "sell", "0") == "1\n"
+        assert redis_cli(loaded, "dbsize") == "0\n"
+    finally:
+        loaded.stop()

@@ -151,7 +151,7 @@ def reset(c: Client, argv: Argv) -> bytes:
     c.name = b""
     c.no_evict = c.no_touch = c.muted = False
     c.reply_mode = "on"
-    c.fieldsets = None
+    c.fieldsets = c.follower = None
     c.user, c.authenticated = server.users.default, server.users.open
     c.reader.restricted = not c.authenticated
     leave(c)

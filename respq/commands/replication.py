@@ -1,7 +1,8 @@
 """Replication: what a master without replicas answers. Copies of a server are not made yet.
 
 What asks for one is refused by name: following another server, and feeding a replica. REPLCONF, with which
-a replica introduces itself before that, checks what it is told, as redis-server 8.2.3 does.
+a replica introduces itself before that, checks what it is told, as redis-server 8.2.3 does. Who says there
+that it wants a snapshot and nothing more gets it (`transfers`): that is `redis-cli --rdb`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from respq.command import (
 from respq.commands.arguments import parse_int, parse_int_between
 from respq.errors import CommandError, shown, syntax_error
 from respq.protocol.resp import EMPTY_ARRAY, OK, ZERO, array, bulk
+from respq.state import Follower
 from respq.words import split_words
 
 FOLLOWING = ADMIN | NOSCRIPT | STALE | NO_ASYNC_LOADING
@@ -51,10 +53,19 @@ def replicaof(c: Client, argv: Argv) -> bytes:
 
 @command("PSYNC", arity=-3, flags=FEEDING, group="server", since="2.8.0", syntax="replicationid offset",
          complexity="")  # fmt: skip
-@command("SYNC", arity=1, flags=FEEDING, group="server", since="1.0.0", complexity="")
-def sync(c: Client, argv: Argv) -> bytes:
+def psync(c: Client, argv: Argv) -> bytes:
     """Refuse to feed a replica."""
     raise CommandError("respq does not replicate to other servers")
+
+
+@command("SYNC", arity=1, flags=FEEDING, group="server", since="1.0.0", complexity="")
+def sync(c: Client, argv: Argv) -> bytes:
+    """Send a snapshot to a client that wants nothing else; refuse to feed a replica."""
+    follower = c.follower
+    if follower is None or not (follower.rdb_only and follower.takes_eof):
+        return psync(c, argv)
+    c.server.send_snapshot(c)
+    return b""
 
 
 @command("FAILOVER", arity=-1, flags=ADMIN | NOSCRIPT | STALE, group="server", since="6.2.0",
@@ -104,43 +115,60 @@ def replconf(c: Client, argv: Argv) -> bytes:
         name = option.lower()
         if name in (b"ack", b"getack"):
             return b""  # for servers that are connected as master and replica; others get no answer
-        check = _CHECKS.get(name)
-        if check is None:
+        note = _NOTES.get(name)
+        if note is None:
             raise CommandError(b"Unrecognized REPLCONF option: %b" % shown(option))
-        check(value)
+        c.follower = c.follower or Follower()
+        note(c.follower, value)
     return OK
 
 
-def _check_host(value: bytes) -> None:
+def _note_port(follower: Follower, value: bytes) -> None:
+    parse_int(value)
+
+
+def _note_host(follower: Follower, value: bytes) -> None:
     if len(value) > LONGEST_HOST:
         raise CommandError(
             f"REPLCONF ip-address provided by replica instance is too long: {len(value)} bytes"
         )
 
 
-def _check_switch(value: bytes) -> None:
+def _note_capability(follower: Follower, value: bytes) -> None:
+    """What we do not know does not concern us."""
+    if value.lower() == b"eof":
+        follower.takes_eof = True
+
+
+def _note_rdb_only(follower: Follower, value: bytes) -> None:
+    follower.rdb_only = parse_int_between(value, 0, 1) == 1
+
+
+def _note_rdb_channel(follower: Follower, value: bytes) -> None:
     parse_int_between(value, 0, 1)
 
 
-def _check_filter(value: bytes) -> None:
+def _note_filter(follower: Follower, value: bytes) -> None:
     words = split_words(value)
     if words is None:
         raise CommandError("Missing rdb-filter-only values")
     for word in words:
         if word.lower() != b"functions":
             raise CommandError(b"Unsupported rdb-filter-only option: %b" % shown(word))
+    follower.wants_data = False
+    follower.wants_functions = bool(words)
 
 
-def _refuse_number(value: bytes) -> None:
+def _refuse_number(follower: Follower, value: bytes) -> None:
     raise CommandError(f"Unrecognized RDB client id: {parse_int(value)}")
 
 
-_CHECKS: dict[bytes, Callable[[bytes], object]] = {
-    b"listening-port": parse_int,
-    b"ip-address": _check_host,
-    b"capa": lambda value: None,  # what we do not know does not concern us
-    b"rdb-only": _check_switch,
-    b"rdb-filter-only": _check_filter,
-    b"rdb-channel": _check_switch,
+_NOTES: dict[bytes, Callable[[Follower, bytes], None]] = {
+    b"listening-port": _note_port,
+    b"ip-address": _note_host,
+    b"capa": _note_capability,
+    b"rdb-only": _note_rdb_only,
+    b"rdb-filter-only": _note_filter,
+    b"rdb-channel": _note_rdb_channel,
     b"main-ch-client-id": _refuse_number,
 }

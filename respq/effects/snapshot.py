@@ -19,10 +19,11 @@ The walk saves memory. But it takes the loop's own time where a second core is i
 change, and a copy of a whole hash or sorted set (50,000 members 5 ms, a million 100), unless these learn to
 share with a copy what they have in common.
 
-The child holds nothing of its parent: no socket (a port in use after the server died), no lock on the data
-directory, no wake-up pipe for signals. It dies with the parent, by request to the kernel on Linux and by
-looking for it elsewhere. It takes no lock, logs nothing, and leaves by `os._exit`, so no exit handler or
-`finally` of the server runs in it. What it has to say, a size or a complaint, goes through a pipe.
+The child holds nothing of its parent: no socket (a port in use after the server died) but that of a client
+which gets the snapshot, no lock on the data directory, no wake-up pipe for signals. It dies with the parent,
+by request to the kernel on Linux and by looking for it elsewhere. It takes no lock, logs nothing, and leaves
+by `os._exit`, so no exit handler or `finally` of the server runs in it. What it has to say, a size or a
+complaint, goes through a pipe.
 
 Since 3.12 Python warns about forking with threads running: a lock that another thread holds at that moment
 stays locked in the child for ever. Ours wait for the disk and own no lock that the child takes (those of
@@ -51,6 +52,7 @@ from respq.protocol.annotations import annotate, is_annotated
 
 Pieces = Callable[[], Iterable[bytes]]  # yields the whole file
 Check = Callable[[], None]
+Work = Callable[[Check], None]  # calls what it is given now and then, and raises what that raises
 
 _CHUNK_BYTES = 256 * 1024
 _SYNC_BYTES = 4 << 20  # written between two syncs: a sync at the end alone would stall the parent's
@@ -156,18 +158,10 @@ class Snapshot(Protocol):
 TakeSnapshot = Callable[[Files, Path, Pieces], Snapshot]
 
 
-class ForkedSnapshot:
-    """A snapshot written by a child process."""
+class ForkedChild:
+    """A child process that does `work` on the memory as it is now. It keeps open what `kept` describes."""
 
-    def __init__(
-        self,
-        files: Files,
-        path: Path,
-        pieces: Pieces,
-        *,
-        progress: Progress | None = None,
-        syncs: Callable[[], bool] = lambda: True,
-    ) -> None:
+    def __init__(self, work: Work, *, progress: Progress | None = None, kept: int | None = None) -> None:
         self.report = ""
         self.private_bytes = 0
         self._progress = progress = progress or Progress()
@@ -183,12 +177,7 @@ class ForkedSnapshot:
             os.close(pipe)
             raise
         if self._pid == 0:
-            _be_child(
-                pipe,
-                die_with_parent,
-                progress,
-                lambda check: write_pieces(files, path, pieces, check, syncs=syncs()),
-            )
+            _be_child(pipe, kept, die_with_parent, progress, work)
         self.fork_us = (stopwatch_ns() - start_ns) // 1000
         os.close(pipe)
         os.set_blocking(self._pipe, False)
@@ -234,6 +223,23 @@ class ForkedSnapshot:
             pass  # nothing more so far
 
 
+class ForkedSnapshot(ForkedChild):
+    """A snapshot written to a file by a child process."""
+
+    def __init__(
+        self,
+        files: Files,
+        path: Path,
+        pieces: Pieces,
+        *,
+        progress: Progress | None = None,
+        syncs: Callable[[], bool] = lambda: True,
+    ) -> None:
+        super().__init__(
+            lambda check: write_pieces(files, path, pieces, check, syncs=syncs()), progress=progress
+        )
+
+
 def _fork() -> int:
     gc.freeze()  # so that a collection in either process touches, and copies, nothing older
     with warnings.catch_warnings():
@@ -255,7 +261,7 @@ def _prepare_death_signal() -> Callable[[], None]:
     return arm
 
 
-def _be_child(pipe: int, die_with_parent: Check, progress: Progress, work: Callable[[Check], None]) -> None:
+def _be_child(pipe: int, kept: int | None, die_with_parent: Check, progress: Progress, work: Work) -> None:
     """Do `work` in the child, report through `pipe`, and exit."""
     status = 1
     try:
@@ -264,8 +270,7 @@ def _be_child(pipe: int, die_with_parent: Check, progress: Progress, work: Calla
         signal.set_wakeup_fd(-1)  # the parent's: our signals are none of its business
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the parent decides
-        os.closerange(3, pipe)
-        os.closerange(pipe + 1, os.sysconf("SC_OPEN_MAX"))
+        _close_all_but({pipe} if kept is None else {pipe, kept})
         reporter = _Reporter(pipe, progress)
 
         def check() -> None:
@@ -279,6 +284,14 @@ def _be_child(pipe: int, die_with_parent: Check, progress: Progress, work: Calla
         os.write(pipe, f"{type(error).__name__}: {error}".replace("\n", " ").encode()[:4096])
     finally:
         os._exit(status)
+
+
+def _close_all_but(kept: set[int]) -> None:
+    lowest = 3  # behind those for input and output
+    for fd in sorted(kept):
+        os.closerange(lowest, fd)
+        lowest = fd + 1
+    os.closerange(lowest, os.sysconf("SC_OPEN_MAX"))
 
 
 class _Reporter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from collections import deque
 from typing import TYPE_CHECKING
@@ -106,6 +107,15 @@ class Connection:
     def output_bytes(self) -> int:
         """Bytes of replies that the peer has not taken yet."""
         return self.unsent_bytes + self.unsynced_bytes
+
+    def send_all(self, data: bytes) -> None:
+        """Send, and wait as long as that takes: for a child process. Raises OSError."""
+        poll = select.poll()
+        poll.register(self.fd, select.POLLOUT)
+        left = memoryview(data)
+        while left:
+            poll.poll()
+            left = left[self.send(left) :]
 
     def queue(self, data: bytes, taken: int = 0) -> None:
         """Put output behind what is waiting. If nothing is, the kernel may have `taken` some of it."""

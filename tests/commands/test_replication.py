@@ -76,3 +76,13 @@ def test_a_transaction_that_has_begun_is_executed_to_its_end(alice: Peer) -> Non
     alice.feed(b"MULTI\r\nCONFIG SET min-replicas-to-write 1\r\nSET a 1\r\n")
     assert alice.send("EXEC") == b"*2\r\n+OK\r\n+OK\r\n"
     assert alice.send("SET", "a", 1).startswith(b"-NOREPLICAS")
+
+
+def test_only_who_wants_nothing_but_a_snapshot_gets_one(alice: Peer) -> None:
+    assert alice.send("REPLCONF", "capa", "eof") == OK
+    assert alice.send("SYNC") == NOT_FEEDING  # it wants to hear of changes
+    assert alice.send("REPLCONF", "rdb-only", 1) == OK
+    assert alice.send("PSYNC", "?", -1) == NOT_FEEDING
+    alice.send("RESET")
+    assert alice.send("REPLCONF", "rdb-only", 1) == OK
+    assert alice.send("SYNC") == NOT_FEEDING  # it waits for a length

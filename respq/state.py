@@ -387,6 +387,7 @@ class Server:
     frequencies: Any  # accesses.Frequencies, which comes with the tables
     limit: Any  # eviction.MemoryLimit
     send_snapshot: Callable[[Client], None]  # to a client; comes with `Transfers`
+    hotkeys: Any = None  # hotkeys.HotKeys, the session that runs, or ran last
 
     def __init__(
         self, config: Config, clock: Clock, rng: Random, specs: dict[str, Spec], users: Users

@@ -143,7 +143,7 @@ class Tables:
         self._switch()
 
     def rebuild(self) -> None:
-        """Something else that tables depend on changed: MONITOR, the slow log's threshold, LFU or not."""
+        """Something else that tables depend on changed: MONITOR, HOTKEYS, what is slow, LFU or not."""
         self._open.clear()
         self._restrictions.clear()
         for spec, bulk in self._bulk.items():
@@ -188,6 +188,8 @@ class Tables:
             wrappers.append(remembering)
         if mode.untouching:
             wrappers.append(untouching)
+        if self.server.hotkeys is not None and not self.server.hotkeys.ended_ms:
+            wrappers.append(self.server.hotkeys.measured)
         if self.server.monitors:
             wrappers.append(monitored)
         if mode.queueing:

@@ -32,6 +32,7 @@ LAYERS = (
     {"commands"},
     {"command", "tables"},
     {"accesses", "accounts", "restrictions"},
+    {"hotkeys"},
     {"describe", "draining", "monitor", "usage"},
     {"slowlog"},
     {"scripting"},

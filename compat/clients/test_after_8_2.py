@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from redis.commands.core import HotkeysMetricsTypes
 from redis.keyspace_notifications import KeyNotification
 
 from compat.servers import start_redis, start_respq
@@ -49,6 +50,20 @@ def test_events_of_hashes_bring_their_fields(client: redis.Redis) -> None:
     assert {(notice.key, notice.event_type, tuple(notice.subkeys)) for notice in found if notice} == {
         ("h", "hset", subkeys) for subkeys in (("a", "b"), ("a",), ("b",))
     }
+
+
+def test_hot_keys_are_found(client: redis.Redis) -> None:
+    client.hotkeys_start([HotkeysMetricsTypes.CPU, HotkeysMetricsTypes.NET], count=2)
+    for _ in range(3):
+        client.set("hot", "v" * 1000)
+    client.set("cold", "v")
+    client.hotkeys_stop()
+    (report,) = client.hotkeys_get()
+    if isinstance(report, list):  # redis-py reads it with RESP2 as it is sent
+        report = dict(zip(report[::2], report[1::2], strict=True))
+    assert list(report["by-net-bytes"])[::2] == ["hot", "cold"]
+    assert report["tracking-active"] == 0
+    client.hotkeys_reset()
 
 
 @experimental

@@ -57,6 +57,7 @@ NEWER = {
         ("sunioncard", "sdiffcard"),  # likewise
         (-3, {"readonly", "movablekeys"}, 0, 0, 0, {"@read", "@set", "@slow"}, ["RO", "access"]),
     ),
+    "hotkeys": (-2, set(), 0, 0, 0, {"@slow"}, []),
     "himport": (-2, set(), 0, 0, 0, {"@slow"}, []),
     "xcfgset": (-2, {"write", "fast"}, 1, 1, 1, {"@write", "@stream", "@fast"}, ["RW", "update"]),
     "xidmprecord": (
@@ -65,6 +66,8 @@ NEWER = {
     ),
     "xnack": (-7, {"write", "fast"}, 1, 1, 1, {"@write", "@stream", "@fast"}, ["RW", "update"]),
 }
+
+NEWER_SUBCOMMANDS = {"client|capa"}  # of Valkey; whose container is older
 
 
 def decoded(reply: bytes) -> Any:
@@ -76,7 +79,8 @@ def decoded(reply: bytes) -> Any:
 
 def with_known_subcommands(entry: list[Any]) -> list[Any]:
     """The description with those of its subcommands that are declared here, in the order of names."""
-    known = [with_known_subcommands(sub) for sub in entry[9] if sub[0].upper() in SPECS]
+    names = {name.lower() for name in SPECS} - NEWER_SUBCOMMANDS
+    known = [with_known_subcommands(sub) for sub in entry[9] if sub[0] in names]
     return [*entry[:9], sorted(known)]
 
 

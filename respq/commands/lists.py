@@ -30,6 +30,7 @@ from respq.commands.arguments import (
     parse_non_negative,
 )
 from respq.datatypes.lists import ListValue
+from respq.datatypes.quicklist import push_to_each
 from respq.errors import CommandError, no_such_key, out_of_range, syntax_error
 from respq.keyspace import Database
 from respq.protocol.resp import EMPTY_ARRAY, OK, ZERO, array, bulk, bulk_strings, bulks, integer
@@ -70,13 +71,14 @@ def _push_each(c: Client, run: Run, left: bool) -> bytes | None:
     """Pushes of one element each onto several lists."""
     db = c.db
     names, elements = run.columns
-    lists = db.find_each(names, ListValue)
-    if lists is None:
+    found = db.find_each(names, ListValue)
+    if found is None:
         return None
-    lengths = []
-    push = ListValue.push_left if left else ListValue.push_right
-    for name, element, items in zip(names, elements, lists, strict=True):
-        lengths.append(push(db.find_or_create(name, ListValue) if items is None else items, (element,)))
+    lists = [
+        db.find_or_create(name, ListValue) if items is None else items
+        for name, items in zip(names, found, strict=True)
+    ]
+    lengths = push_to_each(lists, elements, left)
     c.effects.append((db, None, None, run))
     return b":%d\r\n" * len(lengths) % tuple(lengths)
 

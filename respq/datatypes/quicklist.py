@@ -560,3 +560,22 @@ class Quicklist(Value):
 
 
 Quicklist.set_max_listpack_size(Quicklist.max_listpack_size)
+
+
+def push_to_each(lists: Sequence[Quicklist], elements: Sequence[bytes], left: bool) -> list[int]:
+    """Push one element onto each of several lists; their lengths. O(elements)."""
+    lengths = []
+    for items, element in zip(lists, elements, strict=True):
+        end = items._head
+        slack = items._slack - len(element) - ENTRY_BYTES
+        if slack < 0 or end is not items._tail:
+            count = items.push_left((element,)) if left else items.push_right((element,))
+        else:
+            if left:
+                end.appendleft(element)
+            else:
+                end.append(element)
+            items._slack = slack
+            items.count = count = items.count + 1
+        lengths.append(count)
+    return lengths

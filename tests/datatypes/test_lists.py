@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from respq.datatypes.chunks import entry_bytes
 from respq.datatypes.lists import ListValue
+from respq.datatypes.quicklist import push_to_each
 from respq.rdb.payload import dump, restore
 from respq.rdb.strings import write_plain
 
@@ -496,3 +497,18 @@ def test_a_match_is_a_whole_element_and_not_a_stretch_of_bytes(element: bytes) -
         assert 4500 in value.positions(element, count=0)
         assert value.remove(1, element) == 1
         value.check()
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_pushes_to_several_lists_are_pushes_to_each(left: bool) -> None:
+    lists, twins = [ListValue() for _ in range(5)], [ListValue() for _ in range(5)]
+    for n in range(3000):
+        chosen = [n % 5, n * n % 5, n % 3]
+        elements = [b"x" * (n * 7 % 300), b"%d" % n, b"y" * (n % 1000 * 9)]
+        lengths = push_to_each([lists[at] for at in chosen], elements, left)
+        for at, element, length in zip(chosen, elements, lengths, strict=True):
+            push = twins[at].push_left if left else twins[at].push_right
+            assert push([element]) == length
+    for items, twin in zip(lists, twins, strict=True):
+        items.check()
+        assert (list(items), items.encoding()) == (list(twin), twin.encoding())

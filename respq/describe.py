@@ -6,6 +6,7 @@ rules are those by which redis-server 8.2.3 was seen to derive the same from its
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from respq.flags import Flag, Keys
@@ -44,6 +45,10 @@ _OF_GROUP = {
 
 
 READING_OPTIONS = {b"GET", b"IFEQ", b"IFNE", b"IFDEQ", b"IFDNE"}  # of SET
+
+
+_LEADING_INT = re.compile(rb"[ \t\n\v\f\r]*([+-]?)0*(\d*)")
+_HALF_32, _HALF_64 = 1 << 31, 1 << 63  # of what 32 and 64 bits can say
 
 
 class NoKeysError(ValueError):
@@ -150,11 +155,21 @@ def _bounds(keys: Keys, argv: Argv) -> tuple[int, int]:
     if not keys.counted:
         last = _last(keys)
         return keys.at, last if last >= 0 else len(argv) + last
-    word = argv[keys.at]
-    count = int(word) if word.isdigit() and len(word) < 10 else 0
-    if count == 0:
+    count = _as_int(argv[keys.at])
+    if count <= 0:
         raise NoKeysError
     return keys.at + 1, keys.at + count * keys.step
+
+
+def _as_int(word: bytes) -> int:
+    """A number of keys as C's atoi reads it, whatever the command makes of it: ` 1x` is 1, as in Redis."""
+    if word.isdigit() and len(word) < 10:
+        return int(word)
+    match = _LEADING_INT.match(word)
+    assert match is not None  # the pattern asks for nothing
+    number = int(match[1] + (match[2][:20] or b"0"))  # more digits are out of range all the same
+    number = max(-_HALF_64, min(number, _HALF_64 - 1))
+    return (number + _HALF_32) % (2 * _HALF_32) - _HALF_32
 
 
 def key_words(spec: Spec, keys: Keys, argv: Argv) -> list[str]:

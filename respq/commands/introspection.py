@@ -165,7 +165,7 @@ def _keys(server: Server, argv: Argv) -> tuple[Spec, list[tuple[int, Keys]]]:
         spec = server.find_spec(argv)
     if spec is None:
         raise CommandError("Invalid command specified")
-    if not spec.keys:
+    if all("not_key" in keys.flags for keys in spec.keys):  # but shard channels, perhaps
         raise CommandError("The command has no key arguments")
     if not spec.fewest <= len(argv) <= spec.most:
         raise CommandError("Invalid number of arguments specified for command")

@@ -41,7 +41,7 @@ def double(number: float) -> bytes:
     """A number that a script returns as a double; minus zero does not get here."""
     if -EXACT <= number <= EXACT and number == int(number):
         return b"%d" % number
-    return shortest(number)
+    return shortest(float(number))  # Lua passes whole ones as integers
 
 
 def shortest(number: float) -> bytes:

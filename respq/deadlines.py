@@ -15,10 +15,12 @@ from collections.abc import Hashable, Iterator
 from heapq import heapify, heappop, heappush
 from itertools import islice
 from random import Random
+from sys import getsizeof
 from typing import Generic, TypeVar
 
 T = TypeVar("T", bound=Hashable)
 
+INT_BYTES = 32  # of the number of a bucket
 TRIES = 4  # to draw an item, for some that are drawn may have been cancelled
 REACH = 16  # items of a bucket that can be drawn
 
@@ -88,6 +90,10 @@ class Deadlines(Generic[T]):
         while self._heap and self._heap[0] not in self._buckets:
             heappop(self._heap)
         return self._heap[0] << self._shift if self._heap else None
+
+    def size_bytes(self) -> int:
+        """About the memory that it takes, without the items and buckets of several. O(1)."""
+        return getsizeof(self._buckets) + getsizeof(self._heap) + INT_BYTES * len(self._heap)
 
     def first(self) -> T | None:
         """One of the items that fall due first, or None. O(1), amortised."""

@@ -57,7 +57,7 @@ def usage_of(server: Server) -> Usage:
         startup=min(used, server.gauge.startup_bytes),  # some of which may have been freed since
         client_buffers=sum(map(sum, buffers_of(server))),
         log_buffer=0 if server.aof is None else server.aof.writer.buffered,
-        keyspace=sum(map(index_bytes, server.databases)),
+        keyspace=sum(index_bytes(db) + deadline_bytes(db) for db in server.databases),
         machine=process.machine_bytes(),
     )
 
@@ -74,3 +74,30 @@ def buffers_of(server: Server) -> tuple[list[int], list[int]]:
 def index_bytes(db: Database) -> int:
     """The dict and the array of keys."""
     return getsizeof(db.values) + getsizeof(db.keys)
+
+
+def deadline_bytes(db: Database) -> int:
+    """What keeps the expiries of keys."""
+    return db.deadlines.size_bytes()
+
+
+class Scripts(NamedTuple):
+    """Bytes that scripts and functions take, and how many scripts there are."""
+
+    lua: int
+    kept: int  # texts in the cache
+    functions_lua: int
+    functions_kept: int
+    cached: int
+
+
+def scripts_of(server: Server) -> Scripts:
+    """As it is now. O(scripts)."""
+    host, libraries = server.scripts, server.libraries
+    return Scripts(
+        lua=0 if host is None else host.runtime.memory_used(),
+        kept=0 if host is None else sum(len(script.body) for script in host.scripts.values()),
+        functions_lua=libraries.memory_used,
+        functions_kept=sum(len(library.code) for library in libraries.catalogue.libraries.values()),
+        cached=0 if host is None else len(host.scripts),
+    )

@@ -344,6 +344,25 @@ def parameters(_argv: Argv, expected: Node, found: Node) -> bool:
     return sorted(_pairs(plain(expected))) == sorted(_pairs(plain(found)))
 
 
+def memory_stats(_argv: Argv, expected: Node, found: Node) -> bool:
+    """The same fields of the same types in the same order; of databases, the fields of each."""
+    theirs, ours = ([_kinds(node) for node in stats[1]] for stats in (expected, found))
+    return expected[0] == found[0] and _without_databases(theirs) == _without_databases(ours)
+
+
+def _kinds(node: Node) -> object:
+    """A name as it is, of a number the type: a double is a text in RESP2."""
+    kind, content = node
+    if isinstance(content, list):
+        return kind, [_kinds(each) for each in content]
+    return (kind, content) if isinstance(content, bytes) and content[:1].isalpha() else kind
+
+
+def _without_databases(kinds: list[object]) -> list[object]:
+    pairs = zip(kinds[::2], kinds[1::2], strict=True)
+    return [pair for pair in pairs if not str(pair[0]).startswith("(b'$', b'db.") or "rehashing" in str(pair)]
+
+
 def help_text(_argv: Argv, expected: Node, found: Node) -> bool:
     """The same title, and subcommands that redis-server has; the rest is our own words."""
     theirs, ours = plain(expected), plain(found)
@@ -453,6 +472,9 @@ NORMALISERS: dict[bytes, Normaliser] = {
     b"CONFIG|HELP": help_text,
     b"DEBUG|OBJECT": debug_object,
     b"MEMORY|HELP": help_text,
+    b"MEMORY|DOCTOR": same_kind,
+    b"MEMORY|MALLOC-STATS": same_kind,
+    b"MEMORY|STATS": memory_stats,
     b"MEMORY|USAGE": same_kind,
     b"ZRANDMEMBER": random_members,
     b"ZSCAN": collection_scan,

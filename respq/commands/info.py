@@ -24,7 +24,7 @@ from respq.keysizes import distributions
 from respq.keyspace import Database
 from respq.state import Server, Spec
 from respq.statistics import SlowCalls
-from respq.usage import buffers_of, usage_of
+from respq.usage import buffers_of, scripts_of, usage_of
 
 Fields = Iterator[tuple[str, object]]
 
@@ -155,24 +155,21 @@ def _memory(server: Server) -> Fields:
 
 
 def _scripts(server: Server) -> Fields:
-    host = server.scripts
-    used = 0 if host is None else host.runtime.memory_used()
-    kept = 0 if host is None else sum(len(script.body) for script in host.scripts.values())
-    of_functions, catalogue = server.libraries.memory_used, server.libraries.catalogue
-    codes = sum(len(library.code) for library in catalogue.libraries.values())
-    yield "used_memory_lua", used
-    yield "used_memory_vm_eval", used
-    yield "used_memory_lua_human", human_bytes(used)
-    yield "used_memory_scripts_eval", kept
-    yield "number_of_cached_scripts", 0 if host is None else len(host.scripts)
+    scripts, catalogue = scripts_of(server), server.libraries.catalogue
+    of_all = scripts.lua + scripts.functions_lua
+    yield "used_memory_lua", scripts.lua
+    yield "used_memory_vm_eval", scripts.lua
+    yield "used_memory_lua_human", human_bytes(scripts.lua)
+    yield "used_memory_scripts_eval", scripts.kept
+    yield "number_of_cached_scripts", scripts.cached
     yield "number_of_functions", len(catalogue.functions)
     yield "number_of_libraries", len(catalogue.libraries)
-    yield "used_memory_vm_functions", of_functions
-    yield "used_memory_vm_total", used + of_functions
-    yield "used_memory_vm_total_human", human_bytes(used + of_functions)
-    yield "used_memory_functions", codes
-    yield "used_memory_scripts", kept + codes
-    yield "used_memory_scripts_human", human_bytes(kept + codes)
+    yield "used_memory_vm_functions", scripts.functions_lua
+    yield "used_memory_vm_total", of_all
+    yield "used_memory_vm_total_human", human_bytes(of_all)
+    yield "used_memory_functions", scripts.functions_kept
+    yield "used_memory_scripts", scripts.kept + scripts.functions_kept
+    yield "used_memory_scripts_human", human_bytes(scripts.kept + scripts.functions_kept)
 
 
 def _persistence(server: Server) -> Fields:

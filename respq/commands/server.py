@@ -21,13 +21,9 @@ from respq.command import (
     Argv,
     Client,
     command,
-    container,
-    key,
 )
 from respq.command import ALLOW_BUSY as BUSY
 from respq.commands.arguments import parse_int, parse_int_between
-from respq.commands.help import help_reply
-from respq.datatypes.sizes import KEY_BYTES, allocated
 from respq.errors import CommandError, syntax_error
 from respq.keyspace import Database
 from respq.notifications import WHOLESALE
@@ -35,9 +31,6 @@ from respq.protocol.resp import OK, bulks, integer, simple
 from respq.state import Closing, Rejected, Server
 
 EVERY_SHARD = ("request_policy:all_shards", "response_policy:all_succeeded")
-SAMPLES = 5  # elements whose length stands for that of all, as in Redis
-
-container("MEMORY", group="server", since="4.0.0", summary="Commands about memory")
 
 
 # -- databases -------------------------------------------------------------------------------------
@@ -232,36 +225,6 @@ def monitor(c: Client, argv: Argv) -> bytes:
     c.server.monitors[c] = None
     c.server.retable_all()
     return OK
-
-
-# -- memory ----------------------------------------------------------------------------------------
-
-
-@command("MEMORY|USAGE", arity=-3, flags=READONLY, keys=(key(2, "RO"),), group="server", since="4.0.0",
-         syntax="key [SAMPLES count]", complexity="O(N) where N is the number of samples")  # fmt: skip
-def memory_usage(c: Client, argv: Argv) -> bytes:
-    """Estimate the memory that a key and its value take, in bytes, from so many samples of its elements."""
-    samples = SAMPLES
-    for at in range(3, len(argv), 2):
-        if argv[at].upper() != b"SAMPLES" or at + 1 == len(argv):
-            raise syntax_error()
-        samples = parse_int(argv[at + 1])
-        if samples < 0:
-            raise syntax_error()
-    value = c.db.peek(argv[2])
-    if value is None:
-        return c.enc.null
-    return integer(KEY_BYTES + allocated(argv[2]) + value.memory_bytes(samples))
-
-
-@command("MEMORY|HELP", arity=2, flags=LOADING | STALE, group="server", since="4.0.0")
-def memory_help(c: Client, argv: Argv) -> bytes:
-    """List the forms of MEMORY."""
-    return help_reply("MEMORY", """
-        USAGE <key> [SAMPLES <count>]
-            Estimate the bytes that <key> and its value take, from <count> of its elements
-            (5 unless told; 0: all of them).
-        """)  # fmt: skip
 
 
 # -- and ---------------------------------------------------------------------------------------------

@@ -124,6 +124,10 @@ SERVER = Family(
             errors=(ARITY, SYNTAX, NOT_INTEGER),
         ),
         "MEMORY|HELP": Rule(0.2, errors=(ARITY,)),
+        "MEMORY|STATS": Rule(0.3, errors=(ARITY,)),
+        "MEMORY|DOCTOR": Rule(0.2, errors=(ARITY,)),
+        "MEMORY|PURGE": Rule(0.1, errors=(ARITY,)),
+        "MEMORY|MALLOC-STATS": Rule(0.1, errors=(ARITY,)),
         "ROLE": Rule(0.5, errors=(ARITY,)),
         "SLOWLOG|GET": Rule(
             1.2,

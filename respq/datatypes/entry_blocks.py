@@ -109,8 +109,8 @@ class Table:
 
     def fields(self) -> list[bytes]:
         """The fields that all entries have, if they have the same."""
-        fields = self.columns[::2]
-        return [field.words[0] for field in fields] if all(field.constant for field in fields) else []
+        fields = [column.words[0] for column in self.columns[::2] if column.constant]
+        return fields if 2 * len(fields) == len(self.columns) else []
 
 
 class Stretch(NamedTuple):

@@ -41,6 +41,7 @@ _SAME_FIELDS: Final = 2  # a flag of an entry
 _ID_BYTES: Final = 16  # the key of a node in the radix tree
 _SHELF_NODES: Final = 512
 _GONE_AT_ONCE: Final = 1000  # deleted entries that are accounted for together, at most: half a millisecond
+_LONG: Final = 4096  # words from here on are looked at one by one
 _SHORT: Final = 128  # numbers below take two bytes in a listpack
 _MIDDLING: Final = 4096  # numbers down to this below zero take three
 _ID_SIZE: Final = 4  # of an ID, as two differences that are short
@@ -148,9 +149,12 @@ class _Shelf:
     def id_bytes(self, ms: Sequence[int], seq: Sequence[int]) -> list[int]:
         """For each ID, in halves, the bytes that it takes above _ID_SIZE; nothing if that is none for all."""
         first_ms, first_seq = self.starts[-1] >> SEQ_BITS, self.starts[-1] & SEQ_MAX
-        least = min(seq) - first_seq
-        if ms[-1] - first_ms < _SHORT and max(seq) - first_seq < _SHORT and least >= -_MIDDLING:
-            return [] if least >= 0 else [int(number < first_seq) for number in seq]
+        ends = (seq[0], seq[-1]) if isinstance(seq, range) else (min(seq), max(seq))
+        least, most = ends[0] - first_seq, ends[1] - first_seq
+        if ms[-1] - first_ms < _SHORT and most < _SHORT and least >= -_MIDDLING:
+            if least >= 0:
+                return []
+            return [1] * len(seq) if most < 0 else [int(number < first_seq) for number in seq]
         return [
             _difference_bytes(at - first_ms) + _difference_bytes(number - first_seq)
             for at, number in zip(ms, seq, strict=True)
@@ -546,6 +550,10 @@ def _capacity(fields: list[bytes], step: int, raw: int, max_bytes: int, max_entr
 
 def _sizes(table: Table) -> tuple[int | list[int], int | list[int]]:
     """For each entry the bytes of its values in a listpack, and those of all its words; one for all alike."""
+    lengths = [column.length for column in table.columns]
+    values = lengths[1::2]
+    if min(lengths) >= 0 and min(values) > LONGEST_INTEGER and max(values) < _LONG:
+        return _bytes_of_texts(*values), sum(lengths)
     raw: list[int | list[int]] = [
         column.lengths if column.length < 0 else column.length for column in table.columns
     ]
@@ -556,6 +564,12 @@ def _sizes(table: Table) -> tuple[int | list[int], int | list[int]]:
         for column in table.columns[1::2]
     ]
     return _sums(sizes), _sums(raw)
+
+
+@lru_cache(maxsize=256)
+def _bytes_of_texts(*lengths: int) -> int:
+    """What words of these lengths take in a listpack that are too long to be numbers."""
+    return sum([entry_bytes(bytes(length)) for length in lengths])
 
 
 def _sums(addends: list[int | list[int]]) -> int | list[int]:

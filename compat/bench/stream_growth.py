@@ -118,6 +118,23 @@ def steady(server: Server, depth: int, count: int) -> tuple[float, float]:
     return spent / count * 1e6, longest_us / 1000
 
 
+def longest_deletion_ms(server: Server, length: int, count: int) -> float:
+    """The longest tick while entries all over a long stream are deleted, some of them as acknowledged."""
+    prepared(server, length)
+    numbers = random.Random(SEED).sample(range(1, length), count)
+    supply = (
+        (b"XDEL", KEY, id_of(n)) if n % 2 else (b"XACKDEL", KEY, GROUP, b"IDS", b"1", id_of(n))
+        for n in sorted(numbers, key=lambda n: n % 2)
+    )
+    with control(server) as client, connect(server) as peer:
+        client.config_resetstat()
+        while group := list(islice(supply, AT_ONCE)):
+            converse(peer, group)
+        if client.xlen(KEY.decode()) != length - count:
+            raise RuntimeError("the entries were not deleted")
+        return int(client.info("stats").get("eventloop_duration_max", 0)) / 1000
+
+
 def run(theirs: Side, ours: Side, rounds: int, few: int, many: int) -> list[Measure]:
     """Every command at a small, a middle and a large length; the queue at the small and the large one."""
     lengths = [few, round((few * many) ** 0.5), many]
@@ -132,7 +149,10 @@ def run(theirs: Side, ours: Side, rounds: int, few: int, many: int) -> list[Meas
         Measure(f"queue of {few:,}, add to delete, CPU", "µs"),
         Measure(f"queue of {many:,}, add to delete, CPU", "µs"),
         Measure("queue, the larger by the smaller", "×", Goal(1.2)),
+    ]
+    ticks = [
         Measure(f"queue of {many:,}, longest tick", "ms", Goal(5, ratio=False)),
+        Measure(f"XDEL and XACKDEL all over {many:,}, longest tick", "ms", Goal(5, ratio=False)),
     ]
     for _ in range(rounds):
         for side, name in ((theirs, "theirs"), (ours, "ours")):
@@ -140,11 +160,12 @@ def run(theirs: Side, ours: Side, rounds: int, few: int, many: int) -> list[Meas
                 _grow(server, lengths, rows, name)
                 small, _ = steady(server, few, few)
                 large, longest_ms = steady(server, many, few)
-            for measure, value in zip(queue, (small, large, large / small), strict=False):
+                if side.reports_ticks:
+                    ticks[0].ours.append(longest_ms)
+                    ticks[1].ours.append(longest_deletion_ms(server, many, many // 2))
+            for measure, value in zip(queue, (small, large, large / small), strict=True):
                 getattr(measure, name).append(value)
-            if side.reports_ticks:
-                queue[-1].ours.append(longest_ms)
-    shown = queue if ours.reports_ticks else queue[:-1]
+    shown = [*queue, *ticks] if ours.reports_ticks else queue
     return [*[measure for measures in rows.values() for measure in measures], *shown]
 
 

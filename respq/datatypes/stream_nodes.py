@@ -40,7 +40,7 @@ from respq.rubble import Structures
 _SAME_FIELDS: Final = 2  # a flag of an entry
 _ID_BYTES: Final = 16  # the key of a node in the radix tree
 _SHELF_NODES: Final = 512
-_GONE_AT_ONCE: Final = 1000  # deleted entries that are accounted for together, at most: half a millisecond
+_GONE_AT_ONCE: Final = 500  # deleted entries that are accounted for together, at most: 1 ms
 _LONG: Final = 4096  # words from here on are looked at one by one
 _SHORT: Final = 128  # numbers below take two bytes in a listpack
 _MIDDLING: Final = 4096  # numbers down to this below zero take three

@@ -110,16 +110,25 @@ class Persistence:
             self.engine.log("notice", f"Loading: {tenths}0 % of {total} bytes")
         server.loading_bytes, server.loading_total = done, total
 
-    def is_ready_to_stop(self) -> bool:
-        """Write the last snapshot, if there are save points; tell whether the server may stop."""
-        if not self.config.save or self.server.loading:
+    def is_ready_to_stop(self, how: str = "default") -> bool:
+        """Write the last snapshot, if there are save points; tell whether the server may stop.
+
+        `how` has the words of `shutdown-on-sigterm`: save or nosave in any case, force: stop even if that
+        fails. There is nobody for whom `now` would not wait.
+        """
+        words = how.split()
+        wanted = "save" in words or (self.config.save and "nosave" not in words)
+        if not wanted or self.server.loading:
             return True
         self.dumps.close()
         try:
             self.dumps.save()
         except CommandError:
-            self.engine.log("warning", "The snapshot was not written, so the server goes on")
-            return False
+            forced = "force" in words
+            self.engine.log(
+                "warning", f"The snapshot was not written{'' if forced else ', so the server goes on'}"
+            )
+            return forced
         return True
 
     def _reload(self) -> None:

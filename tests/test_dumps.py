@@ -353,6 +353,29 @@ def test_a_server_that_cannot_save_does_not_stop_unless_forced() -> None:
     assert len(reasons) == 1
 
 
+@pytest.mark.parametrize(
+    ("how", "points", "writes"),
+    [
+        ("default", "", False),
+        ("default", "900 1", True),
+        ("save", "", True),
+        ("nosave now", "900 1", False),
+    ],
+)
+def test_how_a_signal_ends_the_server(how: str, points: str, writes: bool) -> None:
+    server = Saved(save=points)
+    server.alice.send("SET", "k", "v")
+    assert server.persistence.is_ready_to_stop(how)
+    assert (DUMP in server.disk.names_now) is writes
+
+
+def test_a_signal_can_end_a_server_that_cannot_save() -> None:
+    server = Saved(save="900 1")
+    server.disk.fail(0, errno.ENOSPC, forever=True)
+    assert not server.persistence.is_ready_to_stop("save now")
+    assert server.persistence.is_ready_to_stop("save force")
+
+
 def test_what_is_being_written_is_given_up_at_the_end(saved: Saved) -> None:
     saved.alice.send("BGSAVE")
     saved.persistence.close()

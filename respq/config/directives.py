@@ -260,6 +260,13 @@ class Live:
     stop_writes_on_bgsave_error = flag(
         True, "refuse writes after a snapshot failed, until one succeeds, if there are save points"
     )
+    shutdown_on_sigint = value(
+        Choices("default", "save", "nosave", "now", "force"), "default",
+        "what SIGINT does: a snapshot if there are save points; or save, or nosave; force stops even without one",
+    )  # fmt: skip
+    shutdown_on_sigterm = value(
+        Choices("default", "save", "nosave", "now", "force"), "default", "the same for SIGTERM"
+    )
     dbfilename = value(
         _file_name("dbfilename"),
         "dump.rdb",
@@ -514,16 +521,6 @@ class Fixed:
         "no", "upstart systemd auto no", "respq does not report to a supervisor", immutable=True
     )
     syslog_enabled = flag(False, "respq does not log to syslog", immutable=True)
-    shutdown_on_sigint = value(
-        Choices("default", "save", "nosave", "now", "force"),
-        "default",
-        "respq always shuts down the same way",
-    )
-    shutdown_on_sigterm = value(
-        Choices("default", "save", "nosave", "now", "force"),
-        "default",
-        "respq always shuts down the same way",
-    )
     locale_collate = text("", "respq compares bytes")
     enable_module_command = choice("no", _PROTECTED, "respq loads no modules", immutable=True)
     replicaof = value(

@@ -156,8 +156,11 @@ class Loop:
             if number == signal.SIGHUP:
                 self.log.reopen()
                 self.log.notice("Log file reopened")
-            elif number in {signal.SIGTERM, signal.SIGINT} and self.persistence.is_ready_to_stop():
-                self.stop(f"received {signal.Signals(number).name}")
+            elif number in {signal.SIGTERM, signal.SIGINT}:
+                config = self.config
+                how = config.shutdown_on_sigint if number == signal.SIGINT else config.shutdown_on_sigterm
+                if self.persistence.is_ready_to_stop(how):
+                    self.stop(f"received {signal.Signals(number).name}")
 
     # -- one tick ----------------------------------------------------------------------------------
 

@@ -253,6 +253,17 @@ def test_a_signal_ends_it_in_order(start: Start, number: int) -> None:
     assert again.client.lrange("jobs", 0, -1) == ["a"]
 
 
+def test_each_signal_ends_it_as_the_configuration_says(start: Start) -> None:
+    server = start("--shutdown-on-sigint", "save", "--shutdown-on-sigterm", "nosave", "--appendonly", "no")
+    server.client.set("k", "v")
+    assert server.stop(signal.SIGINT) == 0
+    again = start("--appendonly", "no", "--save", "900 1", "--shutdown-on-sigterm", "nosave")
+    assert again.client.get("k") == "v"
+    again.client.set("k", "w")
+    assert again.stop(signal.SIGTERM) == 0
+    assert start("--appendonly", "no").client.get("k") == "v"
+
+
 def test_after_kill_9_it_starts_at_once_with_all_it_acknowledged(start: Start) -> None:
     server = start()
     for number in range(100):

@@ -262,7 +262,7 @@ class Live:
     )
     shutdown_on_sigint = value(
         Choices("default", "save", "nosave", "now", "force"), "default",
-        "what SIGINT does: a snapshot if there are save points; or save, or nosave; force stops even without one",
+        "what SIGINT does: a snapshot if there are save points; or save, or nosave; force: stop in any case",
     )  # fmt: skip
     shutdown_on_sigterm = value(
         Choices("default", "save", "nosave", "now", "force"), "default", "the same for SIGTERM"

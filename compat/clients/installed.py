@@ -1,7 +1,7 @@
 """What the programs of other languages need, and how each is made ready to run.
 
-Debian's packages are listed in debian-packages.txt, which `.ci/run` installs as well. The clients for Node.js
-come from npm, as package-lock.json says, into node/node_modules.
+Debian's packages are listed in debian-packages.txt, which `.ci/run` installs as well. Node.js's
+come from npm, as the package-lock.json beside a program says, into node_modules there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-NODE = HERE / "node"
 DEBIAN_GOPATH = "/usr/share/gocode"
 BUILD_SECONDS = 240
 
@@ -66,11 +65,12 @@ def interpret(source: Path, _directory: Path) -> list[str]:
 def install_node(source: Path, _directory: Path) -> list[str]:
     origin = "Node.js 20 or later with npm, such as Debian's packages nodejs and npm"
     node, npm = command("node", origin), command("npm", origin)
-    with (NODE / "package-lock.json").open("rb") as lock:  # several processes may run tests
+    wanted = source.parent / "package-lock.json"
+    installed = source.parent / "node_modules" / ".package-lock.json"
+    with wanted.open("rb") as lock:  # several processes may run tests
         fcntl.flock(lock, fcntl.LOCK_EX)
-        installed = NODE / "node_modules" / ".package-lock.json"
-        if not installed.exists() or installed.stat().st_mtime < (NODE / "package-lock.json").stat().st_mtime:
-            _run([npm, "ci", "--prefix", str(NODE), "--ignore-scripts", "--no-audit", "--no-fund"])
+        if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
+            _run([npm, "ci", "--prefix", str(source.parent), "--ignore-scripts", "--no-audit", "--no-fund"])
     return [node, str(source)]
 
 

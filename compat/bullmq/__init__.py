@@ -1,0 +1,1 @@
+"""BullMQ, unmodified, with respq in the place of Redis."""

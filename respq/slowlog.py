@@ -156,7 +156,8 @@ def note_slow(c: Client, argv: Argv, spec: Spec, elapsed_us: int, others: int = 
         len(argv),
     )
     server.stats.note_slow(spec.fullname, elapsed_us)
-    server.slow_log.add(entry, config.slowlog_max_len)
+    if config.slowlog_max_len:  # else what is there stays, as in redis-server 8.2.3
+        server.slow_log.add(entry, config.slowlog_max_len)
 
 
 def _shortened(argv: Argv, most_words: int, most_bytes: int) -> Argv:

@@ -103,6 +103,89 @@ QUESTIONS = {
         GET a
         FLUSHALL
     """,
+    "lengths of the slow log": """
+        CONFIG SET slowlog-log-slower-than 0 slowlog-max-len 3
+        SLOWLOG RESET
+        PING
+        ECHO a
+        ECHO b
+        ECHO c
+        SLOWLOG LEN
+        CONFIG SET slowlog-max-len 0
+        PING
+        SLOWLOG LEN
+        CONFIG SET slowlog-max-len 2
+        SLOWLOG LEN
+        MULTI
+        ECHO a
+        EXEC
+        SLOWLOG LEN
+        CONFIG SET slowlog-log-slower-than -1
+        SLOWLOG RESET
+        PING
+        SLOWLOG LEN
+        SLOWLOG GET 1 2
+        SLOWLOG GET -2
+        CONFIG SET slowlog-log-slower-than 10000 slowlog-max-len 128
+    """,
+    "clients": """
+        CLIENT
+        CLIENT NOPE
+        CLIENT KILL
+        CLIENT KILL nope
+        CLIENT KILL 1.2.3.4:5
+        CLIENT KILL ID 0
+        CLIENT KILL ID x
+        CLIENT KILL ID 99998 99999
+        CLIENT KILL ID 99998 ID 99999
+        CLIENT KILL ID 1 ID x
+        CLIENT KILL TYPE nope
+        CLIENT KILL TYPE master
+        CLIENT KILL TYPE replica
+        CLIENT KILL TYPE
+        CLIENT KILL USER nope
+        CLIENT KILL USER default USER nope
+        CLIENT KILL ADDR 1.2.3.4:5
+        CLIENT KILL LADDR 1.2.3.4:5
+        CLIENT KILL ADDR a LADDR
+        CLIENT KILL SKIPME maybe
+        CLIENT KILL TYPE master SKIPME no
+        CLIENT KILL MAXAGE x
+        CLIENT KILL MAXAGE 0
+        CLIENT KILL MAXAGE 99999999
+        CLIENT KILL MAXAGE 99999999999999999999
+        CLIENT KILL TYPE normal TYPE pubsub MAXAGE 99999999
+        CLIENT KILL TYPE normal FOO bar
+        CLIENT LIST ID
+        CLIENT LIST ID x
+        CLIENT LIST ID 0 99999
+        CLIENT LIST TYPE
+        CLIENT LIST TYPE nope
+        CLIENT LIST TYPE master
+        CLIENT PAUSE
+        CLIENT PAUSE x
+        CLIENT PAUSE -1
+        CLIENT PAUSE 1.5
+        CLIENT PAUSE 99999999999999999999
+        CLIENT PAUSE 1 NOPE
+        CLIENT PAUSE 1 WRITE x
+        CLIENT PAUSE 1 write
+        CLIENT PAUSE 0
+        CLIENT UNPAUSE x
+        CLIENT UNPAUSE
+        CLIENT REPLY nope
+        CLIENT REPLY ON
+        CLIENT NO-EVICT x
+        CLIENT NO-TOUCH x
+        CLIENT UNBLOCK x
+        CLIENT UNBLOCK 99999
+        CLIENT UNBLOCK 99999 NOPE
+        CLIENT SETINFO x y
+        CLIENT SETINFO lib-name 'a b'
+        CLIENT SETNAME 'a b'
+        CLIENT CACHING yes
+        CLIENT TRACKINGINFO
+    """,
     "DEBUG": """
         FLUSHALL
         DEBUG CHANGE-REPL-ID

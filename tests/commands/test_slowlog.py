@@ -242,3 +242,8 @@ def test_active_expiry_can_be_switched_off() -> None:
     peer.send("DEBUG", "SET-ACTIVE-EXPIRE", 1)
     bench.pass_time(1000)
     assert peer.send("DBSIZE") == b":0\r\n"
+
+
+def test_with_a_length_of_0_nothing_is_added_and_nothing_goes(slow: Peer) -> None:
+    slow.feed(b"SLOWLOG RESET\r\nECHO a\r\nCONFIG SET slowlog-max-len 0\r\nECHO b\r\n")
+    assert [words[0] for _, words in logged(slow)] == ["SLOWLOG", "ECHO"]

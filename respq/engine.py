@@ -17,6 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from respq.accounts import lines_of, users_of
+from respq.client_limit import ClientLimit
 from respq.clock import Clock, stopwatch_ns
 from respq.commands import SPECS, clients, scripting
 from respq.commands.libraries import Libraries
@@ -72,6 +73,7 @@ class Engine:
         self.server.retable_all = self.tables.rebuild
         self.execution = Execution(self.server, self.tables)
         self.server.limit = MemoryLimit(self.server)
+        self._client_limit = ClientLimit(self.server)
         self._counts_reads = config.compat_version >= (8, 8)
         # Take bytes from a client and execute all commands that are complete.
         self.receive = self._receive_counting if self._counts_reads else self._receive
@@ -90,6 +92,8 @@ class Engine:
         config.on_change("tracking-table-max-keys", self._limit_tracking)
         config.on_change("maxmemory-policy", self._choose_policy)
         config.on_change("maxmemory", self.server.limit.apply)
+        for name in ("maxmemory", "maxmemory-clients"):
+            config.on_change(name, self._client_limit.apply)
         for name in ("min-replicas-to-write", "min-replicas-max-lag"):
             config.on_change(name, self._demand_replicas)
         self._demand_replicas()
@@ -354,6 +358,10 @@ class Engine:
         self.server.limit.look()
         if self.server.effects:
             self._drain()
+
+    def limit_clients(self) -> None:
+        """Close the largest clients while all together take more than `maxmemory-clients` allows."""
+        self._client_limit.look()
 
     def expire_keys(self, budget_us: int) -> None:
         """Delete expired keys and fields that nobody asked for, for at most about `budget_us`."""

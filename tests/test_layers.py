@@ -33,7 +33,7 @@ LAYERS = (
     {"command", "tables"},
     {"accesses", "accounts", "restrictions"},
     {"hotkeys"},
-    {"describe", "draining", "monitor", "usage"},
+    {"client_limit", "describe", "draining", "monitor", "usage"},
     {"slowlog"},
     {"scripting"},
     {"state"},

@@ -103,6 +103,7 @@ def pair(reference: Server, respq_server: Server) -> Iterator[Pair]:
     yield found
     found.reset()
     found.say("FUNCTION FLUSH")
+    found.say("CONFIG SET maxmemory-clients 0")
     for end in (*found.targets, *found.peers):
         end.close()
 
@@ -210,3 +211,26 @@ def test_policies_evict_what_redis_evicts(pair: Pair, policy: str) -> None:
     theirs, ours = (node[1].decode() for node in pair.ask("INFO", "stats"))
     evicted = [line for line in theirs.split("\r\n") if line.startswith("evicted_keys")]
     assert evicted[0] in ours.split("\r\n")
+
+
+def test_the_client_that_takes_most_is_closed(pair: Pair) -> None:
+    large, spared, small = pair.connect(), pair.connect(), pair.connect()
+    for peers, size in ((large, 3_000_000), (spared, 3_500_000), (small, 500_000)):
+        for peer in peers:
+            if peers is spared:
+                peer.send(b"CLIENT NO-EVICT ON\r\n")
+            peer.send(b"MULTI\r\n" + render([b"SET", b"k", b"x" * size]))
+            while b"+QUEUED" not in peer.received and peer.receive():
+                pass
+    pair.say("CONFIG SET maxmemory-clients 6000000")
+    for peer in large:
+        assert not peer.receive()
+    for theirs, ours in (spared, small):
+        for peer in (theirs, ours):
+            peer.send(b"DISCARD\r\nPING\r\n")
+            while not peer.received.endswith(b"+PONG\r\n") and peer.receive():
+                pass
+        assert ours.received == theirs.received
+    theirs, ours = (str(node[1]) for node in pair.ask("INFO", "stats"))
+    assert "evicted_clients:1\\r\\n" in theirs
+    assert "evicted_clients:1\\r\\n" in ours

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from respq.client_limit import client_bytes, input_bytes, queued_bytes
 from respq.command import ADMIN, LOADING, NOSCRIPT, STALE, Argv, Client, command, container
 from respq.commands.arguments import as_int, parse_int, parse_timeout_ms
 from respq.commands.connection import checked_name
@@ -206,8 +207,7 @@ def client_line(client: Client) -> bytes:
     transport = client.transport
     unsent_bytes = transport.output_bytes()
     queued = client.queued
-    multi_bytes = sum(len(word) for argv in queued for word in argv) if queued else 0
-    unread_bytes = client.reader.pending + len(client.held)
+    unread_bytes = input_bytes(client)
     now_ms = client.server.clock.now_ms
     pubsub = client.server.pubsub
     username = client.user.name.decode(errors="surrogateescape")
@@ -219,9 +219,9 @@ def client_line(client: Client) -> bytes:
         f"sub={pubsub.channels.count(client)} psub={pubsub.patterns.count(client)} "
         f"ssub={pubsub.shard_channels.count(client)} "
         f"multi={-1 if queued is None else len(queued) - 1} watch={len(client.watched)} "
-        f"qbuf={unread_bytes} qbuf-free=0 argv-mem=0 multi-mem={multi_bytes} rbs=0 rbp=0 obl=0 "
+        f"qbuf={unread_bytes} qbuf-free=0 argv-mem=0 multi-mem={queued_bytes(client)} rbs=0 rbp=0 obl=0 "
         f"oll={1 if unsent_bytes else 0} omem={unsent_bytes} "
-        f"tot-mem={unread_bytes + multi_bytes + unsent_bytes} events={'rw' if unsent_bytes else 'r'} "
+        f"tot-mem={client_bytes(client)} events={'rw' if unsent_bytes else 'r'} "
         f"cmd={_last_command(client)} user={username} redir={redirection(client)} resp={client.enc.version} "
         f"lib-name={shown(client.lib_name).decode()} lib-ver={shown(client.lib_version).decode()} "
         f"io-thread=0 tot-net-in={client.bytes_in} tot-net-out={client.bytes_out} "

@@ -293,6 +293,11 @@ class Live:
     maxmemory_eviction_tenacity = number(
         10, 0, 100, "how long evictions may take at once: 10 half a millisecond, 100 until they are done"
     )
+    maxmemory_clients = value(
+        MemoryOrPercent(),
+        0,
+        "memory from which the largest clients are closed, or a share of maxmemory",
+    )
     lazyfree_lazy_eviction = flag(False, "log them as UNLINK; large values are freed in slices anyway")
     lfu_log_factor = number(10, 0, INT_MAX, "how many accesses it takes for OBJECT FREQ to grow; 0: one")
     lfu_decay_time = number(1, 0, INT_MAX, "minutes without access that it decays by one in; 0: never")
@@ -500,7 +505,6 @@ class Inert:
 class Fixed:
     """Directives that only their default describes respq."""
 
-    maxmemory_clients = value(MemoryOrPercent(), 0, "respq does not limit the memory of all clients together")
     activedefrag = flag(False, "respq does not defragment its memory")
     io_threads = number(1, 1, 128, "respq has one thread for clients", immutable=True)
     server_cpulist = text(

@@ -155,7 +155,7 @@ class MemoryOrPercent(Kind[int]):
             return -percent
         if (value := memory_bytes(word)) is None:
             raise ConfigError("argument must be a memory or percent value")
-        return value
+        return value - (1 << 64) if value > INT64_MAX else value  # as in C: what is too much is a share
 
     def show(self, value: int) -> str:
         """Bytes, or the share."""

@@ -246,6 +246,8 @@ class Loop:
             self._do_slice(now_ms)
         if self.config.maxmemory:
             engine.limit_memory()
+        if self.config.maxmemory_clients:
+            engine.limit_clients()
         if now_ms >= self.next_cron_ms:
             self._cron(now_ms)
         if self.server.waiting.resumed:

@@ -163,7 +163,6 @@ def test_a_line_that_redis_refuses_is_refused_by_place_and_name(line: str, reaso
         ("slaveof redis.example 6379", "respq does not replicate from another server"),
         ("tls-port 6380", "respq does not speak TLS"),
         ("activedefrag yes", "respq does not defragment its memory"),
-        ("maxmemory-clients 5%", "respq does not limit the memory of all clients together"),
         ("cluster-enabled yes", "respq is no node of a Redis Cluster"),
         ("io-threads 4", "respq has one thread for clients"),
         ("supervised systemd", "respq does not report to a supervisor"),

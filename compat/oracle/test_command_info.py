@@ -48,3 +48,12 @@ def test_the_table_lists_every_command_and_nothing_unknown(
     assert set(ours) <= set(theirs) | {name.lower().encode() for name in newer}
     assert {name.decode().upper() for name in ours} == set(SPECS)
     assert plain(targets[1].ask(b"COMMAND", b"COUNT")) == len([name for name in SPECS if "|" not in name])
+
+
+def test_no_command_of_redis_is_missing_but_those_of_vector_sets(
+    targets: tuple[ProcessTarget, ProcessTarget],
+) -> None:
+    theirs, ours = (set(plain(target.ask(b"COMMAND", b"LIST"))) for target in targets)
+    vector_sets = set(plain(targets[0].ask(b"COMMAND", b"LIST", b"FILTERBY", b"MODULE", b"vectorset")))
+    assert len(vector_sets) > 10
+    assert theirs - ours == vector_sets

@@ -110,7 +110,7 @@ class Execution:
         share_ns = untimed_ns // run.count
         spec.spend(share_ns, run.count, [share_ns] if server.config.latency_tracking else [])
         if server.effects:
-            self._settle(client, run, None if Flag.MAY_REPLICATE in spec.flags else raw)
+            self._settle(client, run, raw if spec.as_sent else None)
         return True
 
     def _execute_each(self, client: Client, commands: list[Argv]) -> bool:

@@ -66,8 +66,8 @@ class Spec:
     """One declared command, and what was counted of it."""
 
     __slots__ = (
-        "acl", "arity", "bare", "bulk", "calls", "channels", "complexity", "failed_calls", "flags", "group",
-        "handler", "keys", "latencies", "name", "queueable", "quick", "rejected_calls", "since",
+        "acl", "arity", "as_sent", "bare", "bulk", "calls", "channels", "complexity", "failed_calls", "flags",
+        "group", "handler", "keys", "latencies", "name", "queueable", "quick", "rejected_calls", "since",
         "subcommands", "summary", "syntax", "timed_calls", "tips", "usec",
     )  # fmt: skip
 
@@ -94,6 +94,7 @@ class Spec:
         self.bare: Handler | None = None  # as it stands in the tables of this server where there is no mode
         # Its share of a batch's time tells enough; but a wait belongs to one command.
         self.quick = (Flag.FAST in flags and Flag.BLOCKING not in flags) or name in QUICK
+        self.as_sent = Flag.MAY_REPLICATE not in flags  # a run of it may be what it logs; a script's is not
         self.queueable = bool(name) and name not in NOT_ALIKE and Flag.NO_MULTI not in flags
         self.latencies = Histogram()
         self.timed_calls = 0  # of a quick one, timed by themselves and not in `spend` yet

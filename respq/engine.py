@@ -86,6 +86,8 @@ class Engine:
         config.user_lines = self._user_lines
         config.on_change("requirepass", self._set_default_password)
         config.on_change("acl-pubsub-default", self._choose_channels)
+        for name in ("commandlog-request-larger-than", "commandlog-reply-larger-than"):
+            config.on_change(name, self.tables.rebuild)
         for name in ("slowlog-log-slower-than", "latency-monitor-threshold", "latency-tracking"):
             config.on_change(name, self._watch_slowness)
         config.on_change("notify-keyspace-events", self._choose_events)

@@ -20,6 +20,7 @@ from respq.describe import NoKeysError, key_indexes
 from respq.errors import CommandError
 from respq.flags import Flag
 from respq.protocol import Argv
+from respq.protocol.resp import request_bytes
 from respq.state import Client, Handler, Server, Spec
 
 KEPT = 10_000  # counters of a metric
@@ -115,8 +116,3 @@ class HotKeys:
             return [argv[index] for index, _ in key_indexes(spec, argv)]
         except NoKeysError:
             return []
-
-
-def request_bytes(argv: Argv) -> int:
-    """The size of a command as clients send it."""
-    return sum([len(word) + len(b"$%d\r\n\r\n" % len(word)) for word in argv], len(b"*%d\r\n" % len(argv)))

@@ -20,7 +20,7 @@ from respq.protocol import Argv
 from respq.protocol.runs import Run
 from respq.redaction import redacted
 from respq.state import LONG_REPLY, BulkHandler, Client, Handler, Server, Spec
-from respq.statistics import SlowEntry
+from respq.statistics import SlowEntry, SlowLog
 from respq.waiting import Parked
 
 SINGLY_BELOW_US = 5000  # a slow log that wants shorter ones has every command timed by itself
@@ -142,22 +142,20 @@ def note_slow(c: Client, argv: Argv, spec: Spec, elapsed_us: int, others: int = 
     threshold_us = config.slowlog_log_slower_than
     if threshold_us < 0 or elapsed_us < threshold_us or Flag.SKIP_SLOWLOG in spec.flags:
         return
-    server = c.server
+    c.server.stats.note_slow(spec.fullname, elapsed_us)
+    enter(c, c.server.slow_log, argv, elapsed_us, config.slowlog_max_len, others)
+
+
+def enter(c: Client, log: SlowLog, argv: Argv, amount: int, most: int, others: int = 0) -> None:
+    """Write down that a command, and `others`, took so much; `most`: lines that are kept."""
+    config = c.server.config
     words = _shortened(redacted(argv), config.slowlog_entry_max_argc, config.slowlog_entry_max_string_len)
     if others:
         words.append(b"... (and %d more, timed together)" % others)
-    entry = SlowEntry(
-        server.slow_log.next_id,
-        server.clock.now_ms // 1000,
-        elapsed_us,
-        words,
-        c.transport.address(),
-        c.name,
-        len(argv),
-    )
-    server.stats.note_slow(spec.fullname, elapsed_us)
-    if config.slowlog_max_len:  # else what is there stays, as in redis-server 8.2.3
-        server.slow_log.add(entry, config.slowlog_max_len)
+    now_s = c.server.clock.now_ms // 1000
+    entry = SlowEntry(log.next_id, now_s, amount, words, c.transport.address(), c.name, len(argv))
+    if most:  # else what is there stays, as in redis-server 8.2.3
+        log.add(entry, most)
 
 
 def _shortened(argv: Argv, most_words: int, most_bytes: int) -> Argv:

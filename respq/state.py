@@ -388,6 +388,7 @@ class Server:
     frequencies: Any  # accesses.Frequencies, which comes with the tables
     limit: Any  # eviction.MemoryLimit
     send_snapshot: Callable[[Client], None]  # to a client; comes with `Transfers`
+    large: Any  # large.LargeCommands, likewise
     hotkeys: Any = None  # hotkeys.HotKeys, the session that runs, or ran last
 
     def __init__(

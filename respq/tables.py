@@ -22,6 +22,7 @@ from respq.acl.permissions import Permissions
 from respq.describe import NoKeysError, key_indexes, unbalanced
 from respq.errors import CommandError, shown
 from respq.flags import Flag
+from respq.large import LargeCommands
 from respq.monitor import monitored
 from respq.protocol import Argv
 from respq.protocol.resp import QUEUED, bulks
@@ -83,6 +84,7 @@ class Tables:
             ):  # scripts do it themselves
                 spec.bulk = timed_run(server, spec, spec.bulk)
         self._bulk = {spec: spec.bulk for spec in server.specs.values()}  # as declared
+        server.large = LargeCommands(server)
         self.frequencies = server.frequencies = Frequencies(server)
 
     def of(self, client: Client) -> Table:
@@ -190,6 +192,8 @@ class Tables:
             wrappers.append(untouching)
         if self.server.hotkeys is not None and not self.server.hotkeys.ended_ms:
             wrappers.append(self.server.hotkeys.measured)
+        if self.server.large.on:
+            wrappers.append(self.server.large.measured)
         if self.server.monitors:
             wrappers.append(monitored)
         if mode.queueing:

@@ -32,7 +32,7 @@ LAYERS = (
     {"commands"},
     {"command", "tables"},
     {"accesses", "accounts", "restrictions"},
-    {"hotkeys"},
+    {"hotkeys", "large"},
     {"client_limit", "describe", "draining", "monitor", "usage"},
     {"slowlog"},
     {"scripting"},

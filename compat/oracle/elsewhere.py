@@ -41,7 +41,10 @@ ELSEWHERE = {
         "came after the reference: tests/commands",
     ),
     **_each("HIMPORT|PREPARE HIMPORT|SET HIMPORT|DISCARD HIMPORT|DISCARDALL", "likewise"),
-    "CLIENT|CAPA": "of Valkey: test_valkey.py",
+    **_each(
+        "CLIENT|CAPA COMMANDLOG|GET COMMANDLOG|LEN COMMANDLOG|RESET COMMANDLOG|HELP",
+        "of Valkey: test_valkey.py",
+    ),
     **_each("HOTKEYS|START HOTKEYS|GET HOTKEYS|STOP HOTKEYS|RESET HOTKEYS|HELP", "likewise"),
     **_each("XCFGSET XIDMPRECORD XNACK", "came after the reference: tests/commands, and compat/clients"),
 }

@@ -90,6 +90,77 @@ BGSAVE STOP
 """
 
 
+COMMANDLOG = """
+CONFIG SET commandlog-request-larger-than 60
+CONFIG SET commandlog-reply-larger-than 30
+CONFIG SET commandlog-execution-slower-than -1
+COMMANDLOG RESET slow
+COMMANDLOG RESET large-request
+SET k vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv
+GET k
+GET none
+INCR k
+APPEND k 1 2
+COMMANDLOG LEN large-request
+COMMANDLOG LEN LARGE-reply
+COMMANDLOG LEN slow
+COMMANDLOG LEN nosuch
+COMMANDLOG LEN
+COMMANDLOG GET x slow
+COMMANDLOG GET -2 slow
+COMMANDLOG GET 1 nosuch
+COMMANDLOG GET 1
+COMMANDLOG GET 0 large-request
+COMMANDLOG NOSUCH
+CONFIG SET commandlog-large-reply-max-len 1
+GET k
+COMMANDLOG LEN large-reply
+COMMANDLOG RESET large-reply
+COMMANDLOG LEN large-reply
+COMMANDLOG RESET nosuch
+CONFIG SET commandlog-request-larger-than -2
+CONFIG SET commandlog-request-larger-than x
+CONFIG SET commandlog-large-request-max-len -1
+CONFIG GET commandlog-request-larger-than
+CONFIG GET commandlog-execution-slower-than
+CONFIG GET commandlog-slow-execution-max-len
+CONFIG GET commandlog-large-request-max-len
+CONFIG SET commandlog-request-larger-than -1
+CONFIG SET commandlog-reply-larger-than -1
+"""
+
+
+def test_the_logs_of_large_commands_are_those_of_valkey(servers: list[Server]) -> None:
+    with ExitStack() as stack:
+        both = [
+            stack.enter_context(redis.Redis(port=server.port, protocol=2, client_name="ann"))
+            for server in servers
+        ]
+        for line in COMMANDLOG.strip().splitlines():
+            theirs, ours = [_answer(client, line) for client in both]
+            assert ours == theirs, line
+            for kind in ("large-request", "large-reply"):
+                theirs, ours = [_entries(client, kind) for client in both]
+                assert ours == theirs, f"{kind} behind {line}"
+
+
+def _answer(client: redis.Redis, line: str) -> object:
+    try:
+        return client.execute_command(*line.split())
+    except redis.ResponseError as error:
+        return str(error)
+
+
+def _entries(client: redis.Redis, kind: str) -> list[object]:
+    """Number, size, words and name of each entry, but for those that this asks about."""
+    entries = client.execute_command("COMMANDLOG", "GET", -1, kind)
+    return [
+        (size, words, name)
+        for _, _, size, words, _, name in entries
+        if words[0] not in {b"COMMANDLOG", b"CONFIG"}
+    ]
+
+
 def test_both_answer_alike(servers: list[Server]) -> None:
     with ExitStack() as stack:
         both = [Clients(server, stack) for server in servers]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import islice
 
 from respq.command import ADMIN, LOADING, STALE, Argv, Client, command, container
-from respq.commands.arguments import parse_int_between
+from respq.commands.arguments import INT64_MAX, parse_int_between
 from respq.commands.help import help_reply
 from respq.errors import CommandError
 from respq.protocol.resp import OK, array, bulk, bulks, integer
-from respq.statistics import SlowEntry
+from respq.statistics import SlowEntry, SlowLog
 
 PRIVILEGED = ADMIN | LOADING | STALE
 DEFAULT_COUNT = 10
@@ -24,12 +24,18 @@ def slowlog_get(c: Client, argv: Argv) -> bytes:
     """The latest slow commands: number, Unix time, microseconds, words, client address and name."""
     if len(argv) > 3:
         raise CommandError("unknown subcommand or wrong number of arguments for 'GET'. Try SLOWLOG HELP.")
-    entries = c.server.slow_log.entries
-    count = DEFAULT_COUNT
-    if len(argv) == 3:
-        message = "count should be greater than or equal to -1"
-        count = parse_int_between(argv[2], -1, (1 << 63) - 1, message)
-    with_words = c.server.config.compat_version >= (8, 10)
+    count = parse_count(argv[2]) if len(argv) == 3 else DEFAULT_COUNT
+    return shown_entries(c.server.slow_log, count, with_words=c.server.config.compat_version >= (8, 10))
+
+
+def parse_count(word: bytes) -> int:
+    """How many entries are wanted; -1: all."""
+    return parse_int_between(word, -1, INT64_MAX, "count should be greater than or equal to -1")
+
+
+def shown_entries(log: SlowLog, count: int, *, with_words: bool = False) -> bytes:
+    """The latest entries of a log."""
+    entries = log.entries
     shown = islice(entries, len(entries) if count < 0 else count)
     return array([_entry(entry, with_words) for entry in shown])
 

@@ -322,8 +322,9 @@ class Live:
     notify_keyspace_events = value(EventClasses(), "", "classes of key-space events that are published")
     tracking_table_max_keys = size(1_000_000, INT64_MAX, "keys remembered for CLIENT TRACKING; 0: any number")
     slowlog_log_slower_than = number(
-        10000, -1, INT64_MAX, "microseconds from which a command is slow; -1 never, 0 always"
-    )
+        10000, -1, INT64_MAX, "microseconds from which a command is slow; -1 never, 0 always",
+        aliases=("commandlog-execution-slower-than",),
+    )  # fmt: skip
     latency_monitor_threshold = number(
         0, 0, INT64_MAX, "milliseconds from which LATENCY knows of what took so long; 0: of nothing"
     )
@@ -331,7 +332,17 @@ class Live:
     latency_tracking_info_percentiles = value(
         Words(_percentiles), "50 99 99.9", "which of their percentiles INFO latencystats shows"
     )
-    slowlog_max_len = number(128, 0, INT64_MAX, "slow commands remembered")
+    slowlog_max_len = number(
+        128, 0, INT64_MAX, "slow commands remembered", aliases=("commandlog-slow-execution-max-len",)
+    )
+    commandlog_request_larger_than = number(
+        -1, -1, INT64_MAX, "bytes of a request from which COMMANDLOG tells of it; -1 never"
+    )
+    commandlog_reply_larger_than = number(
+        -1, -1, INT64_MAX, "bytes of a reply from which COMMANDLOG tells of it; -1 never"
+    )
+    commandlog_large_request_max_len = number(128, 0, INT64_MAX, "large requests remembered")
+    commandlog_large_reply_max_len = number(128, 0, INT64_MAX, "large replies remembered")
     slowlog_entry_max_argc = number(32, 2, INT_MAX, "words of a slow command that are remembered")
     slowlog_entry_max_string_len = number(128, 0, INT_MAX, "bytes of such a word that are remembered")
     list_max_listpack_size = number(

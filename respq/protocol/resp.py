@@ -28,6 +28,11 @@ def integer(n: int) -> bytes:
     return _SMALL[n] if 0 <= n < 1024 else b":%d\r\n" % n
 
 
+def request_bytes(argv: Sequence[bytes]) -> int:
+    """The size of a command as clients send it."""
+    return sum([len(word) + len(b"$%d\r\n\r\n" % len(word)) for word in argv], len(b"*%d\r\n" % len(argv)))
+
+
 _FLAGS = (ZERO, ONE)
 
 

@@ -13,7 +13,7 @@ COMMANDS = [
 ]
 PARAMETERS = [
     *[b"maxclients", b"timeout", b"appendfsync", b"databases", b"proto-max-bulk-len"],
-    *[b"slowlog-*", b"list-max-listpack-size", b"TIMEOUT", b"nope", b"tcp-keepaliv?"],
+    *[b"slowlog-[lm]*", b"list-max-listpack-size", b"TIMEOUT", b"nope", b"tcp-keepaliv?"],
 ]
 QUERIES = [
     [b"LPUSH", b"l1", b"a"],

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import hiredis
 import pytest
 
-from respq import slowlog
+from respq import engine, slowlog
+from respq.effects import writer
+from respq.persistence import Persistence
 from tests.conftest import START_MS, Peer, Workbench
 
 GRAPH = [
@@ -161,3 +166,39 @@ def test_a_long_graph_has_parts(alice: Peer) -> None:
         monitor.note("fork", 5_000_000, START_MS - age_s * 1000)
     rows = decoded(alice.send("LATENCY", "GRAPH", "fork")).split("\n")[2:]
     assert [len(row) for row in rows] == [80] * 8 + [0] + [20] * 8 + [0]
+
+
+def ticking(step_ns: int) -> Callable[[], int]:
+    """A stopwatch that goes on by so much whenever it is looked at."""
+    looks = count(0, step_ns)
+    return lambda: next(looks)
+
+
+def test_writes_and_syncs_of_the_log_are_events(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(writer, "stopwatch_ns", ticking(30_000_000))
+    bench = Workbench(appendonly="yes", appendfsync="always", dir=str(tmp_path))
+    persistence = Persistence(bench)
+    persistence.start(lambda: None)
+    peer = bench.peer()
+
+    def write() -> list[str]:
+        peer.send("SET", "k", "v")
+        assert bench.server.aof is not None
+        bench.server.aof.writer.alone = True
+        persistence.flush(bench.clock.now_ms)
+        return [name for name, *_ in decoded(peer.send("LATENCY", "LATEST"))]
+
+    assert write() == []
+    peer.send("CONFIG", "SET", "latency-monitor-threshold", 20)
+    assert write() == ["aof-write", "aof-fsync-always"]
+    persistence.close()
+
+
+def test_deleting_what_has_expired_is_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "stopwatch_ns", ticking(30_000_000))
+    bench = Workbench(**{"latency-monitor-threshold": "20"})
+    peer = bench.peer()
+    peer.feed(b"SET k v PX 1\r\n")
+    bench.pass_time(10)
+    bench.expire_keys(1000)
+    assert [name for name, *_ in decoded(peer.send("LATENCY", "LATEST"))] == ["expire-cycle"]

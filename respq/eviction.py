@@ -18,6 +18,7 @@ expiry are drawn from all keys if they are many among them, otherwise by their d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 from typing import Final
 
 from respq.accesses import MOST_FREQUENT, idle_s
@@ -46,6 +47,7 @@ FEW: Final = 16  # one key of so many must expire, for sampling among all keys
 TRIES: Final = 4  # per sample that is wanted, where some are no candidates
 
 Candidate = tuple[float, Database, bytes]  # the greater the number, the sooner it goes
+RANK: Final = itemgetter(0)
 
 
 class MemoryLimit:
@@ -200,7 +202,7 @@ class MemoryLimit:
             key = db.deadlines.first() if db.expiring else None
             if key is not None:
                 found.append((db.values[key].expires_ms, db, key))
-        return min(found, key=lambda each: each[0])[1:] if found else None
+        return min(found, key=RANK)[1:] if found else None
 
     def _random(self, volatile: bool) -> tuple[Database, bytes] | None:
         """Any key, of the databases by turns."""
@@ -214,23 +216,21 @@ class MemoryLimit:
 
     def _best(self, volatile: bool, rank: Callable[[Value], float]) -> tuple[Database, bytes] | None:
         """The key of the highest rank among some that are drawn, and some of those drawn before."""
+        samples = self._config.maxmemory_samples
         for _ in range(2):  # those in the pool may all be gone by now
-            self._fill_pool(volatile, rank)
-            while self._pool:
-                _, db, key = self._pool.pop()
+            pool = self._pool
+            for db in self._server.databases:
+                if db.keys:
+                    values = db.values
+                    pool += [(rank(values[key]), db, key) for key in self._drawn(db, samples, volatile)]
+            pool.sort(key=RANK)
+            del pool[:-POOL_SIZE]
+            while pool:
+                before, db, key = pool.pop()
                 value = db.values.get(key)
-                if value is not None and (value.expires_ms or not volatile):
+                if value is not None and rank(value) >= before and (value.expires_ms or not volatile):
                     return db, key
         return None
-
-    def _fill_pool(self, volatile: bool, rank: Callable[[Value], float]) -> None:
-        samples = self._config.maxmemory_samples
-        drawn = {(db.index, key): (db, key) for _, db, key in self._pool if key in db.values}
-        for db in self._server.databases:
-            drawn |= {(db.index, key): (db, key) for key in self._drawn(db, samples, volatile)}
-        ranked = [(rank(db.values[key]), db, key) for db, key in drawn.values()]
-        ranked.sort(key=lambda candidate: candidate[0])
-        self._pool = ranked[-POOL_SIZE:]
 
     def _drawn(self, db: Database, count: int, volatile: bool) -> Iterator[bytes]:
         """At most so many keys by chance; those that expire, if `volatile`. O(count)."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections import Counter
+from random import Random
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -132,3 +134,28 @@ class AgainstADict(RuleBasedStateMachine):
 
 AgainstADict.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 test_deadlines_agree_with_a_dict = AgainstADict.TestCase
+
+
+def test_the_first_is_known_without_taking_it() -> None:
+    deadlines: Deadlines[bytes] = Deadlines(7)
+    assert deadlines.first() is None
+    for number in (5, 3, 9):
+        deadlines.add(b"%d" % number, number * 1000)
+    assert deadlines.first() == b"3"
+    deadlines.discard(b"3", 3000)
+    assert deadlines.first() == b"5"
+    assert deadlines.due(5200, 10) == [b"5"]
+    assert deadlines.first() == b"9"
+
+
+def test_samples_are_of_what_is_there_and_of_all_of_it() -> None:
+    deadlines: Deadlines[bytes] = Deadlines(7)
+    rng = Random(1)
+    assert list(deadlines.sample(rng, 5)) == []
+    for number in range(20):
+        deadlines.add(b"%d" % number, number // 2 * 1000)
+    for number in range(10):
+        deadlines.discard(b"%d" % number, number // 2 * 1000)
+    seen = Counter(item for _ in range(200) for item in deadlines.sample(rng, 5))
+    assert set(seen) == {b"%d" % number for number in range(10, 20)}
+    assert max(seen.values()) < 3 * min(seen.values())

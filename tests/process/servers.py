@@ -47,7 +47,7 @@ class Server:
                 [sys.executable, "-m", "respq", "serve", *arguments, "--port", str(self.port)],
                 cwd=directory, env=environment(extra), stdout=output, stderr=subprocess.STDOUT,
             )  # fmt: skip
-        self.client = Redis(port=self.port, decode_responses=True, retry=None)
+        self.client = Redis(port=self.port, decode_responses=True, retry=None, socket_timeout=PATIENCE_S)
         try:
             until(self._answers, "PONG")
         except BaseException:

@@ -16,6 +16,8 @@ is not on it:
 Rejected, by measurement on commands of which no two neighbours are alike: passes over the batch in C (names
 by `map`, neighbours by `operator.eq`, effects by `zip(*…)`, what was logged by a set of ids). They save a
 fifth of the bytecode and cost as much again: a call from C into C is 20 ns, a specialised bytecode 2 to 3.
+And on transactions of one shape: to read them by what the last one had in common, at known lines (a quarter
+slower) or by searching for the text between the words that differ (0 to 12 % faster).
 """
 
 from __future__ import annotations

@@ -10,8 +10,9 @@ transaction of plain writes that arrived in one read passes through to the log b
 
 A transaction that stands in one batch from MULTI to EXEC, with nothing in it that could fail while
 queueing, need not be queued at all: `at_once` executes it where the MULTI stands, with the same
-replies. That is how client libraries send them, and it takes 2/3 of the time. If the batch is nothing else it
-is a unit (`Execution`), and no MULTI and EXEC need stand around its effects if all of it is logged as it was sent.
+replies. That is how client libraries send them, and it takes 2/3 of the time. If the batch is nothing
+else it is a unit (`Execution`): no MULTI and EXEC need stand around its effects if all of it is logged as
+it was sent.
 
 A watched key is dirty after any effect on it. Effects are drained once per batch, hence both WATCH
 and EXEC drain what stands before them: in `SET k 1; WATCH k; MULTI; …; EXEC` the SET came first. A

@@ -260,7 +260,7 @@ class Life:
             self.turn(0)
         dumps = self.machine.persistence.dumps
         if (
-            dumps.in_progress or dumps.is_rewriting()
+            dumps.in_progress or dumps.has_other_child()
         ) and random.random() < 0.7:  # writing a base or a snapshot
             for _ in range(3):
                 self.turn(100)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from compat.oracle.case import BY_SCRIPTS, IN_TRANSACTIONS, NOTIFIED, RESTRICTED, TRACKED
 from compat.oracle.faults import Patch, effects, fault, replies, understands, unlogged
 from compat.oracle.parity import EVERY_OPTION
@@ -47,13 +45,9 @@ def _(patch: Patch) -> None:
     overlooks(patch, "XTRIM", b"DELREF")
 
 
-@fault("XPENDING does not look at idle times", EVERY_OPTION, 60)
+@fault("XCLAIM gives whole entries where IDs were asked for", EVERY_OPTION)
 def _(patch: Patch) -> None:
-    understands(
-        patch,
-        "XPENDING",
-        lambda a: [b"0" if was.upper() == b"IDLE" else arg for was, arg in pairwise([b"", *a])],
-    )
+    overlooks(patch, "XCLAIM", b"JUSTID")
 
 
 @fault("SET takes the expiry away that was to be kept", EVERY_OPTION)
@@ -89,32 +83,32 @@ def _(patch: Patch) -> None:
 # -- in one way of delivery only ----------------------------------------------------------------------
 
 
-@fault("in a transaction LPOP with a count answers one element", EVERY_OPTION, 60, IN_TRANSACTIONS)
+@fault("in a transaction LPOP with a count answers one element", EVERY_OPTION, 150, IN_TRANSACTIONS)
 def _(patch: Patch) -> None:
     understands(patch, "LPOP", lambda argv: argv[:2])
 
 
-@fault("a script gets doubles as strings in RESP3", EVERY_OPTION, 60, BY_SCRIPTS)
+@fault("a script gets doubles as strings in RESP3", EVERY_OPTION, 150, BY_SCRIPTS)
 def _(patch: Patch) -> None:
     replies(patch, "ZSCORE", lambda c, _a, r: b"$1\r\n1\r\n" if c.executing and r[:1] == b"," else r)
 
 
-@fault("the fields of a hash change without an event", EVERY_OPTION, 60, NOTIFIED)
+@fault("the fields of a hash change without an event", EVERY_OPTION, 150, NOTIFIED)
 def _(patch: Patch) -> None:
     effects(patch, "HSET", lambda effect: (*effect[:2], None, effect[3]))
 
 
-@fault("an expiry that is taken away has the event of one that is given", EVERY_OPTION, 60, NOTIFIED)
+@fault("an expiry has the event of one that is taken away", EVERY_OPTION, 150, NOTIFIED)
 def _(patch: Patch) -> None:
-    effects(patch, "PERSIST", lambda effect: (*effect[:2], "expire", effect[3]))
+    effects(patch, "EXPIRE", lambda effect: (*effect[:2], "persist", effect[3]))
 
 
-@fault("what GEOSEARCH has read is not remembered", EVERY_OPTION, 60, TRACKED)
+@fault("what GEOSEARCH has read is not remembered", EVERY_OPTION, 150, TRACKED)
 def _(patch: Patch) -> None:
     patch.setattr(SPECS["GEOSEARCH"], "keys", ())
 
 
-@fault("SORT looks at keys that its user may not read", EVERY_OPTION, 60, RESTRICTED)
+@fault("SORT looks at keys that its user may not read", EVERY_OPTION, 150, RESTRICTED)
 def _(patch: Patch) -> None:
     patch.setattr("respq.commands.sort._may_look_up", lambda *_: True)
 
@@ -132,6 +126,6 @@ def _(patch: Patch) -> None:
     effects(patch, "PFMERGE", unlogged)
 
 
-@fault("HPERSIST is not logged", EVERY_OPTION)
+@fault("HEXPIRE is not logged", EVERY_OPTION)
 def _(patch: Patch) -> None:
-    effects(patch, "HPERSIST", unlogged)
+    effects(patch, "HEXPIRE", unlogged)

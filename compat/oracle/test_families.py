@@ -25,9 +25,9 @@ from compat.oracle.targets import ProcessTarget
 from compat.servers import Server
 
 SEED = int(os.environ.get("ORACLE_SEED", "1"))
-SEQUENCES = int(os.environ.get("ORACLE_SEQUENCES", "1500"))
+SEQUENCES = int(os.environ.get("ORACLE_SEQUENCES", "1350"))
 PROCESS_SHARE = 20
-FULL_RUN = 1500
+FULL_RUN = 1350
 FURTHER_ROUNDS = 4  # of half as many sequences
 SUCCESS = 0.6
 UNREPEATED = 0.005  # of all sequences; more would mean that something is decided by chance

@@ -34,6 +34,7 @@ from respq.draining import Draining
 from respq.errors import CommandError, shown
 from respq.flags import Flag
 from respq.keyspace import Effects
+from respq.latency import STEP_BITS
 from respq.protocol import Argv
 from respq.protocol.runs import SHORTEST_RUN, Run
 from respq.slowlog import note_slow_batch, times_all
@@ -59,10 +60,13 @@ class Execution:
         self.drain = Draining(server, self._stop_after).drain
         self._constants = server.eager, server.effects, server.specs["MULTI"], server.tally.done.append
         self._slow_ns = inf  # how long a batch may take before one of it is called slow
+        self._tracks_latencies = False
 
     def watch_slowness(self) -> None:
-        """Apply `slowlog-log-slower-than`, unless commands are timed one by one."""
-        threshold_us = self._server.config.slowlog_log_slower_than
+        """Apply `slowlog-log-slower-than`, unless commands are timed one by one, and `latency-tracking`."""
+        config = self._server.config
+        self._tracks_latencies = config.latency_tracking
+        threshold_us = config.slowlog_log_slower_than
         self._slow_ns = inf if threshold_us < 0 or times_all(self._server) else threshold_us * 1000
 
     # -- batches -----------------------------------------------------------------------------------
@@ -73,14 +77,18 @@ class Execution:
         self._clock.refresh()
         start_ns = stopwatch_ns()
         tally = self._tally
-        before = tally.gone + len(tally.done)
-        whole = commands[0][0] in _OPENINGS and self._execute_whole(client, commands)
+        done = tally.done
+        before = tally.gone + len(done)
+        whole = len(commands) > 2 and commands[0][0] in _OPENINGS and self._execute_whole(client, commands)
         if not whole and not self._execute_each(client, commands):
             raw = None
-        count = tally.gone + len(tally.done) - before
-        tally.end_batch(count, self._end_batch(client, commands, count, stopwatch_ns() - start_ns))
-        if len(tally.done) > COUNTED_TOGETHER:
-            server.count_done()
+        count = tally.gone + len(done) - before
+        took_ns = self._end_batch(client, commands, count, stopwatch_ns() - start_ns)
+        tally.spent_ns += took_ns
+        if len(done) >= tally.sample_at:
+            tally.sample(count, took_ns)
+            if len(done) > COUNTED_TOGETHER:
+                server.count_done()
         if server.effects or server.waiting.ready:
             if whole:
                 self._settle_whole(client, commands, raw)
@@ -109,8 +117,9 @@ class Execution:
         client.last_spec = spec
         spec.calls += run.count
         untimed_ns = self._end_batch(client, run, run.count, stopwatch_ns() - start_ns)
-        share_ns = untimed_ns // run.count
-        spec.spend(share_ns, run.count, [share_ns] if server.config.latency_tracking else [])
+        spec.usec += untimed_ns / 1000
+        if self._tracks_latencies and spec.quick:
+            spec.latencies.steps[untimed_ns // run.count >> STEP_BITS] += run.count
         if server.effects:
             self._settle(client, run, raw if spec.as_sent else None)
         return True

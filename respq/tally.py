@@ -5,9 +5,9 @@ Now and then, a thousand commands later at the most, they are counted, which C d
 an equal share of that time.
 
 How these shares are distributed, for `latency-tracking`, is known from some of the batches: the first ones
-after the last time, then one in seven. (Writing each of them down and counting these pairs costs 0.3 µs more
-per command that is not pipelined.) The latency of a command that is alone in its batch is the batch's time;
-in a longer one it is a share of that.
+after the last time, then each that ends 31 commands or more behind the last of them. (Writing every batch
+down and counting these pairs costs 0.3 µs more per command that is not pipelined.) The latency of a command
+that is alone in its batch is the batch's time; in a longer one it is a share of that.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from collections import Counter
 from typing import Generic, Protocol, TypeVar
 
 FIRST_SAMPLES = 32  # commands, until which every batch is a sample
-SAMPLED = (
-    7  # then those that end at a multiple of this: no pattern of two, four or five commands falls into step
-)
+STRIDE = 31  # from then on; a prime, so that no pattern of a few commands falls into step
 
 
 class Counted(Protocol):
@@ -40,21 +38,20 @@ class Tally(Generic[T]):
         self.done: list[T] = []
         self.gone = 0  # how many were in `done` before
         self.spent_ns = 0  # on these, by batches that have ended
-        self.samples: list[
-            tuple[T | None, int]
-        ] = []  # what was alone in its batch, or None, and its share in ns
+        self.sample_at = 0  # commands in `done` from which the batch that ends is a sample
+        self.samples: list[tuple[T | None, int]] = []  # what was alone in its batch, or None; its share in ns
 
     @property
     def total(self) -> int:
         """How many there have been. O(1)."""
         return self.gone + len(self.done)
 
-    def end_batch(self, commands: int, took_ns: int) -> None:
-        """The last so many took so long."""
-        self.spent_ns += took_ns
-        at = len(self.done)
-        if commands and (at < FIRST_SAMPLES or not at % SAMPLED):
+    def sample(self, commands: int, took_ns: int) -> None:
+        """The last so many made up a batch, which took so long and is a sample."""
+        if commands:
             self.samples.append((self.done[-1] if commands == 1 else None, took_ns // commands))
+            at = len(self.done)
+            self.sample_at = at if at < FIRST_SAMPLES else at + STRIDE
 
     def settle(self, *, tracking: bool) -> None:
         """Count what was done, and share out the time it took. O(commands since the last time)."""
@@ -72,4 +69,4 @@ class Tally(Generic[T]):
         self.gone += len(self.done)
         self.done.clear()
         self.samples.clear()
-        self.spent_ns = 0
+        self.spent_ns = self.sample_at = 0

@@ -43,7 +43,7 @@ class ListValue(Quicklist):
 
     @classmethod
     def of_nodes(cls, nodes: Iterable[Packed]) -> Self:
-        """A list that consists of these nodes, as a dump has them: two or more. O(nodes).
+        """A list that consists of these nodes, as a dump has them; one small one is a listpack. O(nodes).
 
         From the first one that would be no node here, elements are pushed one by one.
         """
@@ -57,11 +57,12 @@ class ListValue(Quicklist):
                 rest = chain((node,), rest)
                 break
             middle.add_right(node)
-        if len(middle.chunks) > 1:
+        if middle.chunks:
             items._fill, items._middle, items.count = fill, middle, middle.count
             items._unfold()
-        else:
-            rest = chain(middle.chunks, rest)
+            single = items._head is items._tail
+            if single and not items._plain() and not fill.exceeded(items._size, items.count):
+                items._become_listpack(items._size)
         for node in rest:
             items.push_right(node.elements())
         return items

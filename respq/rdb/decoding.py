@@ -78,12 +78,10 @@ def _list_of_ziplists(cursor: Cursor) -> ListValue:
 
 def _list_of_listpacks(cursor: Cursor) -> ListValue:
     nodes = (node for _ in range(cursor.count(2)) if (node := _node(cursor)) is not None)
-    first, second = next(nodes, None), next(nodes, None)
-    if first is None:
+    items = ListValue.of_nodes(nodes)
+    if not items.count:
         raise EmptyValueError("a list has no elements")
-    if second is None:
-        return ListValue.of(first.elements())
-    return ListValue.of_nodes(chain((first, second), nodes))
+    return items
 
 
 def _node(cursor: Cursor) -> Packed | None:

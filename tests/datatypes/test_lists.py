@@ -512,3 +512,25 @@ def test_pushes_to_several_lists_are_pushes_to_each(left: bool) -> None:
     for items, twin in zip(lists, twins, strict=True):
         items.check()
         assert (list(items), items.encoding()) == (list(twin), twin.encoding())
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [[b"", b"z" * 8180], [b"x"] * 10 + [b"z" * 8150], [b"z" * 9000], [b"a", b"b"], [b"a", b"b" * 4000] * 9],
+)
+def test_nodes_of_a_dump_are_nodes_of_the_list(elements: list[bytes]) -> None:
+    value = ListValue()
+    value.push_left(elements)
+    payload = dump(value, write_plain)
+    again = restore(payload)
+    assert isinstance(again, ListValue)
+    again.check()
+    assert list(again) == list(value)
+    assert (again.node_count(), dump(again, write_plain)) == (value.node_count(), payload)
+
+
+def test_a_node_too_large_for_a_listpack_is_a_quicklist_once_it_is_restored() -> None:
+    value = ListValue()
+    value.push_left([b"", b"z" * 8180])
+    assert value.encoding() == b"listpack"
+    assert restore(dump(value, write_plain)).encoding() == b"quicklist"  # as in 8.2.3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -10,12 +11,25 @@ from hypothesis import settings
 from respq.clock import ManualClock
 from respq.config import Config
 from respq.engine import Engine
+from respq.persistence import Persistence
 from respq.state import Client
+from tests.effects.disk import Disk
+from tests.effects.model import LaterSnapshot
 
 settings.register_profile("respq", deadline=None)  # time decides nothing: the machine may be busy
 settings.load_profile("respq")
 
 START_MS = 1_700_000_000_000  # when tests begin
+DIRECTORY = Path("/data/appendonlydir")
+INCREMENT = DIRECTORY / "appendonly.aof.1.incr.aof"
+BASE = DIRECTORY / "appendonly.aof.1.base.rdb"
+
+Data = dict[int, dict[bytes, tuple[list[list[bytes]], int]]]
+
+
+def encode(*words: bytes | str | int) -> bytes:
+    argv = [word if isinstance(word, bytes) else str(word).encode() for word in words]
+    return b"*%d\r\n" % len(argv) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in argv)
 
 
 class Peer:
@@ -68,6 +82,42 @@ class Workbench(Engine):
         self.resume_clients()
 
 
+class Kept(Workbench):
+    """An engine whose log is on a disk in memory; database 0 is selected in it."""
+
+    def __init__(self, disk: Disk | None = None, now_ms: int = START_MS, **directives: str) -> None:
+        super().__init__(now_ms, **{"appendonly": "yes", "appendfsync": "no", "dir": "/data", **directives})
+        self.lines: list[str] = []
+        self.log = lambda level, line: self.lines.append(f"{level} {line}")
+        self.disk = disk or Disk()
+        self.persistence = Persistence(self, self.disk)
+        self.persistence.take_snapshot = LaterSnapshot
+        self.persistence.start(lambda: None)
+
+    def written(self) -> bytes:
+        """What the log got since the last look."""
+        before = getattr(self, "_seen", 0)
+        assert self.persistence.flush(self.clock.now_ms)
+        data = self.disk.get(INCREMENT)
+        self._seen = len(data)
+        return data[before:]
+
+    def data(self) -> Data:
+        return {
+            db.index: {key: (list(value.rebuild(key)), value.expires_ms) for key, value in db.values.items()}
+            for db in self.server.databases
+            if db.values
+        }
+
+    def restarted(self) -> Kept:
+        """The server that starts on the disk as kill -9 leaves it."""
+        return Kept(self.disk.after_kill(), self.clock.now_ms)
+
+    def replays(self) -> bool:
+        """Whether the log gives the data as they are."""
+        return self.restarted().data() == self.data()
+
+
 @pytest.fixture
 def engine() -> Workbench:
     """A server with default settings and no log."""
@@ -90,3 +140,18 @@ def bob(engine: Workbench) -> Peer:
 def carol(engine: Workbench) -> Peer:
     """The third connection."""
     return engine.peer()
+
+
+@pytest.fixture
+def kept() -> Kept:
+    """A server with a log."""
+    kept = Kept()
+    kept.peer().send("SET", "warm", "up")
+    kept.written()
+    return kept
+
+
+@pytest.fixture
+def ann(kept: Kept) -> Peer:
+    """A connection to it."""
+    return kept.peer()

@@ -11,11 +11,10 @@ import pytest
 from respq.datatypes.strings import StringValue
 from respq.effects.files import AofError
 from respq.rdb.file import Contents, write_dump
-from tests.conftest import START_MS, Peer
+from tests.conftest import START_MS, Kept, Peer
 from tests.effects.disk import Disk, Killed
 from tests.effects.model import LaterSnapshot
 from tests.rdb.samples import values
-from tests.test_persistence import Kept
 
 DUMP = Path("/data/dump.rdb")
 OFF = {"appendonly": "no"}

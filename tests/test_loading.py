@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from respq.effects.by_key import Group, KeyReader
-from tests.test_persistence import DIRECTORY, INCREMENT, Data, Kept, encode
+from tests.conftest import DIRECTORY, INCREMENT, Data, Kept, encode
 
 Words = tuple[bytes | str | int, ...]
 

@@ -9,9 +9,8 @@ import pytest
 
 from respq.errors import CommandError
 from respq.persistence import Persistence
-from tests.conftest import Workbench
+from tests.conftest import DIRECTORY, Kept, Workbench
 from tests.effects.disk import Disk
-from tests.test_persistence import DIRECTORY, Kept
 
 
 def test_a_rewrite_begins_when_the_log_is_on_the_disk_without_stopping_the_loop_for_it() -> None:

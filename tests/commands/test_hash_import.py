@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.commands.test_strings import OK, ask, bulk, logged
-from tests.conftest import Peer, Workbench
-from tests.test_persistence import Kept, encode
+from tests.conftest import Kept, Peer, Workbench, encode
 
 
 def strings(*words: str) -> bytes:

@@ -6,8 +6,7 @@ import pytest
 
 from respq.commands.migration import _port
 from respq.transport import PeerError
-from tests.conftest import Peer
-from tests.test_persistence import Kept, encode
+from tests.conftest import Kept, Peer, encode
 
 HERE = ("MIGRATE", "host", "6379")
 

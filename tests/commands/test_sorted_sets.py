@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from respq.datatypes.sorted_sets import SortedSetValue
-from tests.conftest import Peer, Workbench
-from tests.test_persistence import Kept, encode
+from tests.conftest import Kept, Peer, Workbench, encode
 
 
 def flat(*items: str) -> bytes:

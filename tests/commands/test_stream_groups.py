@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from respq.protocol.annotations import annotate
-from tests.conftest import START_MS, Peer, Workbench
-from tests.test_persistence import Kept, encode
+from tests.conftest import START_MS, Kept, Peer, Workbench, encode
 
 NULL_ARRAY = b"*-1\r\n"
 NO_GROUP = b"-NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option\r\n"

@@ -10,8 +10,7 @@ import pytest
 from respq.datatypes.idempotency import digest
 from respq.datatypes.streams import StreamValue
 from respq.protocol.annotations import annotate
-from tests.conftest import START_MS, Peer, Workbench
-from tests.test_persistence import DIRECTORY, INCREMENT, Kept, encode
+from tests.conftest import DIRECTORY, INCREMENT, START_MS, Kept, Peer, Workbench, encode
 
 FIRST, SECOND = f"{START_MS}-0", f"{START_MS}-1"
 

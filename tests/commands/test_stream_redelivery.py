@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import START_MS, Peer, Workbench
-from tests.test_persistence import Kept, encode
+from tests.conftest import START_MS, Kept, Peer, Workbench, encode
 
 NULL_ARRAY = b"*-1\r\n"
 

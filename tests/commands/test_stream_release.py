@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import Peer, Workbench
-from tests.test_persistence import Kept, encode
+from tests.conftest import Kept, Peer, Workbench, encode
 
 FATAL = 2**63 - 1
 WRONG_NUMBER = b"-ERR Number of IDs must be a positive integer\r\n"

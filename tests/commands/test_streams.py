@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import START_MS, Peer, Workbench
-from tests.test_persistence import Kept, encode
+from tests.conftest import START_MS, Kept, Peer, Workbench, encode
 
 SAME_TIME = b"-ERR syntax error, MAXLEN and MINID options at the same time are not compatible"
 TOP = b"-ERR The ID specified in XADD is equal or smaller than the target stream top item\r\n"

@@ -10,9 +10,8 @@ from respq.datatypes.strings import StringValue
 from respq.effects.check import at_time, check_data, cut
 from respq.effects.files import AofError
 from respq.rdb.file import Contents, write_dump
-from tests.conftest import START_MS
+from tests.conftest import DIRECTORY, START_MS, Kept, encode
 from tests.effects.disk import Disk
-from tests.test_persistence import DIRECTORY, Kept, encode
 
 MANIFEST = DIRECTORY / "appendonly.aof.manifest"
 START_S = START_MS // 1000

@@ -25,13 +25,12 @@ from respq.effects.files import AofError
 from respq.persistence import Persistence
 from respq.rdb import payload
 from respq.rdb.strings import write_compressed, write_plain
-from tests.conftest import START_MS, Peer, Workbench
+from tests.conftest import BASE, INCREMENT, START_MS, Kept, Peer, Workbench
 from tests.effects.disk import Disk
 from tests.fuzz.damage import damaged
 from tests.rdb.samples import values
 from tests.rdb.test_packed import ZIPLIST_WORDS, ziplist, zipmap
 from tests.rdb.test_payload import sealed
-from tests.test_persistence import BASE, INCREMENT, Kept
 
 MEMORY_BYTES = 256 << 20
 CPU_S = 10.0

@@ -104,8 +104,12 @@ class StreamValue(Value):
         self.entries_added += block.live
 
     def folded(self) -> list[FoldedBlock]:
-        """The blocks that are folded. O(blocks)."""
-        return self._log.folded()
+        """The blocks that are folded, and whose last node no entry has been added to. O(nodes).
+
+        That happens if all behind it are deleted, or did not fill it when they were read.
+        """
+        ends = {last_id for _, last_id, _ in self._nodes.extents()}
+        return [block for block in self._log.folded() if block.last_id in ends]
 
     def extend(
         self, ids: Sequence[int], texts: Column, columns: Sequence[Column], halves: Halves | None = None

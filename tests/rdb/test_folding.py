@@ -90,6 +90,34 @@ def test_a_copy_and_the_original_go_their_own_ways() -> None:
     twin.check()
 
 
+def test_an_entry_that_comes_into_the_last_folded_node_is_written_with_it() -> None:
+    stream = of(100)
+    twin = read(written(stream))
+    last_node = twin.nodes()[-1][0]
+    gone = [entry_id for entry in entries(stream) if (entry_id := read_id(id_text(entry))) >= last_node]
+    for one in (stream, twin):
+        assert all(one.delete(gone))
+    assert len(twin) == folded_entries(twin)
+    for one in (stream, twin):
+        one.add(one.last_id + 1, [b"job", b"small"])
+    assert twin.nodes() == stream.nodes()
+    assert written(twin) == written(stream)
+
+
+def test_entries_that_are_read_into_a_folded_node_are_written_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = StreamValue()
+    with monkeypatch.context() as patch:
+        patch.setattr(StreamValue, "node_max_entries", 20)
+        for n in range(300):
+            fields = [b"job", b"of 1", b"to", b"mail"] if n < 20 or n % 3 else [b"job", b"of 2"]
+            stream.add(stream.last_id + 1, fields)
+        data = written(stream)
+    twin = read(data)
+    assert entries(read(written(twin))) == entries(stream)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_whatever_is_done_to_a_stream_it_is_as_if_it_had_been_read_at_once(
     seed: int, monkeypatch: pytest.MonkeyPatch

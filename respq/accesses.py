@@ -8,6 +8,8 @@ handlers of commands, present only while it is wanted:
   the greater it is, and the minute in which it was last looked at, since which it has decayed. It is kept as
   a negative number, so that the stamp which a handler has put over it is told from it; the wrapper remembers
   what was there before and puts one access more in its place. A value with a stamp has just been stored.
+- Under an LRM policy (least recently modified, Redis 8.6) only changes move the clock: the stamp is put back
+  of what was there and is not among the effects of the command.
 - A client that does not touch (CLIENT NO-TOUCH) has the stamps of keys that were there put back.
 
 Rejected: a field of its own for the frequency, 8 bytes a key for everybody; counting in the handlers, which
@@ -18,15 +20,15 @@ the stamp: their frequency begins anew.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from math import ceil, log
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 from respq.datatypes.value import Value
 from respq.describe import NoKeysError, key_indexes
 from respq.flags import Flag
-from respq.keyspace import Database
+from respq.keyspace import Database, Effects
 from respq.protocol import Argv
 from respq.protocol.runs import Run
 from respq.rdb import file as rdb
@@ -89,6 +91,68 @@ def untouching(spec: Spec, handler: Handler) -> Handler:
     return untouched
 
 
+class Accounting(NamedTuple):
+    """What stands around the handlers of commands, and around their bulk forms, under a policy."""
+
+    wrap: Callable[[Spec, Handler], Handler]
+    wrap_bulk: Callable[[Spec, BulkHandler], BulkHandler]
+
+
+def modifying(spec: Spec, handler: Handler) -> Handler:
+    """What was there and is not changed looks as if it had not been accessed."""
+    if not counts_accesses(spec):
+        return handler
+
+    def modify(c: Client, argv: Argv) -> bytes:
+        db, mark, names = c.db, len(c.effects), _names(spec, argv)
+        before = _before(db, names)
+        try:
+            return handler(c, argv)
+        finally:
+            _leave(db, before, _changed(spec, db, c.effects[mark:], names))
+
+    return modify
+
+
+def modifying_runs(spec: Spec, bulk: BulkHandler) -> BulkHandler:
+    """The same for a bulk form."""
+    if not counts_accesses(spec):
+        return bulk
+
+    def modify(c: Client, run: Run) -> bytes | None:
+        db, mark, names = c.db, len(c.effects), set(_names_of_run(spec, run))
+        before = _before(db, names)
+        replies = bulk(c, run)
+        _leave(db, before, _changed(spec, db, c.effects[mark:], names))
+        return replies
+
+    return modify
+
+
+def _changed(spec: Spec, db: Database, effects: Effects, names: Collection[bytes]) -> Collection[bytes]:
+    """Which keys were changed, of those that a command or a run names. O(effects)."""
+    changed: set[bytes] = set()
+    for where, key, _, logged in effects:
+        if key is not None:
+            if where is db:
+                changed.add(key)
+        elif isinstance(logged, Run):
+            changed.update(_names_of_run(spec, logged))
+        elif logged is not None:  # nobody is woken by it: what a consumer group has pending, for instance
+            return names
+    return changed
+
+
+def _leave(db: Database, before: Accessed, changed: Collection[bytes]) -> None:
+    """Put the stamps of what was not changed back."""
+    for name, (old, accessed) in before.items():
+        if name not in changed and db.values.get(name) is old:
+            old.accessed = accessed
+
+
+MODIFICATIONS: Final = Accounting(modifying, modifying_runs)
+
+
 class Frequencies:
     """Counts accesses for the LFU policies, by `lfu-log-factor` and `lfu-decay-time`."""
 
@@ -96,6 +160,7 @@ class Frequencies:
         self._config = server.config
         self._clock = server.clock
         self._rng: Random = server.rng
+        self.accounting = Accounting(self.counting, self.counting_runs)
         self.on = False
 
     def of(self, value: Value) -> int:
@@ -117,10 +182,10 @@ class Frequencies:
     # -- what snapshots and RESTORE say ------------------------------------------------------------
 
     def said_of(self) -> rdb.Accessed:
-        """What a snapshot says of values: under LRU and LFU policies, as Redis does."""
+        """What a snapshot says of values: under LRU, LRM and LFU policies, as Redis does."""
         if self.on:
             return lambda value: rdb.frequency(self.of(value))
-        if self._config.maxmemory_policy.endswith("-lru"):
+        if self._config.maxmemory_policy.endswith(("-lru", "-lrm")):
             return lambda value: rdb.idle(idle_s(value, self._clock.second))
         return rdb.never_said
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from respq.accesses import MODIFICATIONS
 from respq.accounts import lines_of, users_of
 from respq.client_limit import ClientLimit
 from respq.clock import Clock, stopwatch_ns
@@ -148,10 +149,13 @@ class Engine:
         self.server.limit.apply()
 
     def _count_accesses(self) -> None:
-        """Count how often keys are accessed, if eviction goes by that."""
-        counting = self.server.config.maxmemory_policy.endswith("-lfu")
-        if counting is not self.tables.frequencies.on:
-            self.tables.frequencies.on = counting
+        """Count how often keys are accessed, or leave accesses that change nothing out, as eviction goes."""
+        order = self.server.config.maxmemory_policy.rpartition("-")[2]
+        frequencies = self.tables.frequencies
+        accounting = {"lfu": frequencies.accounting, "lrm": MODIFICATIONS}.get(order)
+        if accounting is not self.server.accounting:
+            self.server.accounting = accounting
+            frequencies.on = order == "lfu"
             self.tables.rebuild()
 
     def _choose_events(self) -> None:

@@ -386,6 +386,7 @@ class Server:
     """Everything that is not one connection's."""
 
     frequencies: Any  # accesses.Frequencies, which comes with the tables
+    accounting: Any = None  # accesses.Accounting while accesses are more than stamps, or None
     limit: Any  # eviction.MemoryLimit
     send_snapshot: Callable[[Client], None]  # to a client; comes with `Transfers`
     large: Any  # large.LargeCommands, likewise

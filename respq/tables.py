@@ -145,14 +145,14 @@ class Tables:
         self._switch()
 
     def rebuild(self) -> None:
-        """Something else that tables depend on changed: MONITOR, HOTKEYS, what is slow, LFU or not."""
+        """Something else that tables depend on changed: MONITOR, HOTKEYS, what is slow, what is an access."""
         self._open.clear()
         self._restrictions.clear()
         for spec, bulk in self._bulk.items():
             spec.bare = None
             spec.bulk = bulk
-            if bulk is not None and self.frequencies.on:
-                spec.bulk = self.frequencies.counting_runs(spec, bulk)
+            if bulk is not None and self.server.accounting is not None:
+                spec.bulk = self.server.accounting.wrap_bulk(spec, bulk)
         self._switch()
 
     def _switch(self) -> None:
@@ -244,8 +244,8 @@ class Tables:
         assert spec.handler is not None
         if spec.bare is None:
             spec.bare = spec.handler if spec.quick else timed(self.server, spec, spec.handler)
-            if self.frequencies.on:
-                spec.bare = self.frequencies.counting(spec, spec.bare)
+            if self.server.accounting is not None:
+                spec.bare = self.server.accounting.wrap(spec, spec.bare)
         handler = spec.bare
         for wrap in wrappers:
             handler = wrap(spec, handler)

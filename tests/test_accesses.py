@@ -165,3 +165,92 @@ def test_a_command_that_replaces_a_key_makes_a_new_one() -> None:
     assert number(alice, "OBJECT FREQ b") == FIRST_FREQUENCY + 7
     ask(alice, "SUNIONSTORE b nokey")
     assert ask(alice, "OBJECT FREQ b") == NIL
+
+
+# -- LRM: least recently modified, Redis 8.6 -----------------------------------------------------------
+
+HOUR_MS = 3_600_000
+OLD = b":3600\r\n"
+
+
+@pytest.fixture
+def old() -> Peer:
+    """Under an LRM policy, keys that are an hour old."""
+    engine = Workbench(**{"maxmemory-policy": "allkeys-lrm"})
+    peer = engine.peer()
+    for line in ("SET s 5", "RPUSH l a b c", "SADD st a b", "SADD su b c", "HSET h f 1", "XADD x 1-1 f v",
+                 "XGROUP CREATE x g 0", "ZADD z 1 m"):  # fmt: skip
+        ask(peer, line)
+    engine.clock.advance(HOUR_MS)
+    return peer
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "GET s", "STRLEN s", "TOUCH s", "GETEX s", "SET s 6 NX", "LPUSH s x", "LRANGE l 0 -1", "SORT l ALPHA",
+        "LREM l 0 q", "SADD st a", "SREM st q", "SMEMBERS st", "SINTERSTORE q st su", "COPY l q", "HGETALL h",
+        "HDEL h q", "XRANGE x - +", "XREAD STREAMS x 0", "XACK x g 1-1", "ZADD z 1 m", "ZRANGE z 0 -1",
+        "MGET s nokey", "LMOVE q l LEFT LEFT", "EXPIRE nokey 1",
+    ],
+)  # fmt: skip
+def test_what_is_read_or_left_as_it_was_is_not_modified(old: Peer, line: str) -> None:
+    for form in (line, f"{line}\r\n" * 5, f"MULTI\r\n{line}\r\nEXEC"):
+        old.feed(f"{form}\r\n".encode())
+        for key in ("s", "l", "st", "su", "h", "x", "z"):
+            assert ask(old, f"OBJECT IDLETIME {key}") == OLD, (form, key)
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ("SET s 6", "s"), ("INCR s", "s"), ("EXPIRE s 100", "s"), ("GETEX s EX 100", "s"), ("LPOP l", "l"),
+        ("LMOVE l l LEFT RIGHT", "l"), ("SADD st q", "st"), ("SUNIONSTORE st st su", "st"),
+        ("SMOVE st su a", "su"), ("HSET h f 1", "h"), ("XADD x * f v", "x"),
+        ("XREADGROUP GROUP g c STREAMS x >", "x"), ("RENAME l q", "q"), ("COPY l q", "q"),
+        ("ZINCRBY z 1 m", "z"),
+    ],
+)  # fmt: skip
+def test_what_is_changed_is_modified(old: Peer, line: str, key: str) -> None:
+    ask(old, line)
+    assert ask(old, f"OBJECT IDLETIME {key}") == ZERO
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [("SET s{} 6", "s{}"), ("SADD t{} new", "t{}"), ("LPUSH l x", "l"), ("LPOP l", "l"), ("INCR s{}", "s{}")],
+)
+def test_a_run_modifies_what_its_commands_change(old: Peer, line: str, key: str) -> None:
+    for at in range(5):
+        old.feed(b"SET s%d 1\r\nSADD t%d a\r\nRPUSH l d e\r\n" % (at, at))
+    old.engine.clock.advance(HOUR_MS)  # type: ignore[attr-defined]
+    old.feed(b"".join(b"GET s%d\r\n" % at for at in range(5)))
+    old.feed(b"".join(b"SADD t%d a\r\n" % at for at in range(5)))
+    assert {ask(old, f"OBJECT IDLETIME {name}{at}") for name in "st" for at in range(5)} == {OLD}
+    old.feed("".join(f"{line.format(at)}\r\n" for at in range(5)).encode())
+    assert {ask(old, f"OBJECT IDLETIME {key.format(at)}") for at in range(5)} == {ZERO}
+
+
+def test_scripts_and_clients_that_do_not_touch_leave_no_trace_of_what_they_read(old: Peer) -> None:
+    old.send("EVAL", "return redis.call('get', 's')", 0)
+    assert ask(old, "OBJECT IDLETIME s") == OLD
+    old.send("EVAL", "return redis.call('incr', 's')", 0)
+    assert ask(old, "OBJECT IDLETIME s") == ZERO
+    ask(old, "CLIENT NO-TOUCH ON")
+    ask(old, "RPUSH l x")
+    assert ask(old, "OBJECT IDLETIME l") == OLD
+
+
+def test_another_policy_lets_reads_be_accesses_again(old: Peer) -> None:
+    ask(old, "CONFIG SET maxmemory-policy allkeys-lru")
+    ask(old, "GET s")
+    assert ask(old, "OBJECT IDLETIME s") == ZERO
+    ask(old, "CONFIG SET maxmemory-policy Volatile-LRM")
+    ask(old, "LRANGE l 0 -1")
+    assert ask(old, "OBJECT IDLETIME l") == OLD
+    assert b"volatile-lrm" in ask(old, "CONFIG GET maxmemory-policy")
+
+
+def test_a_rewritten_log_keeps_when_keys_were_modified(old: Peer) -> None:
+    said = old.engine.server.frequencies.said_of()
+    assert said(old.engine.server.databases[0].values[b"s"]) == -1 - 3600

@@ -149,6 +149,19 @@ def test_the_key_that_was_not_used_for_longest_goes_first() -> None:
     assert engine.server.stats.evicted_keys == 12
 
 
+def test_the_key_that_was_not_changed_for_longest_goes_first() -> None:
+    engine = bench(**{"maxmemory-policy": "allkeys-lrm", "maxmemory-samples": "64"})
+    alice = engine.peer()
+    for number in range(20):
+        ask(alice, f"SET k{number} 1")
+        engine.clock.advance(1000)
+    for number in range(5):
+        ask(alice, f"GET k{number}")
+        ask(alice, f"INCR k{number + 5}")
+    shrink(engine, alice, 8)
+    assert names(alice) == {f"k{number}" for number in (5, 6, 7, 8, 9, 17, 18, 19)}
+
+
 def test_the_key_that_is_used_least_goes_first() -> None:
     engine = bench(**{"maxmemory-policy": "allkeys-lfu", "maxmemory-samples": "64", "lfu-log-factor": "0"})
     alice = engine.peer()
@@ -159,7 +172,9 @@ def test_the_key_that_is_used_least_goes_first() -> None:
     assert len(names(alice)) == 5
 
 
-@pytest.mark.parametrize("policy", ["volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"])
+@pytest.mark.parametrize(
+    "policy", ["volatile-lru", "volatile-lfu", "volatile-lrm", "volatile-random", "volatile-ttl"]
+)
 @pytest.mark.parametrize("stable", [2, 500])
 def test_keys_without_an_expiry_stay(policy: str, stable: int) -> None:
     engine = bench(**{"maxmemory-policy": policy})

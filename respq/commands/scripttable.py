@@ -131,8 +131,8 @@ def _wrapped(server: Server, spec: Spec, writes: bool) -> Handler:
     handler = spec.handler
     if not spec.quick or times_all(server):
         handler = timed(server, spec, handler, batched=False)
-    if server.frequencies.on:
-        handler = server.frequencies.counting(spec, handler)
+    if server.accounting is not None:
+        handler = server.accounting.wrap(spec, handler)
     if TRACKING in server.eager and spec.flags & KEYSPACE:
         handler = _followed(server, spec, handler)
     if server.monitors:

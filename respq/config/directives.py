@@ -121,9 +121,9 @@ def memory(
     return cast(int, Directive(Memory(low, INT64_MAX, unsigned=unsigned), default, about, options))
 
 
-def choice(default: str, names: str, about: str = "", **options: Unpack[Options]) -> str:
-    """One of `names`, which are separated by blanks."""
-    return cast(str, Directive(Choice(*names.split()), default, about, options))
+def choice(default: str, names: str, about: str = "", later: str = "", **options: Unpack[Options]) -> str:
+    """One of `names`, which are separated by blanks, or of those that came with later versions of Redis."""
+    return cast(str, Directive(Choice(*names.split(), later=later.split()), default, about, options))
 
 
 def text(default: str, about: str = "", **options: Unpack[Options]) -> str:
@@ -287,7 +287,9 @@ class Live:
         "noeviction",
         "volatile-lru volatile-lfu volatile-random volatile-ttl "
         "allkeys-lru allkeys-lfu allkeys-random noeviction",
-        "what is evicted: keys with an expiry or all, by when or how often they were used, or at random",
+        "what is evicted: keys with an expiry or all, by when or how often they were used, by when they were "
+        "changed (lrm), or at random",
+        later="volatile-lrm allkeys-lrm",
     )
     maxmemory_samples = number(5, 1, 64, "keys of which the best is evicted")
     maxmemory_eviction_tenacity = number(

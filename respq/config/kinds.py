@@ -181,18 +181,19 @@ class Permissions(Kind[int]):
 
 
 class Choice(Kind[str]):
-    """One of a few words."""
+    """One of a few words. What came `later` than Redis 8.2.3 is taken, but errors do not name it."""
 
-    def __init__(self, *names: str) -> None:
+    def __init__(self, *names: str, later: Sequence[str] = ()) -> None:
         self.names = names
-        self.hint = "|".join(names)
+        self.later = later
+        self.hint = "|".join([*names, *later])
 
     def read(self, words: Sequence[str], current: str) -> str:
         """One of the names, in any case."""
         return self._name(words[0])
 
     def _name(self, word: str) -> str:
-        if (name := word.lower()) not in self.names:
+        if (name := word.lower()) not in self.names and name not in self.later:
             raise ConfigError(f"argument(s) must be one of the following: {', '.join(self.names)}")
         return name
 

@@ -76,6 +76,7 @@ class MemoryLimit:
         """The limit or the policy has been changed: look behind the command, or transaction, that did it."""
         self._pool.clear()
         self._next_ms = self._due_ms = 0
+        self._input_seen = self._server.stats.input_bytes  # what came before has not outrun anything
         self._server.eager.add(LIMITING)
         self._server.effects.append((self._server.databases[0], None, None, None))  # something to be drained
 

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from respq.datatypes.sizes import KEY_BYTES, allocated
+from respq.eviction import BETWEEN_LOOKS
 from tests.conftest import Peer, Workbench
 
 OOM = b"-OOM command not allowed when used memory > 'maxmemory'.\r\n"
@@ -274,6 +275,15 @@ def test_evicting_goes_on_later_if_time_is_up() -> None:
     turn(engine)
     assert names(alice) == set()
     assert ask(alice, "SET k 1") == OOM
+
+
+def test_a_limit_that_is_set_late_is_reached_in_slices_too() -> None:
+    engine = bench(**{"maxmemory-policy": "allkeys-random", "maxmemory-eviction-tenacity": "0"})
+    alice = engine.peer()
+    for number in range(1000):
+        ask(alice, f"SET key:{number} {number}")
+    ask(alice, "CONFIG SET maxmemory 1000")
+    assert 0 < engine.server.stats.evicted_keys <= 2 * BETWEEN_LOOKS
 
 
 def test_info_tells_of_it() -> None:

@@ -327,7 +327,7 @@ class Execution:
         """`_settle` for a batch that is one transaction, all of whose commands are most often logged."""
         server, db = self._server, client.db
         aof, effects, waiting = server.aof, server.effects, server.waiting
-        logged = [argv for where, _, _, argv in effects if argv is not None and where is db]
+        logged = [argv for _, _, _, argv in effects if argv is not None]
         if (
             raw is None
             or logged != batch[1:-1]

@@ -7,7 +7,7 @@ import pytest
 from respq.engine import Engine
 from respq.keyspace import Effects
 from respq.protocol import Argv
-from tests.conftest import Peer, Workbench
+from tests.conftest import Kept, Peer, Workbench, encode
 
 OK, QUEUED = b"+OK\r\n", b"+QUEUED\r\n"
 ABORTED = b"-EXECABORT Transaction discarded because of previous errors.\r\n"
@@ -489,3 +489,14 @@ def test_refusals_are_counted_where_they_happen(engine: Workbench, alice: Peer) 
     specs = engine.server.specs
     assert [specs[name].rejected_calls for name in ("SET", "CLIENT|ID")] == [1, 1]
     assert (specs["EXEC"].failed_calls, specs["EXEC"].rejected_calls) == (1, 0)
+
+
+@pytest.mark.parametrize("line", ["MOVE k 1", "COPY k k DB 1"])
+def test_what_expires_in_another_database_is_logged_before_the_transaction(
+    line: str, kept: Kept, ann: Peer
+) -> None:
+    ann.feed(b"SET k new\r\nSELECT 1\r\nSET k old PX 10\r\nSELECT 0\r\nSET z 1\r\n")
+    kept.clock.advance(11)
+    assert ann.feed(encode("MULTI") + encode(*line.split()) + encode("EXEC")).endswith(b"*1\r\n:1\r\n")
+    kept.written()
+    assert kept.replays()

@@ -23,6 +23,8 @@ from respq.rdb.encoding import write_value
 from respq.rdb.strings import write_compressed, write_plain
 from respq.words import quoted
 
+MOST_SECONDS = 2**63 / 1_000_000  # microseconds of 64 bits; redis-server does not sleep for longer
+
 _NUMBER = re.compile(rb"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
 
@@ -48,12 +50,14 @@ def _number(word: bytes) -> float:
 
 
 def _sleep(c: Client, argv: Argv) -> bytes:
-    sleep(max(0.0, _number(argv[2])))
+    seconds = _number(argv[2])
+    if 0 < seconds < MOST_SECONDS:
+        sleep(seconds)
     return OK
 
 
 def _set_active_expire(c: Client, argv: Argv) -> bytes:
-    c.server.active_expiry = int(_number(argv[2])) != 0
+    c.server.active_expiry = abs(_number(argv[2])) >= 1
     return OK
 
 

@@ -106,3 +106,10 @@ def test_the_log_can_be_loaded_again(tmp_path: Path) -> None:
 def test_without_a_log_none_is_loaded(tester: Peer) -> None:
     Persistence(tester.engine)
     assert tester.send("DEBUG", "LOADAOF").startswith(b"-ERR Error trying to load the AOF files")
+
+
+def test_numbers_that_are_too_large_do_no_harm(tester: Peer) -> None:
+    assert tester.send("DEBUG", "SLEEP", "1e400") == b"+OK\r\n"
+    assert tester.send("DEBUG", "SET-ACTIVE-EXPIRE", "1e400") == b"+OK\r\n"
+    assert tester.engine.server.active_expiry
+    assert tester.engine.server.stats.unexpected_errors == 0

@@ -128,7 +128,20 @@ def key_indexes(spec: Spec, argv: Argv) -> Iterator[tuple[int, Keys]]:
 
 def _words(keys: Keys, argv: Argv) -> list[int]:
     """Where the first word stands that keys are behind of, or nowhere."""
+    if keys.naming:
+        return _words_but_names(keys, argv)
     return [at for at in range(keys.at, len(argv)) if argv[at].upper() == keys.behind][:1]
+
+
+def _words_but_names(keys: Keys, argv: Argv) -> list[int]:
+    """The same where names stand among the options, which may be that very word."""
+    at = 1
+    while at < len(argv):
+        word = argv[at].upper()
+        if word == keys.behind and at >= keys.at:
+            return [at]
+        at += 3 if word == keys.naming else 1
+    return []
 
 
 def unbalanced(spec: Spec, argv: Argv) -> bool:

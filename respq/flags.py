@@ -50,12 +50,12 @@ class Keys:
     `at` is the index of the first, `last` is relative to it or, if negative, counted from the end.
     With `counted` the argument `at` is the number of keys, which follow it. With `behind` they stand behind
     that word, looked for from `at` on: with `last` 0 one key, of an option that may be missing; with -1 the
-    first half of what follows. With `find`, which gives the indexes for an argv, no specification can tell:
-    COMMAND INFO says `unknown`; or, where `at` is given as well, what it says is not the whole truth. `flags`
-    are in the words of COMMAND INFO.
+    first half of what follows. The two words behind `naming` are names, and passed over there. With `find`,
+    which gives the indexes for an argv, no specification can tell: COMMAND INFO says `unknown`; or, where `at`
+    is given as well, what it says is not the whole truth. `flags` are in the words of COMMAND INFO.
     """
 
-    __slots__ = ("at", "behind", "counted", "find", "flags", "last", "notes", "step")
+    __slots__ = ("at", "behind", "counted", "find", "flags", "last", "naming", "notes", "step")
 
     def __init__(
         self,
@@ -66,6 +66,7 @@ class Keys:
         *,
         counted: bool = False,
         behind: bytes = b"",
+        naming: bytes = b"",
         find: Callable[[Argv], Iterable[int]] | None = None,
         notes: str = "",
     ) -> None:
@@ -75,6 +76,7 @@ class Keys:
         self.step = step
         self.counted = counted
         self.behind = behind
+        self.naming = naming
         self.find = find
         self.notes = notes
 

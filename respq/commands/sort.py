@@ -39,7 +39,7 @@ from respq.state import LONG_REPLY
 
 HEAP_SHARE = 8  # LIMIT to less than this part of the elements: only these are put in order
 ITSELF = b"#"  # for GET: the element
-WORDS_BEHIND = {b"LIMIT": 2, b"GET": 1, b"BY": 1}
+WORDS_BEHIND = {b"LIMIT": 2, b"GET": 1, b"BY": 1, b"STORE": 1}
 
 Source = ListValue | SetValue | SortedSetValue
 LookUp = Callable[[bytes], bytes | None]  # what a pattern finds for an element

@@ -70,7 +70,7 @@ def _xreadgroup_run(c: Client, run: Run) -> bytes | None:
     "XREADGROUP",
     arity=-7,
     flags=WRITE | BLOCKING | MOVABLEKEYS,
-    keys=(Keys("RO access", 4, -1, behind=b"STREAMS"),),
+    keys=(Keys("RO access", 4, -1, behind=b"STREAMS", naming=b"GROUP"),),
     group="stream",
     since="5.0.0",
     syntax="<GROUP group consumer> [COUNT count] [BLOCK milliseconds] [NOACK]"

@@ -73,6 +73,38 @@ def test_one_command(line: str, reply: bytes, ann: Peer) -> None:
     assert ann.send(*line.split()) == reply
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "SORT a STORE STORE a2",
+        "SORT a STORE STORE ASC",
+        "XREADGROUP COUNT 1 GROUP STREAMS a STREAMS x >",
+        "XREADGROUP COUNT 1 group g streams streams x >",
+        "XREADGROUP COUNT 1 GROUP STREAMS STREAMS STREAMS x >",
+        "XREADGROUP GROUP g a GROUP g STREAMS STREAMS x >",
+        "XREADGROUP GROUP GROUP a GROUP g STREAMS NOACK STREAMS a x > >",
+    ],
+)
+def test_keys_are_looked_for_where_the_command_has_them(line: str, engine: Workbench) -> None:
+    """Words that are names or keys themselves lead redis-server 8.2.3 astray, which lets these through."""
+    peer = engine.peer()
+    for rules in ("+@all ~a* ~STREAMS ~ASC", "+@all ~*"):
+        peer.send("AUTH", "default", "x")
+        peer.send("ACL", "SETUSER", "ann", "on", "nopass", "resetkeys", *rules.split())
+        peer.send("AUTH", "ann", "x")
+        assert (peer.send(*line.split()) == NO_KEY) is (rules != "+@all ~*")
+
+
+def test_names_are_no_keys(ann: Peer) -> None:
+    for line in (
+        "XREADGROUP GROUP x STREAMS STREAMS a >",
+        "XREADGROUP COUNT 1 GROUP STREAMS STREAMS STREAMS a >",
+    ):
+        assert ann.send(*line.split()).startswith(b"-NOGROUP")
+    keys = "XREADGROUP COUNT 1 GROUP STREAMS c STREAMS a a2 > >"
+    assert ann.send("COMMAND", "GETKEYS", *keys.split()) == b"*2\r\n$1\r\na\r\n$2\r\na2\r\n"
+
+
 def test_a_user_with_all_permissions_has_the_table_of_everybody(engine: Workbench, alice: Peer) -> None:
     alice.send("ACL", "SETUSER", "root", "on", "nopass", "+@all", "~*", "&*")
     bob = engine.peer()

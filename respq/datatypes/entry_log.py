@@ -173,7 +173,7 @@ class EntryLog:
             yield Stretch(self.tail, begin, end)
 
     def first(self, start: int, stop: int, count: int) -> list[Stretch]:
-        """The first `count` entries with IDs from `start` to `stop` inclusive."""
+        """The first `count` entries, at least one, with IDs from `start` to `stop` inclusive."""
         found: list[Stretch] = []
         blocks = self._blocks
         for at in range(self._block_at(start), len(blocks)):

@@ -283,6 +283,8 @@ class StreamValue(Value):
 
     def ids(self, count: int) -> list[bytes]:
         """The texts of the first `count` IDs."""
+        if not count:
+            return []
         return [text for stretch in self._log.first(0, MAX, count) for text in stretch.ids()]
 
     def excess(self, maxlen: int) -> int:

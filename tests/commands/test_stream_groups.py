@@ -319,6 +319,15 @@ def log_line(line: str) -> bytes:
     return annotate(words[1:]) if words[0] == b"#respq" else encode(*line.split())
 
 
+@pytest.mark.parametrize("command", ["XTRIM s {} DELREF", "XADD s DELREF {} 5000-1 f v"])
+@pytest.mark.parametrize("trimming", ["MAXLEN 1000", "MINID 1000"])
+def test_what_is_not_trimmed_stays_pending(ann: Peer, command: str, trimming: str) -> None:
+    lines(ann, *(f"XADD s {n}-1 f v" for n in range(1000, 1300)), "XGROUP CREATE s g 0")
+    ask(ann, "XREADGROUP GROUP g ann STREAMS s >")
+    ask(ann, command.format(trimming))
+    assert ask(ann, "XPENDING s g").startswith(b"*4\r\n:300\r\n")
+
+
 def test_who_looks_in_vain_is_noted_once_a_second() -> None:
     kept = Kept()
     ann = kept.peer()

@@ -51,8 +51,8 @@ class Keys:
     With `counted` the argument `at` is the number of keys, which follow it. With `behind` they stand behind
     that word, looked for from `at` on: with `last` 0 one key, of an option that may be missing; with -1 the
     first half of what follows. The two words behind `naming` are names, and passed over there. With `find`,
-    which gives the indexes for an argv, no specification can tell: COMMAND INFO says `unknown`; or, where `at`
-    is given as well, what it says is not the whole truth. `flags` are in the words of COMMAND INFO.
+    which gives the indexes for an argv, no specification can tell: COMMAND INFO says `unknown`; or, where
+    `at` is given as well, what it says is not the whole truth. `flags` are in the words of COMMAND INFO.
     """
 
     __slots__ = ("at", "behind", "counted", "find", "flags", "last", "naming", "notes", "step")

@@ -37,7 +37,7 @@ def users_of(config: Config, specs: Mapping[str, Spec]) -> Users:
         raise ConfigError("users are defined by `aclfile` or by `user` lines, not by both")
     if config.aclfile:
         try:
-            users.replace(AclFile(config.aclfile).read(users))
+            users.replace(AclFile(config.aclfile, config.compat_version).read(users))
         except AclFileError as error:
             raise ConfigError(f"aclfile: {decoded(error.text)}") from None
     for name, line in config.users.items():

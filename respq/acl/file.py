@@ -1,4 +1,4 @@
-"""The ACL file: one line for each user, as ACL LIST shows them; nothing else may stand in it.
+"""The ACL file: one line for each user, as ACL LIST shows them; from Redis 8.8 on also comments.
 
 Reading looks at every line and tells everything that is wrong at once, in the words of redis-server 8.2.3.
 (That crashes at a selector that is not closed; here it is told like any other mistake.) Writing replaces the
@@ -17,6 +17,9 @@ from respq.errors import shown
 NOTHING_CHANGED = b"WARNING: ACL errors detected, no change to the previously active ACL rules was performed"
 
 
+COMMENTS_SINCE = 8, 8  # the version of Redis
+
+
 class AclFileError(Exception):
     """The file cannot be read or written, or says nothing that makes sense; `text` is for people."""
 
@@ -26,10 +29,14 @@ class AclFileError(Exception):
 
 
 class AclFile:
-    """The file under a path."""
+    """The file under a path, as a version of Redis reads it.
 
-    def __init__(self, path: str) -> None:
+    Lines that begin with `#` are comments, which writing leaves out, or mistakes.
+    """
+
+    def __init__(self, path: str, version: tuple[int, ...]) -> None:
         self._path = path
+        self._has_comments = version >= COMMENTS_SINCE
         self._label = path.encode(errors="surrogateescape")  # as messages name it
 
     def read(self, users: Users) -> list[User]:
@@ -44,8 +51,9 @@ class AclFile:
             raise AclFileError(b"Error loading ACLs, opening file '%b': %b" % (self._label, reason)) from None
         found: dict[bytes, User] = {}
         mistakes: list[bytes] = []
-        for number, line in enumerate(text.split(b"\n"), 1):
-            if line := line.strip(b" \t\r\n"):
+        lines = [line.strip(b" \t\r\n") for line in text.split(b"\n")]
+        for number, line in enumerate(lines, 1):
+            if line and not (self._has_comments and line.startswith(b"#")):
                 self._read_line(line, number, users, found, mistakes)
         if mistakes:
             raise AclFileError(b" ".join([*mistakes, NOTHING_CHANGED]))

@@ -211,7 +211,7 @@ def _file(c: Client) -> AclFile:
             "ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis configuration "
             "file set) in order to store users in the Redis configuration."
         )
-    return AclFile(path)
+    return AclFile(path, c.server.config.compat_version)
 
 
 @command("ACL|LOAD", arity=2, flags=PRIVILEGED, group="server", since="6.0.0",

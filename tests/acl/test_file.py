@@ -88,6 +88,17 @@ def test_everything_wrong_is_told_and_nothing_changed(
     assert str(refusal.value) == f"aclfile: {said}"
 
 
+def test_lines_may_be_comments_from_8_8_on(path: Path) -> None:
+    path.write_text("# those who work\nuser ann on nopass ~a* +@all\n\n  #user bob on\n")
+    with pytest.raises(ConfigError, match="should start with user keyword"):
+        connect("--aclfile", str(path), "--compat-version", "8.6.6")
+    peer = connect("--aclfile", str(path), "--compat-version", "8.8.2")
+    assert peer.send("ACL", "LOAD") == OK
+    assert peer.send("ACL", "USERS") == b"*2\r\n$3\r\nann\r\n$7\r\ndefault\r\n"
+    assert peer.send("ACL", "SAVE") == OK
+    assert "#" not in path.read_text()
+
+
 def test_a_file_that_is_not_there_is_named(peer: Peer, path: Path) -> None:
     path.unlink()
     reply = f"-ERR Error loading ACLs, opening file '{path}': No such file or directory\r\n"

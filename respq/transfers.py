@@ -3,6 +3,9 @@
 SYNC, once REPLCONF has said `rdb-only 1` and `capa eof`. A forked child sends what there is at that moment
 straight to the client's socket and waits for it where it must, so nothing is buffered here and no file is
 written: `$EOF:` and a mark of 40 letters, the snapshot, the mark again. Then the connection is closed.
+
+No other child is at work meanwhile. So who takes nothing for `repl-timeout` seconds gets no more: the log
+could not be rewritten for as long as somebody holds a connection and does not read.
 """
 
 from __future__ import annotations
@@ -69,8 +72,12 @@ class Transfers:
 
     def _send(self, client: Client, check: Check) -> None:
         """In the child: everything that the client gets."""
-        send, follower = client.transport.send_all, client.follower
+        follower, patience_s = client.follower, self.server.config.repl_timeout
         assert follower is not None
+
+        def send(data: bytes) -> None:
+            client.transport.send_all(data, patience_s)
+
         mark = random_hex(MARK_BYTES)
         send(b"$EOF:%b\r\n" % mark)
         parts: list[bytes] = []

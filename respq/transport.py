@@ -27,8 +27,8 @@ class Transport(Protocol):
     def output_bytes(self) -> int:
         """Bytes of replies that the peer has not read yet."""
 
-    def send_all(self, data: bytes) -> None:
-        """Send, and wait as long as that takes: for a child process. Raises OSError."""
+    def send_all(self, data: bytes, patience_s: int) -> None:
+        """Send, and wait at most `patience_s` at a time: for a child process. Raises OSError."""
 
 
 class Unconnected:
@@ -62,7 +62,7 @@ class Unconnected:
         """Nothing is ever unread."""
         return 0
 
-    def send_all(self, data: bytes) -> None:
+    def send_all(self, data: bytes, patience_s: int) -> None:
         """Nobody gets it."""
 
 

@@ -279,6 +279,7 @@ class Live:
     aof_timestamp_enabled = flag(False, "write into the log when it was, once a second")
     aof_rewrite_incremental_fsync = flag(True, "sync a log that is rewritten every 4 MB, not all at its end")
     rdb_save_incremental_fsync = flag(True, "the same for snapshots")
+    repl_timeout = number(60, 1, INT_MAX, "seconds that `redis-cli --rdb` may go without reading")
     no_appendfsync_on_rewrite = flag(False, "do not force the log to the disk while it is rewritten")
 
     # How much memory it may use, and which keys are evicted to keep within that
@@ -458,7 +459,6 @@ class Inert:
     repl_diskless_sync_delay = number(5, 0, INT_MAX)
     repl_diskless_sync_max_replicas = number(0, 0, INT_MAX)
     repl_ping_replica_period = number(10, 1, INT_MAX, aliases=("repl-ping-slave-period",))
-    repl_timeout = number(60, 1, INT_MAX)
     replica_announce_ip = text("", aliases=("slave-announce-ip",))
     replica_announce_port = number(0, 0, 65535, aliases=("slave-announce-port",))
     replica_announced = flag(True)

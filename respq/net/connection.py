@@ -18,6 +18,7 @@ READ_BYTES = 1 << 14  # per ready client and tick: bounds how long one client ke
 LONG_READ_BYTES = 1 << 16  # the same for a client whose commands are long: their number takes the time
 FEW_COMMANDS = 128  # in READ_BYTES
 JOIN_BYTES = 1 << 14  # replies shorter than this are joined before they are offered
+MOST_POLL_MS = (1 << 31) - 1  # that poll() can wait
 
 
 def is_local(peer: Address) -> bool:
@@ -108,13 +109,17 @@ class Connection:
         """Bytes of replies that the peer has not taken yet."""
         return self.unsent_bytes + self.unsynced_bytes
 
-    def send_all(self, data: bytes) -> None:
-        """Send, and wait as long as that takes: for a child process. Raises OSError."""
+    def send_all(self, data: bytes, patience_s: int) -> None:
+        """Send, and wait while anything is taken: for a child process.
+
+        Raises OSError; TimeoutError if the peer takes nothing for `patience_s`.
+        """
         poll = select.poll()
         poll.register(self.fd, select.POLLOUT)
         left = memoryview(data)
         while left:
-            poll.poll()
+            if not poll.poll(min(patience_s * 1000, MOST_POLL_MS)):
+                raise TimeoutError(f"nothing was taken for {patience_s} seconds")
             left = left[self.send(left) :]
 
     def queue(self, data: bytes, taken: int = 0) -> None:

@@ -100,6 +100,16 @@ def test_a_client_that_is_killed_gets_no_more(net: Net) -> None:
     assert len(follower.rest()) < 64 << 20
 
 
+def test_a_client_that_does_not_read_is_not_waited_for(net: Net) -> None:
+    alice = filled(net)
+    alice.ask("SETRANGE", "large", 64 << 20, "x")
+    alice.ask("CONFIG", "SET", "rdbcompression", "no", "repl-timeout", 1)
+    follower = net.connect()
+    ask_for_snapshot(follower)
+    net.until(lambda: net.logged("No snapshot was sent"))
+    assert alice.ask("BGSAVE") == b"+Background saving started"
+
+
 def test_no_other_child_meanwhile(net: Net) -> None:
     alice = filled(net)
     alice.ask("SETRANGE", "large", 64 << 20, "x")

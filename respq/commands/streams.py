@@ -30,6 +30,7 @@ NOTE_ON_XADD = "UPDATE instead of INSERT because of the optional trimming featur
 
 KEEPREF, DELREF, ACKED = b"KEEPREF", b"DELREF", b"ACKED"
 POLICIES = {KEEPREF, DELREF, ACKED}  # what trimming and deleting do with references of groups
+NODES_LOOKED_INTO = 8, 4, 4  # the version of Redis since which `~` goes with DELREF and ACKED
 DEFAULT_LIMIT_NODES = 100  # `~` without LIMIT removes at most as many full nodes
 
 
@@ -169,22 +170,21 @@ def _parse_threshold(word: bytes, value: bytes) -> int:
     return threshold
 
 
-def _trim(stream: StreamValue, trimming: Trimming) -> int:
+def _trim(c: Client, stream: StreamValue, trimming: Trimming) -> int:
     """Remove what is to be trimmed; return how many entries that was.
 
-    With `~` only KEEPREF removes any, since redis-server 8.2.3 cannot tell what a whole node refers to.
+    With `~` only KEEPREF removes any in redis-server 8.2.3, which so lets streams grow without an end.
     """
-    if trimming.whole_nodes and trimming.policy != KEEPREF:
+    by_length, whole_nodes = trimming.word == b"MAXLEN", trimming.whole_nodes
+    if whole_nodes and trimming.policy != KEEPREF and c.server.config.compat_version < NODES_LOOKED_INTO:
         return 0
-    by_length = trimming.word == b"MAXLEN"
     if trimming.policy == ACKED and stream.groups:
-        if by_length:
-            return stream.drop_acknowledged(trimming.threshold)
-        return stream.drop_acknowledged(0, trimming.threshold)
+        maxlen, minid = (trimming.threshold, None) if by_length else (0, trimming.threshold)
+        return stream.drop_acknowledged(maxlen, minid, whole_nodes=whole_nodes, limit=trimming.limit)
     count = stream.excess(trimming.threshold) if by_length else stream.below(trimming.threshold)
     if by_length and count:
         stream.drop_empty_nodes()
-    if trimming.whole_nodes:
+    if whole_nodes:
         minid = MAX + 1 if by_length else trimming.threshold
         count = stream.in_whole_nodes(count, trimming.limit, minid)
     if trimming.policy == DELREF and stream.groups:
@@ -232,7 +232,7 @@ def _xadd_run(c: Client, run: Run) -> bytes | None:
     stream.extend(range(first_id, first_id + count), ids, columns)
     logged = Run.of([b"XADD", name], [ids, *columns])
     logged.encoded = encode_commands(logged.shared, logged.described)
-    if trimming and excess > 0 and _trim(stream, trimming):
+    if trimming and excess > 0 and _trim(c, stream, trimming):
         last = [column.words[-1] for column in logged.described]
         trimmed = bulks([b"XADD", name, *_logged_trimming(stream, trimming), *last])
         logged.encoded = logged.encoded.removesuffix(bulks([b"XADD", name, *last])) + trimmed
@@ -342,7 +342,7 @@ def _add_with_options(c: Client, argv: Argv) -> bytes:
         entry_id = _choose_id(stream, wanted, c.server.clock.now_ms)
     text = stream.add(entry_id, words)
     logged = [b"XADD", name, text, *words]
-    removed = _trim(stream, trimming) if trimming else 0
+    removed = _trim(c, stream, trimming) if trimming else 0
     if trimming and removed:
         logged[2:2] = _logged_trimming(stream, trimming)
     c.effects.append((db, name, "xadd", logged))
@@ -520,7 +520,7 @@ def xtrim(c: Client, argv: Argv) -> bytes:
     stream = db.find(name, StreamValue)
     if stream is None:
         return ZERO
-    removed = _trim(stream, trimming)
+    removed = _trim(c, stream, trimming)
     if removed:
         c.effects.append((db, name, "xtrim", [b"XTRIM", name, *_logged_trimming(stream, trimming)]))
     return integer(removed)

@@ -238,14 +238,17 @@ class StreamValue(Value):
                 self._nodes.settle()
         return there
 
-    def drop_acknowledged(self, maxlen: int, minid: int | None = None) -> int:
+    def drop_acknowledged(
+        self, maxlen: int, minid: int | None = None, *, whole_nodes: bool = False, limit: int = 0
+    ) -> int:
         """Trim to `maxlen` entries, or those less than `minid`, that no group refers to; return how many.
 
         As redis-server 8.2.3 does, the last node that is looked at is the first one that would not go as a
-        whole if nobody referred to its entries. O(entries looked at).
+        whole if nobody referred to its entries. With `whole_nodes` it is the last one that would, as long as
+        no more than `limit` entries are looked at (0: any number). O(entries looked at).
         """
         self._know_nodes()
-        length = len(self)
+        length, looked_at = len(self), 0
         chosen: list[int] = []
         partial: list[int] = []  # of the last node, which stays even if it is empty then
         empty: list[int] = []  # nodes, by their first IDs
@@ -253,6 +256,9 @@ class StreamValue(Value):
             if minid is None and length <= maxlen:
                 break
             whole = length - live >= maxlen if minid is None else last_id < minid
+            looked_at += live
+            if whole_nodes and (not whole or looked_at > limit > 0):
+                break
             if whole and not live:
                 empty.append(first_id)
             entries = self._unreferenced(first_id, last_id if minid is None else min(last_id, minid - 1))

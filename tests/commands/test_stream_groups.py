@@ -328,6 +328,40 @@ def test_what_is_not_trimmed_stays_pending(ann: Peer, command: str, trimming: st
     assert ask(ann, "XPENDING s g").startswith(b"*4\r\n:300\r\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        ("MAXLEN ~ 2 DELREF", [5, 6]),
+        ("MINID ~ 4 DELREF", [3, 4, 5, 6]),
+        ("MAXLEN ~ 5 DELREF", [1, 2, 3, 4, 5, 6]),
+        ("MAXLEN ~ 2 ACKED", [2, 5, 6]),
+        ("MAXLEN ~ 2 LIMIT 3 ACKED", [2, 3, 4, 5, 6]),
+        ("MAXLEN ~ 2 LIMIT 1 ACKED", [1, 2, 3, 4, 5, 6]),
+        ("MAXLEN ~ 0 ACKED", [2, 6]),
+        ("MINID ~ 4 ACKED", [2, 3, 4, 5, 6]),
+    ],
+)
+@pytest.mark.parametrize("version", ["8.2.3", "8.4.4"])
+def test_whole_nodes_go_with_their_references_from_8_4_4_on(
+    version: str, words: str, left: list[int]
+) -> None:
+    """Nodes have two entries; all but 2 and 6 are acknowledged."""
+    kept = Kept(**{"stream-node-max-entries": "2", "compat-version": version})
+    ann = kept.peer()
+    lines(ann, *(f"XADD s {n}-1 f v" for n in range(1, 7)), "XGROUP CREATE s g 0")
+    ask(ann, "XREADGROUP GROUP g ann STREAMS s >")
+    ask(ann, "XACK s g 1-1 3-1 4-1 5-1")
+    present = left if version == "8.4.4" else [1, 2, 3, 4, 5, 6]
+    assert ask(ann, f"XTRIM s {words}") == b":%d\r\n" % (6 - len(present))
+    there = [n for n in range(1, 7) if ask(ann, f"XRANGE s {n}-1 {n}-1") != b"*0\r\n"]
+    assert there == present
+    pending = [n for n in (2, 6) if n in present or "DELREF" not in words]
+    kept.written()
+    for peer in (ann, kept.restarted().peer()):
+        assert ask(peer, "XLEN s") == b":%d\r\n" % len(present)
+        assert ask(peer, "XPENDING s g - + 9").startswith(b"*%d\r\n" % len(pending))
+
+
 def test_who_looks_in_vain_is_noted_once_a_second() -> None:
     kept = Kept()
     ann = kept.peer()

@@ -7,18 +7,27 @@ there are few: so often that it takes a twentieth of the time at most.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from respq.clock import stopwatch_ns
+from respq.datatypes.sizes import words_bytes
 from respq.state import Client, Server
 
 CLIENT_BYTES: Final = 2000  # about, of a connection that does nothing
+NAME_BYTES: Final = 200  # about, of the entries in dicts that a name kept for a client takes
+SAMPLES: Final = 16  # names that stand for all of a kind
 SHARE: Final = 20  # of the time, that looking may take
 
 
 def client_bytes(client: Client) -> int:
-    """The memory that a client takes: what it sent and what waits for it. O(words in MULTI and replies)."""
-    return CLIENT_BYTES + input_bytes(client) + queued_bytes(client) + output_bytes(client)
+    """The memory that a client takes: what it sent, what is kept and what waits for it.
+
+    O(words in MULTI, replies and fieldsets).
+    """
+    return (
+        CLIENT_BYTES + input_bytes(client) + queued_bytes(client) + names_bytes(client) + output_bytes(client)
+    )
 
 
 def input_bytes(client: Client) -> int:
@@ -29,6 +38,22 @@ def input_bytes(client: Client) -> int:
 def queued_bytes(client: Client) -> int:
     """The words that MULTI has queued."""
     return sum(len(word) for argv in client.queued for word in argv) if client.queued else 0
+
+
+def names_bytes(client: Client) -> int:
+    """About what the names take that are kept for it: channels, watched keys, fields for HIMPORT."""
+    total = 0
+    if client.subscribed or client.watched or client.fieldsets:
+        for registry in client.server.pubsub.registries:
+            total += _names_bytes(registry.names(client), registry.count(client))
+        total += _names_bytes((key for _, key in client.watched), len(client.watched))
+        for fields in (client.fieldsets or {}).values():
+            total += NAME_BYTES + words_bytes(fields, len(fields), SAMPLES)
+    return total
+
+
+def _names_bytes(names: Iterable[bytes], count: int) -> int:
+    return words_bytes(names, count, SAMPLES) + NAME_BYTES * count
 
 
 def output_bytes(client: Client) -> int:

@@ -55,6 +55,18 @@ def test_who_does_not_want_to_be_evicted_counts_and_stays(engine: Workbench) -> 
     assert closed(engine) == {small.client.id}
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("SUBSCRIBE",), ("PSUBSCRIBE",), ("SSUBSCRIBE",), ("WATCH",), ("HIMPORT", "PREPARE", "fieldset")],
+)
+def test_names_that_are_kept_count(words: tuple[str, ...], engine: Workbench) -> None:
+    collector = engine.peer()
+    collector.send(*words, *(f"{number:0>1000}" for number in range(1000)))
+    assert MIB * 0.9 < client_bytes(collector.client) < MIB * 1.5
+    limit(engine, MIB // 2)
+    assert closed(engine) == {collector.client.id}
+
+
 def test_a_share_is_one_of_maxmemory(engine: Workbench) -> None:
     peer = holding(engine, 2 * MIB)
     limit(engine, "10%")  # of no limit

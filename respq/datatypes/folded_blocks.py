@@ -44,10 +44,11 @@ class FoldedBlock(Block):
     def __getattr__(self, name: str) -> Any:
         """What is in a slot that only a block has that is not folded."""
         data, unfold = self.folded
+        table = unfold(data)  # if there is no memory for it, nothing has happened
         live = self.live  # who looks may have counted already what will be gone
         del self.folded
         self.__class__ = Block  # type: ignore[assignment]  # a base, with the same slots
-        Block.__init__(self, unfold(data))
+        Block.__init__(self, table)
         self.live = live
         return getattr(self, name)
 

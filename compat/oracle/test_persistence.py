@@ -21,7 +21,8 @@ from compat.servers import Server, debian_binary, start_redis, start_respq
 
 SEQUENCES = 40  # one after the other, on what the one before left behind
 WITH_DATA = [name for name in FAMILIES if name != "connection"]
-EMPTYING = ("FLUSHALL", "FLUSHDB")
+# What leaves nothing to compare, and payloads that redis-server 7.0 refuses; compat/rdb exchanges these.
+LEFT_OUT = ("FLUSHALL", "FLUSHDB", "RESTORE")
 PONG = b"+PONG\r\n"
 FIRST = "first"
 OTHERS: dict[str, Callable[[Path], Server]] = {
@@ -48,7 +49,7 @@ def work(server: Server, family: Family, trees: Trees) -> None:
     """Run some sequences that end with data in the keyspace."""
     sentences = Sentences(family, trees)
     for seed in range(SEQUENCES):
-        commands = [command.argv for command in sentences.write(seed) if command.name not in EMPTYING]
+        commands = [command.argv for command in sentences.write(seed) if command.name not in LEFT_OUT]
         exchange(server, b"".join(map(render, commands)) + END, END_REPLY)
     exchange(server, restore_bytes(family) + b"PING\r\n", PONG)
 

@@ -35,7 +35,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def theirs(place: Path, path: Path) -> tuple[bool, str]:
     """Whether redis-check-rdb finds a file sound, and what it says."""
-    done = subprocess.run([place / "redis-check-rdb", path], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [place / "redis-check-rdb", path], capture_output=True, text=True, errors="replace", check=False
+    )
     return done.returncode == 0, done.stdout
 
 

@@ -16,6 +16,7 @@ from respq.command import ADMIN, LOADING, NOSCRIPT, STALE, Argv, Client, command
 from respq.commands.arguments import parse_non_negative
 from respq.commands.generic import encoding_of
 from respq.commands.help import help_reply
+from respq.commands.strings import check_length
 from respq.datatypes.strings import StringValue
 from respq.errors import ONE_LINE, CommandError, no_such_key, shown
 from respq.protocol.resp import OK, array, bulk, integer, simple
@@ -130,6 +131,7 @@ def _populate(c: Client, argv: Argv) -> bytes:
     count = parse_non_negative(argv[2])
     prefix = argv[3] if len(argv) > 3 else b"key"
     size = parse_non_negative(argv[4]) if len(argv) > 4 else 0
+    check_length(c, size)
     for number in range(count):
         key, data = b"%b:%d" % (prefix, number), b"value:%d" % number
         if c.db.get(key) is None:

@@ -443,7 +443,7 @@ def append(c: Client, argv: Argv) -> bytes:
         db.add(name, StringValue(tail))
         length = len(tail)
     else:
-        _check_length(c, len(value.data) + len(tail))
+        check_length(c, len(value.data) + len(tail))
         length = value.append(tail)
     c.effects.append((db, name, "append", argv))
     return integer(length)
@@ -461,7 +461,7 @@ def setrange(c: Client, argv: Argv) -> bytes:
     value = db.find(name, StringValue)
     if not part:
         return ZERO if value is None else integer(len(value.data))
-    _check_length(c, offset + len(part))
+    check_length(c, offset + len(part))
     if value is None:
         value = StringValue()
         db.add(name, value)
@@ -470,6 +470,7 @@ def setrange(c: Client, argv: Argv) -> bytes:
     return integer(length)
 
 
-def _check_length(c: Client, length: int) -> None:
+def check_length(c: Client, length: int) -> None:
+    """Raise CommandError if a string of so many bytes would be longer than strings may be."""
     if length > c.server.config.proto_max_bulk_len:
         raise CommandError("string exceeds maximum allowed size (proto-max-bulk-len)")

@@ -66,6 +66,13 @@ def test_populate_leaves_what_is_there_and_logs_the_rest(bench: Workbench, teste
     assert tester.feed(b"MGET p:0 p:1 p:2\r\n") == b"*3\r\n$4\r\nvalu\r\n$4\r\nmine\r\n$4\r\nvalu\r\n"
 
 
+def test_populate_makes_no_string_that_is_too_long(tester: Peer) -> None:
+    assert tester.send("DEBUG", "POPULATE", 1, "p", 2**63 - 1).startswith(
+        b"-ERR string exceeds maximum allowed size"
+    )
+    assert tester.send("DBSIZE") == b":0\r\n"
+
+
 def test_another_replication_id(tester: Peer) -> None:
     before = tester.send("INFO", "replication")
     assert tester.send("DEBUG", "CHANGE-REPL-ID") == b"+OK\r\n"

@@ -150,4 +150,5 @@ def test_events_are_switched_off_and_on(task: Make, app: Celery, events: Events,
     app.control.enable_events([name], reply=True)
     told = task("add", 1, 1).delay()
     events.await_type("task-succeeded", [told.id])
-    assert {event["type"] for event in events.of([silent.id])} <= {"task-sent"}
+    # A worker stores the result first, so it may tell of success when events are on again already.
+    assert {event["type"] for event in events.of([silent.id])} <= {"task-sent", "task-succeeded"}

@@ -6,11 +6,16 @@ A server without scripts and passwords never needs it.
 from __future__ import annotations
 
 
-def sha1_hex(data: bytes) -> bytes:
-    """SHA-1, in 40 digits; the name of a script, no secret."""
+def sha1(data: bytes) -> bytes:
+    """SHA-1, 20 bytes; no secret."""
     import hashlib
 
-    return hashlib.sha1(data, usedforsecurity=False).hexdigest().encode()
+    return hashlib.sha1(data, usedforsecurity=False).digest()
+
+
+def sha1_hex(data: bytes) -> bytes:
+    """The same in 40 digits; the name of a script."""
+    return sha1(data).hex().encode()
 
 
 def sha256_hex(data: bytes) -> bytes:

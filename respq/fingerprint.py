@@ -9,7 +9,6 @@ are no part of it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from typing import Final
 
@@ -21,6 +20,7 @@ from respq.datatypes.sorted_sets import SortedSetValue
 from respq.datatypes.streams import StreamValue
 from respq.datatypes.strings import StringValue
 from respq.datatypes.value import Value
+from respq.digests import sha1
 from respq.keyspace import Database
 from respq.protocol.doubles import format_double
 
@@ -69,16 +69,12 @@ def _of_field(value: HashValue, field: bytes, data: bytes) -> bytes:
     return _add(state, b"!!hexpire!!") if value.deadline_of(field) else state
 
 
-def _sha1(data: bytes) -> bytes:
-    return hashlib.sha1(data, usedforsecurity=False).digest()
-
-
 def _add(state: bytes, word: bytes) -> bytes:
-    return (int.from_bytes(state) ^ int.from_bytes(_sha1(word))).to_bytes(20)
+    return (int.from_bytes(state) ^ int.from_bytes(sha1(word))).to_bytes(20)
 
 
 def _mix(state: bytes, word: bytes) -> bytes:
-    return _sha1(_add(state, word))
+    return sha1(_add(state, word))
 
 
 def _mix_all(state: bytes, words: Iterable[bytes]) -> bytes:

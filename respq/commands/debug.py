@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from respq import fingerprint
 from respq.accesses import IDLE_SPAN_S, idle_s
 from respq.clock import sleep
 from respq.command import ADMIN, LOADING, NOSCRIPT, STALE, Argv, Client, command
@@ -106,14 +107,10 @@ def _listpack(c: Client, argv: Argv) -> bytes:
 
 
 def _digest(c: Client, argv: Argv) -> bytes:
-    from respq import fingerprint  # noqa: PLC0415  # brings OpenSSL
-
     return simple(fingerprint.of_databases(c.server.databases).hex().encode())
 
 
 def _digest_value(c: Client, argv: Argv) -> bytes:
-    from respq import fingerprint  # noqa: PLC0415  # brings OpenSSL
-
     values = [c.db.peek(key) for key in argv[2:]]
     digests = [fingerprint.NOTHING if value is None else fingerprint.of_value(value) for value in values]
     return array([simple(digest.hex().encode()) for digest in digests])

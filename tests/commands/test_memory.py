@@ -57,7 +57,7 @@ def test_the_doctor_speaks_of_what_is_unusual(alice: Peer) -> None:
     assert b"* Client buffers:" not in said
     alice.client.reader.feed(b"*1\r\n$1000000\r\n" + b"x" * 900_000)
     assert isinstance(alice.client.reader, Reader)
-    bob = alice.engine.peer()  # type: ignore[attr-defined]
+    bob = Peer(alice.engine)
     assert b"* Client buffers:" in bob.send("MEMORY", "DOCTOR")
 
 

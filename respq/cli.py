@@ -311,7 +311,7 @@ def check(path: Path, fix: bool, second: int | None, appendfilename: str, dbfile
         if not fix:
             complain(f"--fix would cut off {loss}")
             sys.exit(1)
-        with _reserved(last.path.parent.parent):
+        with _reserved(last.path.absolute().parent.parent):
             cut(files, last)
         click.echo(f"{last.path}: cut off {loss}")
         sys.exit(damaged)

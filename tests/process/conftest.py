@@ -15,11 +15,11 @@ from tests.process.servers import PATIENCE_S, Run, Server, Start, environment
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Run `respq` with some arguments to its end."""
+    """Run `respq` with some arguments to its end, in `place` or the directory of the test."""
 
-    def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, place: Path = tmp_path, **extra: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "respq", *arguments], cwd=tmp_path, env=environment(extra),
+            [sys.executable, "-m", "respq", *arguments], cwd=place, env=environment(extra),
             capture_output=True, text=True, timeout=PATIENCE_S, check=False,
         )  # fmt: skip
 

@@ -91,9 +91,10 @@ def test_nothing_is_cut_under_a_server(start: Start, run: Run, tmp_path: Path) -
     path = increment(tmp_path)
     with path.open("ab") as file:
         file.write(b"*1\r\n")
-    done = run("check", "respq-data", "--fix")
-    assert done.returncode == 1
-    assert "is in use by another server" in done.stderr
+    for place, named in ((tmp_path, "respq-data"), (path.parent, "."), (path.parent, path.name)):
+        done = run("check", named, "--fix", place=place)
+        assert done.returncode == 1
+        assert "is in use by another server" in done.stderr
     assert path.read_bytes() == FIRST + b"*1\r\n"
     server.stop(signal.SIGKILL)
     assert run("check", "respq-data", "--fix").returncode == 0

@@ -80,8 +80,11 @@ class Dumps:
 
     # -- loading -----------------------------------------------------------------------------------
 
-    def load(self, loading: Loading, progress: Progress) -> None:
-        """Store what the snapshot holds and has not expired, if there is one. Raises AofError."""
+    def load(self, loading: Loading, progress: Progress) -> int:
+        """Store what the snapshot holds and has not expired; return its length, 0 if there is none.
+
+        What stands behind its end is no part of it. Raises AofError.
+        """
         path = self.path
         now_ms = self.engine.clock.now_ms
         expired = 0
@@ -95,7 +98,7 @@ class Dumps:
 
         try:
             if not self.files.exists(path):
-                return
+                return 0
             loader = Loader(
                 self.files, _no_commands, progress, self.files.size(path), store, loading.keep,
                 checked=self.config.rdbchecksum,
@@ -105,6 +108,8 @@ class Dumps:
             raise AofError(f"{path}: cannot load the snapshot: {error.strerror}") from error
         self.saves.keys_loaded, self.saves.keys_expired = loader.keys - expired, expired
         self.engine.log("notice", f"Loaded {self.saves.keys_loaded} keys from {path}; {expired} have expired")
+        assert loader.dump is not None
+        return loader.dump.at
 
     def reload(self, save: bool, flush: bool, merge: bool) -> None:
         """DEBUG RELOAD: `save`, `flush`, and load; `merge`: what is there gives way. Raises CommandError."""

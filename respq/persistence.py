@@ -75,15 +75,21 @@ class Persistence:
         aof = self._new_log() if self.config.appendonly else None
         if aof is not None:
             aof.open()
+        dump_bytes = 0
         with Loading(self.engine) as loading:
             if aof is None or aof.is_empty:
-                self.dumps.load(loading, progress)
+                dump_bytes = self.dumps.load(loading, progress)
             else:
                 self._load_log(aof, loading, progress)
-        if aof is not None:
-            if aof.is_empty and self.files.exists(self.dumps.path):
-                aof.adopt(self.dumps.path)
-            self._go_on_in(aof)
+        if not self.config.appendonly:
+            return  # or not any more
+        if aof is None:
+            self._switch_on()
+            return
+        if dump_bytes:
+            aof.adopt(self.dumps.path, dump_bytes)
+        aof.start(self.engine.clock.now_ms, self._base())
+        self.server.aof = aof
 
     def _load_log(self, aof: AppendOnlyFile, loading: Loading, progress: Callable[[int, int], None]) -> None:
         config = self.config
@@ -95,12 +101,6 @@ class Persistence:
         if steps:
             keys = sum(map(len, self.server.databases))
             self.engine.log("notice", f"Loaded {keys} keys from {steps} entries of the append-only file")
-
-    def _go_on_in(self, aof: AppendOnlyFile) -> None:
-        """Write to the log that has been loaded, unless it was switched off meanwhile."""
-        if self.config.appendonly:
-            aof.start(self.engine.clock.now_ms, self._base())
-            self.server.aof = aof
 
     def _note_progress(self, done: int, total: int) -> None:
         """Tell INFO, and the log each tenth of a log of some size."""

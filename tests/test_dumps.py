@@ -9,9 +9,10 @@ from random import Random
 import pytest
 
 from respq.datatypes.strings import StringValue
+from respq.effects.aof import AppendOnlyFile
 from respq.effects.files import AofError
 from respq.rdb.file import Contents, write_dump
-from tests.conftest import START_MS, Kept, Peer
+from tests.conftest import DIRECTORY, START_MS, Kept, Peer
 from tests.effects.disk import Disk, Killed
 from tests.effects.model import LaterSnapshot
 from tests.rdb.samples import values
@@ -101,6 +102,31 @@ def test_a_log_begins_with_the_snapshot() -> None:
     again = kept.restarted()
     assert len(again.server.databases[0]) == KEYS + 1
     assert len(again.server.databases[3]) == KEYS
+
+
+def test_what_becomes_of_the_snapshot_afterwards_does_not_matter_to_the_log() -> None:
+    """A backup copied over it must not change what the log begins with."""
+    kept = Kept(disk_with(dump(0)))
+    inode = kept.disk.names_now[DUMP]
+    inode.cut(0)
+    inode.append(OLD)
+    assert kept.replays()
+
+
+def test_what_stands_behind_the_end_of_a_snapshot_is_not_in_the_log() -> None:
+    """No server reads it there, but behind the base of a log commands may follow."""
+    kept = Kept(disk_with(dump(0) + b"more"))
+    assert len(kept.server.databases[0]) == KEYS
+    assert kept.replays()
+
+
+def test_a_snapshot_that_shrinks_while_the_log_begins_with_it_is_refused() -> None:
+    disk = disk_with(dump(0))
+    log = AppendOnlyFile(DIRECTORY, files=disk)
+    log.open()
+    with pytest.raises(AofError, match="has become shorter than the"):
+        log.adopt(DUMP, len(dump(0)) + 1)
+    assert DIRECTORY / "appendonly.aof.manifest" not in disk.names_now
 
 
 def test_a_log_comes_before_a_snapshot() -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 import pytest
 
 from respq.effects.files import AofError
 from respq.persistence import Persistence
-from tests.conftest import BASE, INCREMENT, Kept, Peer, Workbench, encode
+from tests.conftest import BASE, DIRECTORY, INCREMENT, Kept, Peer, Workbench, encode
 from tests.effects.disk import Disk
+from tests.effects.model import LaterSnapshot
 
+DUMP = Path("/data/dump.rdb")
 MISCONF = b"-MISCONF Errors writing to the AOF file: No space left on device\r\n"
 LIBRARY = "#!lua name=%s\nredis.register_function('%s', function(keys) %s end)"
 
@@ -145,6 +148,37 @@ def test_a_log_switched_off_while_it_is_loaded_is_not_written(kept: Kept) -> Non
     assert server.server.aof is None
     assert ann.send("SET", "key", "value") == b"+OK\r\n"
     assert kept.disk.get(INCREMENT) == before
+
+
+def snapshot_of(kept: Kept) -> Disk:
+    """A disk with a snapshot and no log."""
+    assert kept.peer().send("SAVE") == b"+OK\r\n"
+    disk = Disk()
+    disk.put(DUMP, kept.disk.get(DUMP))
+    return disk
+
+
+def test_a_log_switched_on_while_the_snapshot_is_loaded_begins_with_it(kept: Kept) -> None:
+    server = Workbench(dir="/data")
+    persistence = Persistence(server, disk := snapshot_of(kept))
+    persistence.take_snapshot = LaterSnapshot
+    bob = server.peer()
+    persistence.start(lambda: bob.send("CONFIG", "SET", "appendonly", "yes") and None)
+    assert server.server.aof is not None
+    bob.send("SET", "key", "value")
+    while not server.server.aof.is_whole:
+        persistence.cron(server.clock.now_ms)
+    assert persistence.flush(server.clock.now_ms)
+    assert Kept(disk.after_kill()).data()[0].keys() == {b"warm", b"key"}
+
+
+def test_a_log_switched_off_while_the_snapshot_is_loaded_is_not_begun(kept: Kept) -> None:
+    server = Workbench(appendonly="yes", dir="/data")
+    disk = snapshot_of(kept)
+    bob = server.peer()
+    Persistence(server, disk).start(lambda: bob.send("CONFIG", "SET", "appendonly", "no") and None)
+    assert bob.send("EXISTS", "warm") == b":1\r\n"
+    assert not [path for path in disk.names_now if path.parent == DIRECTORY]
 
 
 # -- WAITAOF ---------------------------------------------------------------------------------------

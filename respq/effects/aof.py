@@ -111,10 +111,10 @@ class AppendOnlyFile:
         """Whether there is no log yet: no file belongs to it."""
         return not self._set.manifest.files
 
-    def adopt(self, dump: Path) -> None:
-        """Let an RDB file be the base of a log that is empty."""
+    def adopt(self, dump: Path, size: int) -> None:
+        """Let a copy of the first `size` bytes of an RDB file be the base of a log that is empty."""
         with self._explained("cannot begin the log"):
-            self._set.adopt(dump)
+            self._set.adopt(dump, size)
 
     def start(self, now_ms: int, first_base: Base = NOTHING) -> None:
         """Make the log ready to be written, after `load`; an empty one begins with `first_base`."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -23,13 +24,14 @@ from typing import Final
 from respq.effects import manifest
 from respq.effects.files import AofError, Files, datasync, discard, sync_directory
 from respq.effects.manifest import BASE, COMMANDS, LogFile, Manifest
-from respq.effects.snapshot import Base, write_pieces
+from respq.effects.snapshot import Base, Pieces, write_pieces
 from respq.effects.writer import LogWriter
 from respq.rdb.cursor import BadFormatError
 from respq.rdb.file import DumpReader
 
 _NO_COMMAND: Final = re.compile(rb"(?:#[^\n]*\n)*")  # but a time
 _EMPTY_DUMP_BYTES: Final = 1024  # a dump without keys is shorter
+_COPIED_BYTES: Final = 1 << 20  # at once
 
 NOTHING: Final = Base(COMMANDS, lambda: ())
 
@@ -123,16 +125,23 @@ class LogSet:
             return False
         return not keys and not reader.libraries and reader.at == self.files.size(path)
 
-    def adopt(self, dump: Path) -> None:
-        """Begin an empty set with an RDB file as its base, which keeps the name that it has as well.
+    def adopt(self, dump: Path, size: int) -> None:
+        """Begin an empty set with a copy of the first `size` bytes of an RDB file as its base.
 
-        Killed before the manifest stands, it leaves a name that does not look like a part of a set.
+        A second name for the same file would do on one file system only, and whoever copies a backup over the
+        file would write into the log. Killed before the manifest stands, this leaves a name that does not
+        look like a part of a set.
         """
         base = LogFile(f"{self.filename}.dump.rdb", 1, BASE)
-        discard(self.files, self.path(base))
-        self.files.link(dump, self.path(base))
+        self._create(base, lambda: _beginning(self.files, dump, size))
         sync_directory(self.files, self.directory)
         self.replace(Manifest(base))
+
+    def _create(self, base: LogFile, pieces: Pieces) -> None:
+        """Write a base that no manifest lists; it is there as a whole, or not."""
+        temporary = self.directory / "temp-rewriteaof-first.aof"
+        write_pieces(self.files, temporary, pieces, lambda: None)
+        self.files.rename(temporary, self.path(base))
 
     def settle(self) -> None:
         """Have the set on the disk as it was found. Raises `SyncError`.
@@ -155,9 +164,7 @@ class LogSet:
         new = self.manifest
         if new.base is None:
             first = new.next_base(self.filename, base.form)
-            temporary = self.directory / "temp-rewriteaof-first.aof"
-            write_pieces(self.files, temporary, base.pieces, lambda: None)
-            self.files.rename(temporary, self.path(first))  # there as a whole, or not
+            self._create(first, base.pieces)
             new = replace(new, base=first)
         increment = new.next_increment(self.filename, 0)
         self.files.close(self.files.create(self.path(increment)))
@@ -212,3 +219,18 @@ class LogSet:
             self.replace(replace(self.manifest, history=()))
         except OSError as error:
             log.warning("%s: cannot delete superfluous files: %s", self.directory, error)
+
+
+def _beginning(files: Files, path: Path, size: int) -> Iterator[bytes]:
+    """The first `size` bytes of a file, in pieces. Raises AofError if it has become shorter."""
+    fd = files.open_read(path)
+    try:
+        at = 0
+        while at < size:
+            part = files.read(fd, min(_COPIED_BYTES, size - at), at)
+            if not part:
+                raise AofError(f"{path}: has become shorter than the {size} bytes that were loaded")
+            at += len(part)
+            yield part
+    finally:
+        files.close(fd)

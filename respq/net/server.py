@@ -62,6 +62,7 @@ class Loop:
         self.connections: dict[int, Connection] = {}
         self.others: dict[int, Callable[[], None]] = {}  # what to do when a listener or a signal is ready
         self.running = True
+        self._events: list[tuple[int, int]] = []  # of this tick: what is ready, as far as it is to be served
         self.accepting = True  # as long as there are descriptors
         self.next_cron_ms = self.next_slice_ms = 0
         self.free_memory = free_memory()
@@ -129,9 +130,10 @@ class Loop:
             pass  # it is awake, or at its end
 
     def stop(self, reason: str) -> None:
-        """Leave the loop at the end of this tick."""
+        """Leave the loop at the end of this tick. Nothing more is executed: the last snapshot is written."""
         self.log.warning(f"Shutting down: {reason}")
         self.running = False
+        self._events.clear()
 
     def run(self) -> None:
         """Serve until told to stop. Raises SyncError if the log can no longer be trusted."""
@@ -166,7 +168,7 @@ class Loop:
 
     def tick(self, timeout_s: float) -> None:
         """Wait for something to do, do it, write the log, answer."""
-        events = self.poller.poll(timeout_s)
+        self._events = events = self.poller.poll(timeout_s)
         start_ns = stopwatch_ns()
         connections = self.connections
         receive = self.engine.receive
@@ -250,7 +252,7 @@ class Loop:
             engine.limit_clients()
         if now_ms >= self.next_cron_ms:
             self._cron(now_ms)
-        if self.server.waiting.resumed:
+        if self.server.waiting.resumed and self.running:
             engine.resume_clients()
 
     def _timeout(self) -> float:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import resource
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from respq.clock import ManualClock
+from respq.rdb.file import DumpReader
 from tests.net.wire import Net, encode
 from tests.ports import free_port
 
@@ -119,6 +121,20 @@ def test_who_shuts_the_server_down_is_logged(net: Net) -> None:
     wire.write(encode("CLIENT", "SETNAME", "boss") + encode("SHUTDOWN"))
     net.until(lambda: not net.loop.running)
     assert net.logged(f"Shutting down: SHUTDOWN from {wire.address()} (id=1 name=boss)")
+
+
+def test_nothing_is_executed_once_the_last_snapshot_is_written(serve: Serve, tmp_path: Path) -> None:
+    net = serve(save="900 1")
+    boss, *others = [net.connect() for _ in range(9)]
+    boss.sock.send(encode("SHUTDOWN"))
+    for number, wire in enumerate(others):
+        wire.sock.send(encode("SET", str(number), "value"))
+    net.until(lambda: not net.loop.running)
+    kept = list(DumpReader((tmp_path / "dump.rdb").read_bytes()))
+    for wire in others:
+        wire.take()
+    assert len(kept) == sum(wire.received == b"+OK\r\n" for wire in others)
+    assert len(kept) < len(others)
 
 
 def test_a_rewrite_is_logged_at_both_ends(serve: Serve) -> None:

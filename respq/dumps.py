@@ -113,6 +113,9 @@ class Dumps:
 
     def reload(self, save: bool, flush: bool, merge: bool) -> None:
         """DEBUG RELOAD: `save`, `flush`, and load; `merge`: what is there gives way. Raises CommandError."""
+        refusal = CommandError("Error trying to load the RDB dump, check server logs.")
+        if self.server.loading:
+            raise refusal
         if save:
             self.save()
         self.server.drain()
@@ -126,7 +129,7 @@ class Dumps:
                 self.load(loading, lambda done, total: None)
         except AofError as error:
             self.engine.log("warning", str(error))
-            raise CommandError("Error trying to load the RDB dump, check server logs.") from None
+            raise refusal from None
 
     # -- writing -----------------------------------------------------------------------------------
 

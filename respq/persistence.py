@@ -212,7 +212,9 @@ class Persistence:
         return lambda event, took_ns: self.server.latency.note(event, took_ns, self.engine.clock.now_ms)
 
     def cron(self, now_ms: int) -> None:
-        """Look after snapshots and rewrites, and start what is asked for or due."""
+        """Look after snapshots and rewrites, and start what is asked for or due, once all data are loaded."""
+        if self.server.loading:
+            return
         if self.server.aof is not None:
             self._look_after_log(self.server.aof, now_ms)
         self.dumps.cron(now_ms)

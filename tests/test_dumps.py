@@ -11,8 +11,9 @@ import pytest
 from respq.datatypes.strings import StringValue
 from respq.effects.aof import AppendOnlyFile
 from respq.effects.files import AofError
+from respq.persistence import Persistence
 from respq.rdb.file import Contents, write_dump
-from tests.conftest import DIRECTORY, START_MS, Kept, Peer
+from tests.conftest import DIRECTORY, START_MS, Kept, Peer, Workbench
 from tests.effects.disk import Disk, Killed
 from tests.effects.model import LaterSnapshot
 from tests.rdb.samples import values
@@ -21,6 +22,7 @@ DUMP = Path("/data/dump.rdb")
 OFF = {"appendonly": "no"}
 
 
+FAILED_RELOAD = b"-ERR Error trying to load the RDB dump, check server logs.\r\n"
 NOTHING_TO_CANCEL = b"-ERR Background saving is currently not in progress or scheduled\r\n"
 
 
@@ -366,6 +368,30 @@ def test_shutdown_saves_if_there_are_save_points(points: str, words: tuple[str, 
     assert (DUMP in server.disk.names_now) is writes
 
 
+@pytest.mark.parametrize("words", [("SHUTDOWN",), ("SHUTDOWN", "SAVE"), ("DEBUG", "RELOAD")])
+def test_what_is_loaded_by_half_is_not_written(words: tuple[str, ...]) -> None:
+    """Nor by a save point that asks for no changes."""
+    whole = dump(0)
+    engine = Workbench(dir="/data", save="1 0", **{"enable-debug-command": "yes"})
+    disk = disk_with(whole)
+    persistence = Persistence(engine, disk)
+    persistence.dumps.take_snapshot = LaterSnapshot
+    alice, replies = engine.peer(), []
+
+    def look() -> None:
+        engine.pass_time(5000)
+        persistence.cron(engine.clock.now_ms)
+        replies.append(alice.send(*words))
+
+    reasons: list[str] = []
+    engine.server.shut_down = reasons.append
+    persistence.start(look)
+    assert disk.get(DUMP) == whole
+    assert not persistence.dumps.in_progress
+    assert replies[0] == (FAILED_RELOAD if words[0] == "DEBUG" else b"")
+    assert len(reasons) == (words[0] == "SHUTDOWN")
+
+
 def test_a_server_that_cannot_save_does_not_stop_unless_forced() -> None:
     server = Saved(save="900 1")
     reasons: list[str] = []
@@ -431,7 +457,6 @@ def test_reload_may_do_without_saving_or_forgetting(reloading: Saved) -> None:
     assert reloading.alice.send("GET", "k") == b"$1\r\nv\r\n"
     assert reloading.alice.send("DEBUG", "RELOAD", "NOSAVE") == b"+OK\r\n"
     assert reloading.alice.send("GET", "k") == b"$-1\r\n"
-    failed = b"-ERR Error trying to load the RDB dump, check server logs.\r\n"
-    assert reloading.alice.send("DEBUG", "RELOAD", "NOSAVE", "NOFLUSH") == failed
+    assert reloading.alice.send("DEBUG", "RELOAD", "NOSAVE", "NOFLUSH") == FAILED_RELOAD
     options = b"-ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.\r\n"
     assert reloading.alice.send("DEBUG", "RELOAD", "x") == options

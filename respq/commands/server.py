@@ -153,7 +153,8 @@ def shutdown(c: Client, argv: Argv) -> bytes:
         if b"NOSAVE" not in chosen:
             raise Rejected(c.server.busy.refusal, "BUSY")
         c.server.busy.abandoned = True
-    if b"SAVE" in chosen or (c.server.config.save and b"NOSAVE" not in chosen):
+    wanted = b"SAVE" in chosen or (c.server.config.save and b"NOSAVE" not in chosen)
+    if wanted and not c.server.loading:  # the snapshot that is being loaded is the better one
         _save_at_end(c, b"FORCE" in chosen)
     c.server.shut_down(f"SHUTDOWN from {c.label()}")
     raise Closing

@@ -32,8 +32,8 @@ REWRITING = ("aof_rewrite_in_progress", "aof_rewrite_scheduled")
 
 # Commands whose version is one of Valkey, below that of the reference.
 OF_VALKEY = {
-    *("CLIENT|CAPA", "COMMANDLOG", "COMMANDLOG|GET", "COMMANDLOG|LEN", "COMMANDLOG|RESET"),
-    "COMMANDLOG|HELP",
+    *("CLIENT|CAPA", "CLIENT|IMPORT-SOURCE"),
+    *("COMMANDLOG", "COMMANDLOG|GET", "COMMANDLOG|LEN", "COMMANDLOG|RESET", "COMMANDLOG|HELP"),
 }
 
 

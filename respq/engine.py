@@ -99,7 +99,9 @@ class Engine:
             config.on_change(name, self._client_limit.apply)
         for name in ("min-replicas-to-write", "min-replicas-max-lag"):
             config.on_change(name, self._demand_replicas)
+        config.on_change("import-mode", self._choose_import_mode)
         self._demand_replicas()
+        self._choose_import_mode()
         self._limit_tracking()
         self._choose_events()
         self._count_accesses()
@@ -166,6 +168,12 @@ class Engine:
             server.eager.add(NOTIFYING)
         else:
             server.eager.discard(NOTIFYING)
+
+    def _choose_import_mode(self) -> None:
+        """Apply `import-mode`, without ending a pause."""
+        server = self.server
+        server.expiry.kept = server.config.import_mode or server.paused_until_ms > 0
+        self.tables.rebuild()
 
     # -- connections -------------------------------------------------------------------------------
 
@@ -372,7 +380,7 @@ class Engine:
     def expire_keys(self, budget_us: int) -> None:
         """Delete expired keys and fields that nobody asked for, for at most about `budget_us`."""
         server = self.server
-        if not server.active_expiry or server.loading or server.paused_until_ms:
+        if not server.expires_actively:
             return
         start_ns = stopwatch_ns()
         for db in server.databases:

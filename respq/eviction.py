@@ -182,9 +182,9 @@ class MemoryLimit:
     # -- choosing ----------------------------------------------------------------------------------
 
     def _chooser(self) -> Callable[[], tuple[Database, bytes] | None] | None:
-        """What finds the next key to go under the present policy; None under noeviction."""
+        """What finds the next key to go under the present policy; None if none may go."""
         scope, _, order = self._config.maxmemory_policy.partition("-")
-        if not order:
+        if not order or self._config.import_mode:
             return None
         volatile = scope == "volatile"
         if order == "ttl":

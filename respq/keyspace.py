@@ -58,21 +58,41 @@ Effect = tuple["Database", bytes | None, str | None, "Argv | Run | Annotation | 
 Effects = list[Effect]
 
 
+class Expiry:
+    """What becomes of keys and fields whose time has come when a command meets them, if not deletion."""
+
+    __slots__ = ("kept", "shown")
+
+    def __init__(self) -> None:
+        self.kept = False  # readers find nothing, and delete nothing: CLIENT PAUSE, import-mode
+        self.shown = False  # they are found as if there were time left: CLIENT IMPORT-SOURCE
+
+
 class Database:
-    """One of the numbered keyspaces. `effects` is shared by all; `expired` counts deletions by expiry."""
+    """One of the numbered keyspaces.
+
+    `effects` and `expiry` are shared by all; `expired` counts deletions by expiry.
+    """
 
     __slots__ = (
-        "clock", "deadlines", "effects", "expired", "expired_fields", "expiring", "field_deadlines",
-        "fields_expiring", "index", "keep_expired", "keys", "rubble", "values",
+        "clock", "deadlines", "effects", "expired", "expired_fields", "expiring", "expiry", "field_deadlines",
+        "fields_expiring", "index", "keys", "rubble", "values",
     )  # fmt: skip
 
-    def __init__(self, index: int, clock: Clock, effects: Effects, rubble: Rubble | None = None) -> None:
+    def __init__(
+        self,
+        index: int,
+        clock: Clock,
+        effects: Effects,
+        rubble: Rubble | None = None,
+        expiry: Expiry | None = None,
+    ) -> None:
         self.index = index
         self.clock = clock
         self.effects = effects
         self.rubble = rubble  # takes what is too large to be freed at once
         self.expired = self.expired_fields = 0
-        self.keep_expired = False  # CLIENT PAUSE: readers find nothing, and delete nothing
+        self.expiry = expiry or Expiry()
         self.values: dict[bytes, Value] = {}
         self.keys: list[bytes] = []
         self.deadlines: Deadlines[bytes] = Deadlines(EXPIRY_RESOLUTION_SHIFT)
@@ -90,8 +110,7 @@ class Database:
         value = self.values.get(key)
         if value is None:
             return None
-        if value.expires_ms and value.expires_ms <= self.clock.now_ms:
-            self.expire(key)
+        if value.expires_ms and value.expires_ms <= self.clock.now_ms and self.expire(key):
             return None
         value.accessed = self.clock.second
         return value
@@ -99,18 +118,16 @@ class Database:
     def peek(self, key: bytes) -> Value | None:
         """As `get`, but that is no access: for commands that ask about a key, not for its value."""
         value = self.values.get(key)
-        if value is not None and value.expires_ms and value.expires_ms <= self.clock.now_ms:
-            self.expire(key)
-            return None
-        return value
+        if value is None or not value.expires_ms or value.expires_ms > self.clock.now_ms:
+            return value
+        return None if self.expire(key) else value
 
     def find(self, key: bytes, kind: type[V]) -> V | None:
         """The value under `key`, or None. Raises WRONGTYPE if it is not a `kind`. O(1)."""
         value = self.values.get(key)
         if value is None:
             return None
-        if value.expires_ms and value.expires_ms <= self.clock.now_ms:
-            self.expire(key)
+        if value.expires_ms and value.expires_ms <= self.clock.now_ms and self.expire(key):
             return None
         value.accessed = self.clock.second
         if value.__class__ is kind:
@@ -238,13 +255,18 @@ class Database:
 
     # -- expiry ------------------------------------------------------------------------------------
 
-    def expire(self, key: bytes) -> None:
-        """Delete a key whose time has come, unless it is kept; say so to the log and to whoever watches."""
-        if self.keep_expired:
-            return
-        self.discard(key)
-        self.expired += 1
-        self.effects.append((self, key, "expired", [b"DEL", key]))
+    def expire(self, key: bytes) -> bool:
+        """Delete a key whose time has come, unless it is kept; say so to the log and to whoever watches.
+
+        False if it is to be found all the same.
+        """
+        if self.expiry.shown:
+            return False
+        if not self.expiry.kept:
+            self.discard(key)
+            self.expired += 1
+            self.effects.append((self, key, "expired", [b"DEL", key]))
+        return True
 
     def expire_due(self, limit: int) -> int:
         """Delete at most `limit` keys whose time has come; return how many. O(limit)."""
@@ -280,13 +302,13 @@ class Database:
 
         Where what has expired is kept, the hash returned is a copy without it. O(fields), or O(n).
         """
-        if self.keep_expired:
+        if self.expiry.shown or self.expiry.kept:
             return self._without_expired(value)
         return self._delete_fields(key, value, value.take_due_of(fields, self.clock.now_ms))
 
     def expire_some_fields(self, key: bytes, value: HashValue) -> HashValue | None:
         """Delete fields of the hash that have expired, nearly always all; None if it is gone. O(1)."""
-        if self.keep_expired:
+        if self.expiry.shown or self.expiry.kept:
             return value
         return self._delete_fields(key, value, value.take_due(self.clock.now_ms, FIELDS_AT_ONCE))
 
@@ -299,7 +321,7 @@ class Database:
 
     def _without_expired(self, value: HashValue) -> HashValue | None:
         now_ms = self.clock.now_ms
-        if not 0 < value.next_deadline() < now_ms:
+        if self.expiry.shown or not 0 < value.next_deadline() < now_ms:
             return value
         value = value.without_due(now_ms)
         return value if value.fields else None
@@ -341,8 +363,8 @@ class Database:
         return next(self.live_keys(), None)
 
     def live_keys(self) -> Iterator[bytes]:
-        """The keys that are not expired. Nothing may change meanwhile. O(n)."""
-        now_ms = self.clock.now_ms
+        """The keys that are to be found. Nothing may change meanwhile. O(n)."""
+        now_ms = 0 if self.expiry.shown else self.clock.now_ms
         for key, value in self.values.items():
             if not value.expires_ms or value.expires_ms > now_ms:
                 yield key
@@ -369,3 +391,11 @@ class Database:
         assert self.fields_expiring == sum(1 for value in hashes if value.due_ms)
         for value in hashes:
             assert 0 < value.due_ms <= value.next_deadline() or not value.next_deadline()
+
+
+def databases(
+    count: int, clock: Clock, effects: Effects, rubble: Rubble | None
+) -> tuple[list[Database], Expiry]:
+    """Empty databases of one server, and what becomes of their expired keys."""
+    expiry = Expiry()
+    return [Database(number, clock, effects, rubble, expiry) for number in range(count)], expiry

@@ -15,7 +15,7 @@ from respq.datatypes.value import Value
 from respq.errors import CommandError, wrong_type
 from respq.flags import Channels, Flag, Keys
 from respq.gauge import Gauge
-from respq.keyspace import Database, Effects
+from respq.keyspace import Database, Effects, databases
 from respq.latency import STEP_BITS, Histogram, LatencyMonitor
 from respq.notifications import Notifications
 from respq.protocol import Argv
@@ -206,8 +206,8 @@ class Client:
     __slots__ = (
         "active_ms", "authenticated", "backlog", "bytes_in", "bytes_out", "closing", "commands_done",
         "created_ms", "db", "dirty", "effects", "enc", "executing", "fieldsets", "follower", "held", "id",
-        "last_spec", "lib_name", "lib_version", "long_bytes", "monitoring", "muted", "name", "no_evict",
-        "no_touch", "out", "parked", "queue_failed", "queued", "reader", "reply_mode", "server",
+        "import_source", "last_spec", "lib_name", "lib_version", "long_bytes", "monitoring", "muted", "name",
+        "no_evict", "no_touch", "out", "parked", "queue_failed", "queued", "reader", "reply_mode", "server",
         "subscribed", "table", "tracker", "transport", "user", "watched",
     )  # fmt: skip
 
@@ -245,6 +245,7 @@ class Client:
         self.tracker: Tracker | None = None  # CLIENT TRACKING
         self.no_evict = False
         self.no_touch = False
+        self.import_source = False  # CLIENT IMPORT-SOURCE, which counts in import-mode
         self.fieldsets: dict[bytes, Argv] | None = None  # HIMPORT: lists of fields, by name
         self.follower: Follower | None = None  # REPLCONF
         self.closing = False  # nothing more is read; closed once the replies are sent
@@ -405,7 +406,7 @@ class Server:
         self.access_log = AccessLog()
         self.effects: Effects = []  # of the commands since the last drain, in order
         self.rubble = Rubble()  # of emptied databases and large values
-        self.databases = [Database(n, clock, self.effects, self.rubble) for n in range(config.databases)]
+        self.databases, self.expiry = databases(config.databases, clock, self.effects, self.rubble)
         self.clients: dict[int, Client] = {}
         self.next_client_id = 1
         self.outbox: dict[Client, None] = {}  # clients with something to send
@@ -510,16 +511,11 @@ class Server:
         self.paused_until_ms = 0
         self.pause_all = False
         self.set_gate("pause", None)
-        self.keep_expired(False)
+        self.expiry.kept = self.config.import_mode
         self.waiting.retry(UNPAUSED)
         self.waiting.ready |= {
             where: None for where in self.waiting.queues if isinstance(where, tuple)
         }  # what came meanwhile
-
-    def keep_expired(self, kept: bool) -> None:
-        """Let nobody delete what has expired, or let it go again. O(databases)."""
-        for db in self.databases:
-            db.keep_expired = kept
 
     def resume(self, client: Client, reply: bytes) -> None:
         """End a client's wait with `reply`; what it sent meanwhile is executed later in this tick."""
@@ -645,6 +641,15 @@ class Server:
                 "client-output-buffer-limit",
             )
         self.close(client, at_once=True)
+
+    def has_passed(self, at_ms: int) -> bool:
+        """Whether a key or a field that gets this deadline is to be deleted at once."""
+        return at_ms <= self.clock.now_ms and not (self.loading or self.config.import_mode)
+
+    @property
+    def expires_actively(self) -> bool:
+        """Whether what has expired is deleted though nobody asks for it."""
+        return self.active_expiry and not (self.loading or self.paused_until_ms or self.config.import_mode)
 
     def find_spec(self, argv: Argv) -> Spec | None:
         """The declaration of the command in `argv`; of the subcommand where there is one."""

@@ -22,6 +22,7 @@ from respq.acl.permissions import Permissions
 from respq.describe import NoKeysError, key_indexes, unbalanced
 from respq.errors import CommandError, shown
 from respq.flags import Flag
+from respq.importing import importing
 from respq.large import LargeCommands
 from respq.monitor import monitored
 from respq.protocol import Argv
@@ -182,20 +183,7 @@ class Tables:
 
     def _wrappers(self, mode: Mode) -> list[Wrapper]:
         """Innermost first."""
-        wrappers: list[Wrapper] = []
-        config = self.server.config
-        if times_all(self.server):
-            wrappers.append(self._timed_if_quick)
-        if mode.tracking:
-            wrappers.append(remembering)
-        if mode.untouching:
-            wrappers.append(untouching)
-        if self.server.hotkeys is not None and not self.server.hotkeys.ended_ms:
-            wrappers.append(self.server.hotkeys.measured)
-        if self.server.large.on:
-            wrappers.append(self.server.large.measured)
-        if self.server.monitors:
-            wrappers.append(monitored)
+        wrappers = self._observers(mode)
         if mode.queueing:
             wrappers.append(_queueing)
         wrappers += [partial(_gated, gate) for gate in self.gates.values()]
@@ -206,7 +194,7 @@ class Tables:
         if mode.permissions is not None:
             restriction = self._restrictions.setdefault(mode.permissions, Restriction(mode.permissions))
             wrappers.append(partial(restriction.wrap, refuse))
-        if config.enable_debug_command != "yes":
+        if self.server.config.enable_debug_command != "yes":
             wrappers.append(_debug_refused)
         if not mode.authenticated:
             wrappers.append(_locked)
@@ -214,6 +202,25 @@ class Tables:
             wrappers.append(_choosing)
         if mode.muted:
             wrappers.append(_muted)
+        return wrappers
+
+    def _observers(self, mode: Mode) -> list[Wrapper]:
+        """Those of what is executed, and not refused or queued."""
+        wrappers: list[Wrapper] = []
+        if times_all(self.server):
+            wrappers.append(self._timed_if_quick)
+        if self.server.config.import_mode:
+            wrappers.append(importing)
+        if mode.tracking:
+            wrappers.append(remembering)
+        if mode.untouching:
+            wrappers.append(untouching)
+        if self.server.hotkeys is not None and not self.server.hotkeys.ended_ms:
+            wrappers.append(self.server.hotkeys.measured)
+        if self.server.large.on:
+            wrappers.append(self.server.large.measured)
+        if self.server.monitors:
+            wrappers.append(monitored)
         return wrappers
 
     def _build(self, wrappers: list[Wrapper], queueing: bool) -> Table:

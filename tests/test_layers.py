@@ -33,7 +33,7 @@ LAYERS = (
     {"command", "tables"},
     {"accesses", "accounts", "restrictions"},
     {"hotkeys", "large"},
-    {"client_limit", "describe", "draining", "monitor", "usage"},
+    {"client_limit", "describe", "draining", "importing", "monitor", "usage"},
     {"slowlog"},
     {"scripting"},
     {"state"},

@@ -161,6 +161,88 @@ def _entries(client: redis.Redis, kind: str) -> list[object]:
     ]
 
 
+IMPORTS = """
+ann CONFIG GET import-mode
+ann CLIENT IMPORT-SOURCE ON
+ann CLIENT IMPORT-SOURCE OFF
+ann CLIENT IMPORT-SOURCE maybe
+ann CLIENT IMPORT-SOURCE
+ann CONFIG SET import-mode maybe
+ann CONFIG SET import-mode yes
+ann CLIENT IMPORT-SOURCE maybe
+ann CLIENT IMPORT-SOURCE ON
+ann SET a 5 PXAT 1000
+ann SET b 5 PXAT 1000
+ann GETEX b PXAT 2000
+ann PTTL b
+ann TTL b
+ann EXPIRETIME b
+ann KEYS b
+ann SCAN 0 MATCH b
+ann SET c 1
+ann PEXPIREAT c 1000
+ann PEXPIRETIME c
+ann COPY c d
+ann RENAME d e
+ann PEXPIRETIME e
+ann SET e 1 NX
+ann EVAL return{redis.call('GET','e'),redis.call('INCR','e')} 0
+bob MULTI
+bob GET a
+bob INCR a
+bob GET a
+bob EXEC
+bob GET b
+bob TTL b
+bob EXISTS b
+bob KEYS b
+bob SCAN 0 MATCH b
+bob TYPE b
+bob DBSIZE
+bob EVAL return{redis.call('GET','b'),redis.call('INCR','b'),redis.call('GET','b')} 0
+bob DBSIZE
+bob RENAME c f
+bob DEL c
+bob DBSIZE
+ann LPUSH l a
+ann PEXPIREAT l 1000
+ann LRANGE l 0 -1
+bob LPUSH l b
+bob LRANGE l 0 -1
+ann SET w 1 PXAT 1000
+bob WATCH w
+bob GET w
+bob MULTI
+bob PING
+bob EXEC
+ann SET w 2 PXAT 1000
+ann CLIENT IMPORT-SOURCE OFF
+ann GET w
+ann CLIENT IMPORT-SOURCE ON
+ann GET w
+ann CONFIG SET import-mode no
+ann GET w
+ann FLUSHALL
+"""
+
+
+def test_what_has_expired_is_shown_to_who_imports(servers: list[Server]) -> None:
+    with ExitStack() as stack:
+        both = [
+            {
+                name: stack.enter_context(
+                    redis.Redis(port=server.port, protocol=2, single_connection_client=True)
+                )
+                for name in ("ann", "bob")
+            }
+            for server in servers
+        ]
+        for line in IMPORTS.strip().splitlines():
+            name, _, words = line.partition(" ")
+            theirs, ours = [_answer(clients[name], words) for clients in both]
+            assert ours == theirs, line
+
+
 def test_both_answer_alike(servers: list[Server]) -> None:
     with ExitStack() as stack:
         both = [Clients(server, stack) for server in servers]

@@ -211,7 +211,7 @@ def _store(c: Client, name: bytes, value: StringValue | None, data: bytes, reque
         value.data = data
     persisted = b"PERSIST" in request.options and value.expires_ms != 0
     expired = request.at_ms != 0 and not (b"ENX" in request.options and value.expires_ms)
-    if expired and request.at_ms <= c.server.clock.now_ms and not c.server.loading:
+    if expired and c.server.has_passed(request.at_ms):
         db.remove(name)
         c.effects.append((db, name, event, None))
         c.effects.append((db, name, "del", [b"DEL", name]))

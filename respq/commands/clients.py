@@ -90,6 +90,16 @@ def client_no_touch(c: Client, argv: Argv) -> bytes:
     return OK
 
 
+@command("CLIENT|IMPORT-SOURCE", arity=3, flags=ORDINARY, group="connection", since="8.1.0",
+         syntax="<ON | OFF>")  # fmt: skip
+def client_import_source(c: Client, argv: Argv) -> bytes:
+    """Let this connection see what has expired, while import-mode lasts. Of Valkey."""
+    if not c.server.config.import_mode and argv[2].upper() != b"OFF":
+        raise CommandError("Server is not in import mode")
+    c.import_source = _on_or_off(argv[2])
+    return OK
+
+
 def _on_or_off(word: bytes) -> bool:
     choice = {b"ON": True, b"OFF": False}.get(word.upper())
     if choice is None:
@@ -255,6 +265,7 @@ def _flags(client: Client) -> str:
         ("U", client.transport.is_unix_socket()),
         ("e", client.no_evict),
         ("T", client.no_touch),
+        ("I", client.import_source),
     ]
     return "".join([letter for letter, holds in letters if holds]) or "N"
 
@@ -404,7 +415,7 @@ def client_pause(c: Client, argv: Argv) -> bytes:
     server.paused_until_ms = max(server.paused_until_ms, until_ms)
     server.pause_all = server.pause_all or mode == b"ALL"
     server.set_gate("pause", _pause_gate(server))
-    server.keep_expired(True)
+    server.expiry.kept = True
     return OK
 
 
@@ -414,7 +425,7 @@ def _pause_gate(server: Server) -> Callable[[Client, Argv, Spec], None]:
     def gate(c: Client, argv: Argv, spec: Spec) -> None:
         if server.pause_all or flags_of(c, spec, argv) & changes:
             if c.executing:  # behind CLIENT PAUSE in one transaction: it is done, and needs room for its keys
-                server.keep_expired(False)
+                server.expiry.kept = False
             c.park(argv, [UNPAUSED], 0, b"")
 
     return gate
@@ -478,6 +489,8 @@ def client_help(c: Client, argv: Argv) -> bytes:
             End the wait of a blocked client.
         NO-EVICT (ON|OFF)
             Spare this connection when clients are closed to save memory.
+        IMPORT-SOURCE (ON|OFF)
+            Show this connection what has expired, while import-mode lasts.
         NO-TOUCH (ON|OFF)
             Read keys without making them recently used.
         """)  # fmt: skip

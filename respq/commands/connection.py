@@ -149,7 +149,7 @@ def reset(c: Client, argv: Argv) -> bytes:
     c.db = server.databases[0]
     c.enc = RESP2
     c.name = b""
-    c.no_evict = c.no_touch = c.muted = False
+    c.no_evict = c.no_touch = c.import_source = c.muted = False
     c.reply_mode = "on"
     c.fieldsets = c.follower = None
     c.user, c.authenticated = server.users.default, server.users.open

@@ -68,7 +68,7 @@ def _restore(c: Client, argv: Argv) -> bytes:
     if at_ms and not absolute:
         at_ms += c.server.clock.now_ms
         argv = [argv[0], name, b"%d" % at_ms, *argv[3:], b"ABSTTL"]
-    if at_ms and at_ms <= c.server.clock.now_ms:
+    if at_ms and c.server.has_passed(at_ms):
         if before is not None:
             db.discard(name)
             c.effects.append((db, name, "del", [b"DEL", name]))

@@ -202,7 +202,7 @@ def _expire(c: Client, argv: Argv, unit_ms: int, base_ms: int, command_name: str
     value = db.get(name)
     if value is None or (conditions and not _holds(conditions, at_ms, value.expires_ms)):
         return ZERO
-    if at_ms <= c.server.clock.now_ms and not c.server.loading:
+    if c.server.has_passed(at_ms):
         db.discard(name)
         c.effects.append((db, name, "del", [b"DEL", name]))
         return ONE
@@ -262,7 +262,7 @@ def _time_left(c: Client, name: bytes, since_ms: int, unit_ms: int) -> bytes:
         return NO_KEY
     if not value.expires_ms:
         return NO_EXPIRY
-    return integer((value.expires_ms - since_ms + unit_ms // 2) // unit_ms)
+    return integer((max(0, value.expires_ms - since_ms) + unit_ms // 2) // unit_ms)
 
 
 @command("TTL", arity=2, flags=READONLY | FAST, keys=READ, group="generic", since="1.0.0", syntax="key",

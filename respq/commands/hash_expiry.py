@@ -50,10 +50,6 @@ def _parse_option(c: Client, option: bytes, word: bytes, command_name: str) -> i
     return _parse_deadline(word, unit_ms, c.server.clock.now_ms if relative else 0, command_name)
 
 
-def _has_passed(c: Client, at_ms: int) -> bool:
-    return at_ms <= c.server.clock.now_ms and not c.server.loading
-
-
 def _delete(c: Client, name: bytes, value: HashValue, fields: Sequence[bytes]) -> None:
     """Delete fields because of a deadline that has passed; say so if there were any."""
     deleted = value.remove(fields)
@@ -89,7 +85,7 @@ def _hexpire(c: Client, argv: Argv, unit_ms: int, base_ms: int, command_name: st
     if value is None:
         return array([NO_FIELD] * len(fields))
     value.keep_deadlines()
-    passed = _has_passed(c, at_ms)
+    passed = c.server.has_passed(at_ms)
     replies, changed = [], []
     for field in fields:
         if field not in value.fields or (passed and field in changed):
@@ -178,7 +174,7 @@ def _time_left(c: Client, argv: Argv, since_ms: int, unit_ms: int) -> bytes:
     for field in fields:
         at_ms = value.deadline_of(field)
         if at_ms:
-            replies.append(integer(-((since_ms - at_ms) // unit_ms)))
+            replies.append(integer(max(0, -((since_ms - at_ms) // unit_ms))))
         else:
             replies.append(NO_DEADLINE if field in value.fields else NO_FIELD)
     return array(replies)
@@ -241,7 +237,7 @@ def hgetex(c: Client, argv: Argv) -> bytes:
         _persist(c, name, value, fields)
         return reply
     present = [field for field in fields if field in value.fields]
-    if _has_passed(c, at_ms):
+    if c.server.has_passed(at_ms):
         reply = _values_once(c, value, fields)
         _delete(c, name, value, present)
     elif present:
@@ -357,7 +353,7 @@ def hsetex(c: Client, argv: Argv) -> bytes:
 def _set_until(c: Client, argv: Argv, value: HashValue, options: _SetOptions) -> None:
     """HSETEX with a deadline, for fields that have just been set."""
     name, fields = argv[1], options.words[::2]
-    if _has_passed(c, options.at_ms):
+    if c.server.has_passed(options.at_ms):
         c.effects.append((c.db, name, FieldEvent("hset", fields), None))
         _delete(c, name, value, fields)
         return

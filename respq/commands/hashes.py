@@ -362,7 +362,7 @@ def hscan(c: Client, argv: Argv) -> bytes:
     if value.expiry is not None and c.db.expire_some_fields(argv[1], value) is None:
         return scan_reply(0, ())
     cursor, fields = value.scan(cursor, options.count)
-    if value.next_deadline():
+    if value.next_deadline() and not c.server.expiry.shown:
         now_ms = c.server.clock.now_ms
         fields = [field for field in fields if not 0 < value.deadline_of(field) < now_ms]
     found = options.matching(fields)

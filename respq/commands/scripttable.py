@@ -14,6 +14,7 @@ from respq.acl.permissions import Permissions
 from respq.command import Argv, Client, Spec
 from respq.errors import CommandError
 from respq.flags import Flag
+from respq.importing import importing
 from respq.monitor import monitored
 from respq.restrictions import Restriction, refuse_in_script
 from respq.slowlog import timed, times_all
@@ -133,6 +134,8 @@ def _wrapped(server: Server, spec: Spec, writes: bool) -> Handler:
         handler = timed(server, spec, handler, batched=False)
     if server.accounting is not None:
         handler = server.accounting.wrap(spec, handler)
+    if server.config.import_mode:
+        handler = importing(spec, handler)
     if TRACKING in server.eager and spec.flags & KEYSPACE:
         handler = _followed(server, spec, handler)
     if server.monitors:

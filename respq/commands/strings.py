@@ -221,7 +221,7 @@ def getex(c: Client, argv: Argv) -> bytes:
 def _expire_at(c: Client, name: bytes, value: StringValue, at_ms: int) -> None:
     """GETEX with an expiry; one that has passed deletes the key, except while the log is loaded."""
     db = c.db
-    if at_ms <= c.server.clock.now_ms and not c.server.loading:
+    if c.server.has_passed(at_ms):
         db.remove(name)
         c.effects.append((db, name, "del", [b"DEL", name]))
     else:

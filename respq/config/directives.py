@@ -301,6 +301,7 @@ class Live:
         0,
         "memory from which the largest clients are closed, or a share of maxmemory",
     )
+    import_mode = flag(False, "data is copied in from another server: keep what expires, and evict nothing")
     lazyfree_lazy_eviction = flag(False, "log them as UNLINK; large values are freed in slices anyway")
     lfu_log_factor = number(10, 0, INT_MAX, "how many accesses it takes for OBJECT FREQ to grow; 0: one")
     lfu_decay_time = number(1, 0, INT_MAX, "minutes without access that it decays by one in; 0: never")

@@ -400,9 +400,7 @@ class Loop:
     def _has_expired(self, now_ms: int) -> bool:
         """Whether there are keys or fields to be deleted that may be."""
         server = self.server
-        if not server.active_expiry or server.paused_until_ms:
-            return False
-        return any(db.has_due(now_ms) for db in server.databases)
+        return server.expires_actively and any(db.has_due(now_ms) for db in server.databases)
 
     def _look_after_clients(self, now_ms: int) -> None:
         """Enforce `timeout`, the soft output limit, and the query limit for what MULTI has queued."""

@@ -68,7 +68,7 @@ NEWER = {
     "xnack": (-7, {"write", "fast"}, 1, 1, 1, {"@write", "@stream", "@fast"}, ["RW", "update"]),
 }
 
-NEWER_SUBCOMMANDS = {"client|capa"}  # of Valkey; whose container is older
+NEWER_SUBCOMMANDS = {"client|capa", "client|import-source"}  # of Valkey; whose container is older
 
 
 def decoded(reply: bytes) -> Any:

@@ -62,7 +62,7 @@ def test_every_directive_of_the_reference_is_known_and_no_other() -> None:
     newer |= {"slowlog-entry-max-argc", "slowlog-entry-max-string-len"}  # of Redis 8.8
     newer.add("compat-version")  # our own
     newer |= set(Config().get("commandlog-*"))  # of Valkey 8.1
-    newer |= {"extended-redis-compatibility"}  # of Valkey, with the same meaning
+    newer |= {"extended-redis-compatibility", "import-mode"}  # of Valkey, with the same meaning
     assert set(Config().get("*")) == {name for name, _ in OF_ONE} | {"tls-port"} | newer
 
 

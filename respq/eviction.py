@@ -23,16 +23,15 @@ from typing import Final
 
 from respq.accesses import MOST_FREQUENT, idle_s
 from respq.clock import stopwatch_ns
-from respq.datatypes.sizes import KEY_BYTES, allocated
 from respq.datatypes.value import Value
 from respq.flags import Flag
+from respq.keysizes import memory_bytes
 from respq.keyspace import Database
 from respq.protocol import Argv
 from respq.state import LIMITING, Client, Server, Spec
 from respq.tables import OOM_GATE, flags_of, out_of_memory
 
 POOL_SIZE: Final = 16
-SAMPLES: Final = 5  # elements that stand for all of a value when it is estimated
 BETWEEN_LOOKS: Final = 16  # keys evicted between two looks at the time
 SLICE_US: Final = 50  # for each point of tenacity up to 10
 PATIENT: Final = 10
@@ -168,7 +167,7 @@ class MemoryLimit:
     def _drop(self, db: Database, key: bytes) -> int:
         """Evict a key; return about how many bytes it took."""
         server, value = self._server, db.values[key]
-        size = KEY_BYTES + allocated(key) + value.memory_bytes(SAMPLES)
+        size = memory_bytes(key, value)
         before = len(server.rubble)
         db.discard(key)
         if len(server.rubble) > before:

@@ -20,7 +20,7 @@ from respq import __version__, process
 from respq.children import Progress
 from respq.clock import stopwatch_ns
 from respq.command import LOADING, STALE, Argv, Client, command
-from respq.keysizes import distributions
+from respq.keysizes import distributions, memory_distributions
 from respq.keyspace import Database
 from respq.state import Server, Spec
 from respq.statistics import SlowCalls
@@ -411,7 +411,8 @@ def _keyspace(server: Server) -> Fields:
 def _keysizes(server: Server) -> Fields:
     for db in server.databases:
         if len(db):
-            for name, counts in distributions(db):
+            weighed = memory_distributions(db) if server.config.key_memory_histograms else ()
+            for name, counts in (*distributions(db), *weighed):
                 yield f"db{db.index}_distrib_{name}", ",".join(f"{size}={n}" for size, n in counts.items())
 
 

@@ -12,13 +12,12 @@ from respq.allocator import allocator, blocks_in_use
 from respq.command import LOADING, READONLY, STALE, Argv, Client, command, container, key
 from respq.commands.arguments import parse_int
 from respq.commands.help import help_reply
-from respq.datatypes.sizes import KEY_BYTES, allocated
 from respq.errors import syntax_error
+from respq.keysizes import SAMPLES, memory_bytes
 from respq.protocol.resp import OK, bulk, integer
 from respq.state import Server
 from respq.usage import Usage, deadline_bytes, index_bytes, scripts_of, usage_of
 
-SAMPLES = 5  # elements whose length stands for that of all, as in Redis
 EVERY_NODE = ("request_policy:all_shards", "response_policy:special")
 LITTLE_BYTES = 5 << 20  # above what the server starts with, below which nothing is a problem
 MUCH_CLIENT_BYTES = 200_000  # that wait for a client, on average
@@ -43,7 +42,7 @@ def memory_usage(c: Client, argv: Argv) -> bytes:
     value = c.db.peek(argv[2])
     if value is None:
         return c.enc.null
-    return integer(KEY_BYTES + allocated(argv[2]) + value.memory_bytes(samples))
+    return integer(memory_bytes(argv[2], value, samples))
 
 
 @command("MEMORY|STATS", arity=2, group="server", since="4.0.0",

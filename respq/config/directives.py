@@ -336,6 +336,7 @@ class Live:
     latency_tracking_info_percentiles = value(
         Words(_percentiles), "50 99 99.9", "which of their percentiles INFO latencystats shows"
     )
+    key_memory_histograms = flag(False, "let INFO keysizes tell how much memory keys take, of each type")
     slowlog_max_len = number(
         128, 0, INT64_MAX, "slow commands remembered", aliases=("commandlog-slow-execution-max-len",)
     )

@@ -253,3 +253,20 @@ def test_keysizes_of_many_keys_are_estimated_from_some(alice: Peer, monkeypatch:
     counts = [int(pair.split("=")[1]) for pair in line.split(":")[1].split(",")]
     assert sum(counts) == 1000
     assert counts == pytest.approx([500, 500], abs=50)
+
+
+def test_the_memory_of_keys_is_what_memory_usage_says(alice: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    alice.feed(b"SET s abc\r\nHSET h a 1\r\nSADD m 1\r\nZADD z 1 a\r\nXADD x * a b\r\n")
+    alice.send("RPUSH", "l", "x" * 5000)
+    before = text(alice, "keysizes")
+    assert alice.send("CONFIG", "SET", "key-memory-histograms", "yes") == b"+OK\r\n"
+    lines = text(alice, "keysizes").removeprefix(before).split("\r\n")[:-1]
+    bins = []
+    for key in ("l", "m", "h", "z"):
+        size = int(alice.send("MEMORY", "USAGE", key)[1:])
+        power = 1 << size.bit_length() - 1
+        bins.append(f"{power >> 10}K=1" if power >= 1024 else f"{power}=1")
+    names = [f"db0_distrib_{name}_sizes" for name in ("lists", "sets", "hashes", "zsets")]
+    assert lines == [f"{name}:{size}" for name, size in zip(names, bins, strict=True)]
+    monkeypatch.setattr(keysizes, "WEIGHED_KEYS", 2)
+    assert sum(int(line.split("=")[1]) for line in text(alice, "keysizes").split("\r\n")[-5:-1]) > 0

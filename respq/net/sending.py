@@ -45,7 +45,7 @@ class Sender:
         """
         server = self._server
         outbox, aof = server.outbox, server.aof
-        if aof is not None and aof.writer.safe < aof.writer.written:
+        if aof is not None and (self._unsynced or aof.writer.safe < aof.writer.written):  # a sync may end now
             self._put_off(aof.writer.written)
             return
         sent_bytes = 0

@@ -212,6 +212,28 @@ def test_under_always_output_waits_for_the_disk_while_the_loop_goes_on(slow: tup
     assert bytes(executed) == b"1"  # type: ignore[call-overload]  # a string
 
 
+def test_under_always_a_sync_that_ends_at_any_moment_keeps_the_order_of_replies(
+    slow: tuple[Net, SlowDisk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, disk = slow
+    wire, _other = net.connect(), net.connect()
+    aof, sender = net.server.aof, net.loop.sender
+    assert aof is not None
+    disk.may_sync.clear()
+    wire.send("SET", "key", "value")
+    assert wire.silent()
+    send_synced = sender.send_synced
+
+    def send_and_end_the_sync() -> None:
+        send_synced()
+        disk.may_sync.set()
+        aof.writer._syncer.wait()
+
+    monkeypatch.setattr(sender, "send_synced", send_and_end_the_sync)
+    wire.send("GET", "key")
+    wire.expect(b"+OK\r\n$5\r\nvalue\r\n")
+
+
 def test_under_always_a_push_waits_with_the_change_that_it_tells_of(slow: tuple[Net, SlowDisk]) -> None:
     net, disk = slow
     writer, waiting = net.connect(), net.connect()

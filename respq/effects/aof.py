@@ -165,11 +165,11 @@ class AppendOnlyFile:
             else:
                 extend(pieces(argv))
 
-    def flush(self, now_ms: int) -> bool:
+    def flush(self, now_ms: int, *, force: bool = False) -> bool:
         """Write the tick; return whether its output may leave. See `LogWriter.flush`."""
         if self.timestamped:
             self.writer.stamp(now_ms)
-        return self.writer.flush(now_ms)
+        return self.writer.flush(now_ms, force=force)
 
     @property
     def error(self) -> OSError | None:
@@ -184,6 +184,8 @@ class AppendOnlyFile:
     def close(self, now_ms: int) -> None:
         """Write and sync everything and let go of the files. Raises `AofError` if that is impossible."""
         self.cancel_rewrite()
+        if self.timestamped:
+            self.writer.stamp(now_ms)
         with self._explained("cannot close the log"):
             self.writer.close(now_ms)
 
@@ -229,7 +231,7 @@ class AppendOnlyFile:
             raise AofError("a rewrite is already going on")
         try:
             if self.writer.is_open:
-                if not self.writer.flush(now_ms, force=True):
+                if not self.flush(now_ms, force=True):
                     raise AofError(f"{self.writer.path}: cannot rewrite what cannot be written")
                 self.writer.sync()
             self._rewrite = Rewrite(self._set, self.writer, self._take_snapshot, base)

@@ -10,7 +10,7 @@ from respq.datatypes.strings import StringValue
 from respq.effects.check import at_time, check_data, cut
 from respq.effects.files import AofError
 from respq.rdb.file import Contents, write_dump
-from tests.conftest import DIRECTORY, START_MS, Kept, encode
+from tests.conftest import DIRECTORY, INCREMENT, START_MS, Kept, encode
 from tests.effects.disk import Disk
 
 MANIFEST = DIRECTORY / "appendonly.aof.manifest"
@@ -44,6 +44,22 @@ def test_the_first_command_of_a_second_is_preceded_by_the_time() -> None:
     kept.clock.advance(5000)
     ann.send("SET", "a", "4")
     assert kept.written() == encode("SET", "a", "4")
+
+
+@pytest.mark.parametrize("last", ["BGREWRITEAOF", "DEBUG LOADAOF", "CONFIG SET appendonly no"])
+def test_what_is_written_last_to_a_file_is_preceded_by_the_time_as_well(last: str) -> None:
+    kept = Kept(**ON, **{"enable-debug-command": "yes"})
+    ann = kept.peer()
+    ann.send("SET", "a", "1")
+    kept.written()
+    kept.clock.advance(1000)
+    ann.feed(encode(*last.split()) if last == "BGREWRITEAOF" else b"")
+    assert kept.server.aof is not None
+    kept.server.aof.writer.sync()
+    ann.send("SET", "a", "2")
+    ann.feed(b"" if last == "BGREWRITEAOF" else encode(*last.split()))
+    kept.persistence.cron(kept.clock.now_ms)
+    assert kept.disk.get(INCREMENT).endswith(stamp(START_S + 1) + encode("SET", "a", "2"))
 
 
 @pytest.mark.parametrize("form", ["yes", "no"])

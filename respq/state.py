@@ -642,6 +642,11 @@ class Server:
             )
         self.close(client, at_once=True)
 
+    @property
+    def present_ms(self) -> int:
+        """The Unix time that times to live count from; while the log is loaded, when that began."""
+        return self.clock.now_ms or self.loading_since_ms
+
     def has_passed(self, at_ms: int) -> bool:
         """Whether a key or a field that gets this deadline is to be deleted at once."""
         return at_ms <= self.clock.now_ms and not (self.loading or self.config.import_mode)

@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from respq.datatypes.strings import StringValue
 from respq.effects.files import AofError
 from respq.persistence import Persistence
-from tests.conftest import BASE, DIRECTORY, INCREMENT, Kept, Peer, Workbench, encode
+from respq.rdb import payload
+from respq.rdb.strings import write_plain
+from tests.conftest import BASE, DIRECTORY, INCREMENT, START_MS, Kept, Peer, Workbench, encode
 from tests.effects.disk import Disk
 from tests.effects.model import LaterSnapshot
 
 DUMP = Path("/data/dump.rdb")
 MISCONF = b"-MISCONF Errors writing to the AOF file: No space left on device\r\n"
+PAYLOAD = payload.dump(StringValue(b"1"), write_plain)
 LIBRARY = "#!lua name=%s\nredis.register_function('%s', function(keys) %s end)"
 
 
@@ -53,6 +57,28 @@ def test_what_nobody_would_have_logged_is_refused_with_its_place(words: list[str
 
 def test_a_blocking_command_in_a_log_does_not_wait() -> None:
     assert Kept(damaged(encode("BLPOP", "none", 0) + encode("SET", "a", 1))).data()[0].keys() == {b"a"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("EXPIRE", "key", 9), ("PEXPIRE", "key", 9000), ("SETEX", "key", 9, "v"),
+        ("PSETEX", "key", 9000, "v"), ("SET", "key", "v", "EX", 9), ("GETEX", "key", "PX", 9000),
+        ("INCREX", "key", "EX", 9),
+        ("EVAL", "redis.call('expire', KEYS[1], 9)", 1, "key"), ("RESTORE", "key", 9000, PAYLOAD, "REPLACE"),
+    ],
+)  # fmt: skip
+def test_a_time_to_live_in_a_log_counts_from_the_start(words: tuple[bytes | str | int, ...]) -> None:
+    """Servers log moments, but Redis before 5 logs scripts, and people write logs by hand."""
+    kept = Kept(damaged(encode("SET", "key", 1) + encode(*words)))
+    assert kept.data()[0][b"key"][1] == START_MS + 9000
+
+
+def test_fields_in_a_log_count_from_the_start_as_well() -> None:
+    fields = encode("HSET", "h", "f", 1, "g", 2) + encode("HPEXPIRE", "h", 9000, "FIELDS", 1, "f")
+    fields += encode("HGETEX", "h", "EX", 9, "FIELDS", 1, "g")
+    ann = Kept(damaged(fields)).peer()
+    assert ann.send("HPTTL", "h", "FIELDS", 2, "f", "g") == b"*2\r\n:9000\r\n:9000\r\n"
 
 
 def test_a_refused_command_is_skipped_with_a_warning() -> None:

@@ -177,7 +177,7 @@ def _read_options(argv: Argv) -> dict[bytes, bytes]:
 def _read_expiry_ms(c: Client, options: dict[bytes, bytes]) -> int:
     for name in EXPIRIES.keys() & options.keys():
         unit_ms, relative = EXPIRIES[name]
-        return parse_expiry_ms(options[name], unit_ms, c.server.clock.now_ms if relative else 0, "increx")
+        return parse_expiry_ms(options[name], unit_ms, c.server.present_ms if relative else 0, "increx")
     return 0
 
 

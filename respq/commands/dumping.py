@@ -66,7 +66,7 @@ def _restore(c: Client, argv: Argv) -> bytes:
         raise CommandError("Invalid TTL value, must be >= 0")
     value = _read_payload(argv[3])
     if at_ms and not absolute:
-        at_ms += c.server.clock.now_ms
+        at_ms += c.server.present_ms
         argv = [argv[0], name, b"%d" % at_ms, *argv[3:], b"ABSTTL"]
     if at_ms and c.server.has_passed(at_ms):
         if before is not None:

@@ -217,14 +217,14 @@ def _expire(c: Client, argv: Argv, unit_ms: int, base_ms: int, command_name: str
          syntax="key seconds [NX|XX|GT|LT]")  # fmt: skip
 def expire(c: Client, argv: Argv) -> bytes:
     """Let a key expire in a number of seconds."""
-    return _expire(c, argv, 1000, c.server.clock.now_ms, "expire")
+    return _expire(c, argv, 1000, c.server.present_ms, "expire")
 
 
 @command("PEXPIRE", arity=-3, flags=WRITE | FAST, keys=UPDATE, group="generic", since="2.6.0",
          syntax="key milliseconds [NX|XX|GT|LT]")  # fmt: skip
 def pexpire(c: Client, argv: Argv) -> bytes:
     """Let a key expire in a number of milliseconds."""
-    return _expire(c, argv, 1, c.server.clock.now_ms, "pexpire")
+    return _expire(c, argv, 1, c.server.present_ms, "pexpire")
 
 
 @command("EXPIREAT", arity=-3, flags=WRITE | FAST, keys=UPDATE, group="generic", since="1.2.0",

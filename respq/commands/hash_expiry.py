@@ -47,7 +47,7 @@ def _parse_deadline(word: bytes, unit_ms: int, base_ms: int, command_name: str) 
 def _parse_option(c: Client, option: bytes, word: bytes, command_name: str) -> int:
     """The deadline that one of EXPIRIES names, in Unix ms."""
     unit_ms, relative = EXPIRIES[option]
-    return _parse_deadline(word, unit_ms, c.server.clock.now_ms if relative else 0, command_name)
+    return _parse_deadline(word, unit_ms, c.server.present_ms if relative else 0, command_name)
 
 
 def _delete(c: Client, name: bytes, value: HashValue, fields: Sequence[bytes]) -> None:
@@ -113,7 +113,7 @@ def _hexpire(c: Client, argv: Argv, unit_ms: int, base_ms: int, command_name: st
          complexity=PER_FIELD)  # fmt: skip
 def hexpire(c: Client, argv: Argv) -> bytes:
     """Let fields of a hash expire in a number of seconds."""
-    return _hexpire(c, argv, 1000, c.server.clock.now_ms, "hexpire")
+    return _hexpire(c, argv, 1000, c.server.present_ms, "hexpire")
 
 
 @command("HPEXPIRE", arity=-6, flags=WRITE | FAST, keys=UPDATE, group="hash", since="7.4.0",
@@ -121,7 +121,7 @@ def hexpire(c: Client, argv: Argv) -> bytes:
          complexity=PER_FIELD)  # fmt: skip
 def hpexpire(c: Client, argv: Argv) -> bytes:
     """Let fields of a hash expire in a number of milliseconds."""
-    return _hexpire(c, argv, 1, c.server.clock.now_ms, "hpexpire")
+    return _hexpire(c, argv, 1, c.server.present_ms, "hpexpire")
 
 
 @command("HEXPIREAT", arity=-6, flags=WRITE | FAST, keys=UPDATE, group="hash", since="7.4.0",

@@ -13,7 +13,7 @@ from itertools import islice
 from respq.command import BLOCKING, FAST, MOVABLEKEYS, WRITE, Argv, Client, Keys, command, key
 from respq.commands.stream_activity import NOTED_EVERY_MS, note_activity, note_activity_now
 from respq.commands.stream_budget import Budget
-from respq.commands.stream_groups import no_key_or_group, present_ms
+from respq.commands.stream_groups import no_key_or_group
 from respq.commands.stream_reading import Reading, next_entries, parse_reading, streams_reply
 from respq.commands.stream_redelivery import claim_overdue, has_overdue, next_look_ms, redelivered
 from respq.commands.streams import entry_texts, parse_id, stretches_pieces
@@ -138,7 +138,7 @@ def _begin_behind(c: Client, reading: Reading, name: bytes, word: bytes) -> int 
 
 def see_consumer(c: Client, name: bytes, group_name: bytes, group: Group, consumer: bytes) -> Consumer:
     """The consumer, created if needed, who has just been seen."""
-    now_ms = present_ms(c)
+    now_ms = c.server.present_ms
     if group.create_consumer(consumer, now_ms):
         created = [b"XGROUP", b"CREATECONSUMER", name, group_name, consumer]
         c.effects.append((c.db, name, "xgroup-createconsumer", created))

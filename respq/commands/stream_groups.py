@@ -95,11 +95,6 @@ def no_key_or_group(name: bytes, group: bytes, where: bytes = b"") -> CommandErr
     return CommandError(b"No such key '%b' or consumer group '%b'%b" % names, "NOGROUP")
 
 
-def present_ms(c: Client) -> int:
-    """The Unix time; while the log is loaded, when that began: its clock stands still at 0."""
-    return c.server.loading_since_ms if c.server.loading else c.server.clock.now_ms
-
-
 def _parse_place(stream: StreamValue | None, word: bytes) -> int:
     """The ID that a group has read up to; `$` is the last one of the stream."""
     if word == b"$":
@@ -170,7 +165,7 @@ def xgroup_destroy(c: Client, argv: Argv) -> bytes:
 def xgroup_createconsumer(c: Client, argv: Argv) -> bytes:
     """Create a consumer; the answer is whether there was none of that name."""
     group = _find_group(c, argv)
-    if not group.create_consumer(argv[4], present_ms(c)):
+    if not group.create_consumer(argv[4], c.server.present_ms):
         return ZERO
     c.effects.append((c.db, argv[2], "xgroup-createconsumer", argv))
     note_activity(c, argv[2], argv[3], group.consumers[argv[4]])

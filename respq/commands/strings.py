@@ -96,7 +96,7 @@ def read_expiry(c: Client, options: dict[bytes, bytes], command_name: str) -> in
     """The moment that one of the options names, in Unix ms, or 0."""
     for name in EXPIRIES.keys() & options.keys():
         unit_ms, relative = EXPIRIES[name]
-        base_ms = c.server.clock.now_ms if relative else 0
+        base_ms = (c.server.clock.now_ms or c.server.loading_since_ms) if relative else 0  # present_ms
         return parse_expiry_ms(options[name], unit_ms, base_ms, command_name)
     return 0
 
@@ -315,7 +315,8 @@ def _logged_set(argv: Argv, options: dict[bytes, bytes], at_ms: int) -> Argv:
 def _set_for(c: Client, argv: Argv, unit_ms: int, command_name: str) -> bytes:
     """SETEX and PSETEX."""
     name, data = argv[1], argv[3]
-    at_ms = parse_expiry_ms(argv[2], unit_ms, c.server.clock.now_ms, command_name)
+    now_ms = c.server.clock.now_ms or c.server.loading_since_ms  # present_ms, without a call
+    at_ms = parse_expiry_ms(argv[2], unit_ms, now_ms, command_name)
     _set_until(c, name, data, at_ms)
     c.effects.append((c.db, name, "set", [b"SET", name, data, b"PXAT", b"%d" % at_ms]))
     c.effects.append((c.db, name, "expire", None))

@@ -266,15 +266,14 @@ def _xadd_ids_run(c: Client, run: Run) -> bytes | None:
         stream = db.find(name, StreamValue)
     except CommandError:
         return None
-    found = entry_ids.ascending(texts, stream.last_id if stream is not None else 0)
-    if found is None:
+    ids = entry_ids.ascending(texts, stream.last_id if stream is not None else 0)
+    if ids is None:
         return None
-    ids, halves = found
     if stream is None:
         stream = StreamValue()
         db.add(name, stream)
     described = run.described
-    stream.extend(ids, described[0], described[1:], halves)
+    stream.extend(ids, described[0], described[1:])
     c.effects.append((db, name, "xadd", run))
     return bulk_strings(texts)
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple
 
-from respq.datatypes.entry_ids import SEQ_BITS, SEQ_MAX, Halves, halves_of, show_id
+from respq.datatypes.entry_ids import SEQ_BITS, SEQ_MAX, Halves, show_id
 from respq.protocol.columns import Column, Layout
 from respq.protocol.resp import bulk_strings
 
@@ -80,10 +80,9 @@ class Table:
         texts: Column,
         columns: Sequence[Column],
         entries: Sequence[Words] | None = None,
-        halves: Halves | None = None,
     ) -> None:
         self.ids = ids
-        self.halves = halves or halves_of(ids)
+        self.halves = Halves.of(ids)
         self.texts = texts  # of the IDs
         self.columns = columns  # none: the entries are not alike
         self._entries = entries
@@ -211,16 +210,15 @@ class _Keys:
 
     def __init__(self, halves: Halves) -> None:
         self._numbers: Sequence[int]
-        ms, seq = halves
+        ms, seq = halves.ms, halves.seq
         first = ms[0]
         if first == ms[-1]:  # of one millisecond
             self._base, self._shift = first << SEQ_BITS | seq[0], SEQ_BITS
             ones = seq[-1] - seq[0] == len(seq) - 1
             self._numbers = range(len(seq)) if ones else _packed([number - seq[0] for number in seq])
             return
-        self._shift = shift = max(seq).bit_length()
-        self._base = first << SEQ_BITS
-        self._numbers = _packed([(at - first) << shift | number for at, number in zip(ms, seq, strict=True)])
+        self._numbers = _packed(halves.numbers)
+        self._base, self._shift = first << SEQ_BITS, halves.shift
 
     def id_at(self, index: int) -> int:
         """The ID of one entry, be it gone."""

@@ -19,50 +19,31 @@ import re
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import accumulate, pairwise
 from operator import add
 from typing import Final
 
-from respq.datatypes.chunks import (
-    HEADER_BYTES,
-    LONGEST_INTEGER,
-    entries_bytes,
-    entry_bytes,
-    integer_bytes,
-)
+from respq.datatypes.chunks import entries_bytes, integer_bytes
 from respq.datatypes.entry_blocks import Table, Tail, Words
-from respq.datatypes.entry_ids import SEQ_BITS, SEQ_MAX
+from respq.datatypes.entry_ids import SEQ_BITS, SEQ_MAX, Halves
 from respq.datatypes.entry_log import EntryLog
+from respq.datatypes.node_filling import (
+    ID_SIZE,
+    SHORT,
+    WholeNodes,
+    capacity_of,
+    each_of,
+    empty_bytes,
+    fill_nodes,
+    id_bytes,
+    sizes_of,
+)
 from respq.rubble import Structures
 
 _SAME_FIELDS: Final = 2  # a flag of an entry
 _ID_BYTES: Final = 16  # the key of a node in the radix tree
 _SHELF_NODES: Final = 512
 _GONE_AT_ONCE: Final = 500  # deleted entries that are accounted for together, at most: 1 ms
-_LONG: Final = 4096  # words from here on are looked at one by one
-_SHORT: Final = 128  # numbers below take two bytes in a listpack
-_MIDDLING: Final = 4096  # numbers down to this below zero take three
-_ID_SIZE: Final = 4  # of an ID, as two differences that are short
-
-
-@dataclass(slots=True)
-class WholeNodes:
-    """Nodes as a dump has them, no entry of which was deleted, in columns. All begin with the same fields."""
-
-    fields: list[bytes]
-    firsts: list[int] = field(default_factory=list)  # IDs
-    lasts: list[int] = field(default_factory=list)
-    lives: list[int] = field(default_factory=list)  # entries
-    sizes: list[int] = field(default_factory=list)  # bytes of the listpack
-
-    def add(self, first_id: int, last_id: int, live: int, size: int) -> None:
-        """Add a node."""
-        self.firsts.append(first_id)
-        self.lasts.append(last_id)
-        self.lives.append(live)
-        self.sizes.append(size)
 
 
 class _Shelf:
@@ -92,7 +73,7 @@ class _Shelf:
         self.fields.append(fields)
         self.lives.append(0)
         self.deleted.append(0)
-        self.sizes.append(_empty_bytes(tuple(fields)))
+        self.sizes.append(empty_bytes(tuple(fields)))
         self.partings.append(parting)
 
     def open_alike(self, ids: range, entries: int, fields: Words, size: int, partings: list[int]) -> None:
@@ -146,20 +127,6 @@ class _Shelf:
             max_entries and self.lives[-1] + self.deleted[-1] >= max_entries
         )
 
-    def id_bytes(self, ms: Sequence[int], seq: Sequence[int]) -> list[int]:
-        """For each ID, in halves, the bytes that it takes above _ID_SIZE; nothing if that is none for all."""
-        first_ms, first_seq = self.starts[-1] >> SEQ_BITS, self.starts[-1] & SEQ_MAX
-        ends = (seq[0], seq[-1]) if isinstance(seq, range) else (min(seq), max(seq))
-        least, most = ends[0] - first_seq, ends[1] - first_seq
-        if ms[-1] - first_ms < _SHORT and most < _SHORT and least >= -_MIDDLING:
-            if least >= 0:
-                return []
-            return [1] * len(seq) if most < 0 else [int(number < first_seq) for number in seq]
-        return [
-            _difference_bytes(at - first_ms) + _difference_bytes(number - first_seq)
-            for at, number in zip(ms, seq, strict=True)
-        ]
-
     def remove(self, at: int, count: int) -> None:
         """Account for entries of a node that were deleted."""
         self._count(at, -count, count)
@@ -178,7 +145,7 @@ class _Shelf:
     def _count(self, at: int, more: int, more_deleted: int) -> None:
         live, deleted = self.lives[at], self.deleted[at]
         self.lives[at], self.deleted[at] = live + more, deleted + more_deleted
-        if live < _SHORT > live + more and deleted + more_deleted < _SHORT:
+        if live < SHORT > live + more and deleted + more_deleted < SHORT:
             return
         before = integer_bytes(live) + integer_bytes(deleted)
         after = integer_bytes(live + more) + integer_bytes(deleted + more_deleted)
@@ -272,32 +239,35 @@ class StreamNodes:
     def _add_alike(self, table: Table, fields: list[bytes], max_bytes: int, max_entries: int) -> None:
         """Add entries that have the same fields, a node at a time."""
         ids, count = table.ids, len(table.ids)
-        ms, seq = table.halves
-        overhead = integer_bytes(_SAME_FIELDS) + _ID_SIZE + integer_bytes(len(fields) + 3)
-        size, raw = _sizes(table)
-        alike = 0  # entries of a node if all are of one size and have IDs that follow each other
+        ms, seq = table.halves.ms, table.halves.seq
+        overhead = integer_bytes(_SAME_FIELDS) + ID_SIZE + integer_bytes(len(fields) + 3)
+        size, raw = sizes_of(table)
+        alike = guess = 0  # entries of a node if all are of one size and their IDs are short; their words
         before: Sequence[int]  # bytes before each entry
         filled: Sequence[int]  # that, and what Redis guesses that the entry takes
         if isinstance(size, int) and isinstance(raw, int):
-            step = size + overhead
+            step, guess = size + overhead, raw
             before = range(0, step * (count + 1), step)
             filled = range(raw, raw + step * count, step)
-            if isinstance(ids, range):
-                alike = _capacity(fields, step, raw, max_bytes, max_entries)
+            alike = capacity_of(fields, step, raw, max_bytes, max_entries)
         else:
-            before = list(accumulate([n + overhead for n in _each(size, count)], initial=0))
-            filled = list(map(add, before, _each(raw, count)))
+            before = list(accumulate([n + overhead for n in each_of(size, count)], initial=0))
+            filled = list(map(add, before, each_of(raw, count)))
         shelf = self._shelves[-1] if self._shelves else None
         at = 0
         while at < count:
             if shelf is None or shelf.is_full(filled[at] - before[at], max_bytes, max_entries):
+                if alike and not isinstance(ids, range):
+                    rest = Halves(ms[at:], seq[at:])
+                    self.take(fill_nodes(rest, self._known(fields), alike, before[1], guess, max_bytes))
+                    return
                 if 0 < alike <= count - at:
                     stop = count - (count - at) % alike
                     self._open_alike(ids[at:stop], fields, alike, before[alike])
                     shelf, at = self._shelves[-1], stop
                     continue
                 shelf = self._open(ids[at], fields)
-            most = at + _SHORT - 1 - shelf.lives[-1]
+            most = at + SHORT - 1 - shelf.lives[-1]
             if max_entries:
                 most = min(most, at + max_entries - shelf.lives[-1] - shelf.deleted[-1])
             if shelf.fields[-1] != fields or most <= at:
@@ -312,8 +282,8 @@ class StreamNodes:
             else:
                 stop = next((n for n in range(at + 1, stop) if filled[n] >= room), stop)
             more = 0
-            if id_bytes := shelf.id_bytes(ms[at:stop], seq[at:stop]):
-                extra = list(accumulate(id_bytes, initial=0))
+            if each := id_bytes(shelf.starts[-1], ms[at:stop], seq[at:stop]):
+                extra = list(accumulate(each, initial=0))
                 while stop - at > 1 and filled[stop - 1] + extra[stop - 1 - at] >= room:
                     stop -= 1
                 more = extra[stop - at]
@@ -322,17 +292,22 @@ class StreamNodes:
 
     def _open(self, first_id: int, fields: Words) -> _Shelf:
         """Begin a node, behind all others; the shelf on which it stands."""
+        fields = self._known(fields)
         shelf, parting = self._shelf_for(first_id)
-        if self._count and fields == (before := self._shelves[-1 if len(shelf) else -2].fields[-1]):
-            fields = before  # one object for many nodes
         shelf.open(first_id, fields, parting)
         self._count += 1
         return shelf
 
+    def _known(self, fields: Words) -> Words:
+        """Those of the last node, if they are the same: one object for many nodes."""
+        if self._count and fields == (before := self._shelves[-1].fields[-1]):
+            return before
+        return fields
+
     def _open_alike(self, ids: Sequence[int], fields: Words, entries: int, size: int) -> None:
         """Begin nodes of so many entries, that take so many bytes; `ids` follow each other and fill them."""
         assert isinstance(ids, range)
-        size += _empty_bytes(tuple(fields))
+        size += empty_bytes(tuple(fields))
         while ids:
             shelf, parting = self._shelf_for(ids[0])
             taken = ids[: entries * (_SHELF_NODES - len(shelf))]
@@ -499,18 +474,6 @@ class StreamNodes:
             assert live == sum(stretch.stop - stretch.start for stretch in stretches)
 
 
-@lru_cache(maxsize=256)
-def _empty_bytes(fields: tuple[bytes, ...]) -> int:
-    """Bytes of a node without entries."""
-    numbers = integer_bytes(0) + integer_bytes(0) + integer_bytes(len(fields)) + integer_bytes(0)
-    return HEADER_BYTES + numbers + sum(entries_bytes(fields))
-
-
-def _difference_bytes(difference: int) -> int:
-    """What half an ID takes above half of _ID_SIZE."""
-    return 0 if 0 <= difference < _SHORT else integer_bytes(difference) - _ID_SIZE // 2
-
-
 def _shared_bytes(one: int, other: int) -> int:
     """How many bytes two different keys share at their beginning."""
     return 8 * _ID_BYTES - (one ^ other).bit_length() >> 3
@@ -534,51 +497,3 @@ def _marks(depth: int) -> bytes:
 _MARKS = [_marks(depth) for depth in range(_ID_BYTES)]
 _DEEPEST = re.compile(rb"%c+" % (_ID_BYTES - 1)).findall
 _BELOW_BOTH = re.compile(rb"ab+(?=a)").findall
-
-
-def _capacity(fields: list[bytes], step: int, raw: int, max_bytes: int, max_entries: int) -> int:
-    """How many entries of `step` bytes a node holds whose words have `raw` bytes.
-
-    0: so many, or perhaps, that the first one's difference in ID or the number of them is no short number.
-    """
-    most = max_entries or _SHORT
-    if max_bytes:
-        room = max_bytes - raw - _empty_bytes(tuple(fields))
-        most = min(most, max(1, -(-room // step)))
-    return most if most < _SHORT else 0
-
-
-def _sizes(table: Table) -> tuple[int | list[int], int | list[int]]:
-    """For each entry the bytes of its values in a listpack, and those of all its words; one for all alike."""
-    lengths = [column.length for column in table.columns]
-    values = lengths[1::2]
-    if min(lengths) >= 0 and min(values) > LONGEST_INTEGER and max(values) < _LONG:
-        return _bytes_of_texts(*values), sum(lengths)
-    raw: list[int | list[int]] = [
-        column.lengths if column.length < 0 else column.length for column in table.columns
-    ]
-    sizes: list[int | list[int]] = [
-        entry_bytes(column.words[0])
-        if column.constant or column.length > LONGEST_INTEGER
-        else entries_bytes(column.words)
-        for column in table.columns[1::2]
-    ]
-    return _sums(sizes), _sums(raw)
-
-
-@lru_cache(maxsize=256)
-def _bytes_of_texts(*lengths: int) -> int:
-    """What words of these lengths take in a listpack that are too long to be numbers."""
-    return sum([entry_bytes(bytes(length)) for length in lengths])
-
-
-def _sums(addends: list[int | list[int]]) -> int | list[int]:
-    """The sums of lists, to which a number adds the same every time; or of numbers."""
-    fixed = sum([addend for addend in addends if isinstance(addend, int)])
-    lists = [addend for addend in addends if isinstance(addend, list)]
-    return [fixed + sum(numbers) for numbers in zip(*lists, strict=True)] if lists else fixed
-
-
-def _each(size: int | list[int], count: int) -> list[int]:
-    """The size of each of `count` entries."""
-    return size if isinstance(size, list) else [size] * count

@@ -13,12 +13,13 @@ from typing import ClassVar, Final, Self
 
 from respq.datatypes.consumer_groups import COUNT_MAX, UNKNOWN, Group
 from respq.datatypes.entry_blocks import Stretch, Table, id_text, words_of
-from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, Halves, number_of, show_id
+from respq.datatypes.entry_ids import MAX, SEQ_BITS, SEQ_MAX, number_of, show_id
 from respq.datatypes.entry_log import EntryLog
 from respq.datatypes.folded_blocks import FoldedBlock
 from respq.datatypes.idempotency import Idempotency, Settings
+from respq.datatypes.node_filling import WholeNodes
 from respq.datatypes.pending_entries import Consumer
-from respq.datatypes.stream_nodes import StreamNodes, WholeNodes
+from respq.datatypes.stream_nodes import StreamNodes
 from respq.datatypes.value import Limits, Value
 from respq.protocol.columns import Column
 from respq.rubble import Structures
@@ -111,14 +112,12 @@ class StreamValue(Value):
         ends = {last_id for _, last_id, _ in self._nodes.extents()}
         return [block for block in self._log.folded() if block.last_id in ends]
 
-    def extend(
-        self, ids: Sequence[int], texts: Column, columns: Sequence[Column], halves: Halves | None = None
-    ) -> None:
+    def extend(self, ids: Sequence[int], texts: Column, columns: Sequence[Column]) -> None:
         """Add several entries under ascending IDs, which `texts` spell. O(words).
 
-        `columns`: the first word of each, the second, and so on. `halves` of the IDs, if they are known.
+        `columns`: the first word of each, the second, and so on.
         """
-        table = Table(ids, texts, columns, halves=halves)
+        table = Table(ids, texts, columns)
         for sealed in self._log.extend(table):
             self._nodes.extend(sealed, self.node_max_bytes, self.node_max_entries)
         self.last_id = ids[-1]

@@ -15,9 +15,9 @@ from functools import lru_cache
 from operator import lt
 from typing import Any, Final, NamedTuple
 
-from respq.datatypes.entry_blocks import Table
-from respq.datatypes.entry_ids import SEQ_BITS, SEQ_MAX
-from respq.datatypes.stream_nodes import WholeNodes
+from respq.datatypes.entry_blocks import Table, Words
+from respq.datatypes.entry_ids import SEQ_BITS, SEQ_MAX, Halves
+from respq.datatypes.node_filling import WholeNodes
 from respq.datatypes.streams import StreamValue
 from respq.protocol.columns import Column
 from respq.rdb import listpack
@@ -122,7 +122,7 @@ class Gathering:
         self._stream = stream
         self._begin([])
 
-    def _begin(self, fields: list[bytes]) -> None:
+    def _begin(self, fields: Words) -> None:
         self._entries = Columns(fields)
         self._nodes = WholeNodes(fields)
 
@@ -142,7 +142,8 @@ class Gathering:
         if not self._entries.ms:
             return
         table, firsts = self._entries.table(), self._nodes.firsts
-        in_order = all(map(lt, table.ids, table.ids[1:])) and all(map(lt, firsts, firsts[1:]))
+        numbers = table.halves.numbers
+        in_order = all(map(lt, numbers, numbers[1:])) and all(map(lt, firsts, firsts[1:]))
         if min(table.ids[0], firsts[0]) <= self._stream.last_id or not in_order:
             raise BadFormatError("the entries of a stream are not in order")
         self._stream.adopt(table, self._nodes)
@@ -152,7 +153,7 @@ class Gathering:
 class Columns:
     """Entries of nodes that begin with the same fields."""
 
-    def __init__(self, fields: list[bytes]) -> None:
+    def __init__(self, fields: Words) -> None:
         self.ms: list[int] = []
         self._seq: list[int] = []
         self._fields = fields
@@ -168,10 +169,8 @@ class Columns:
     def table(self) -> Table:
         """All of them, at least one."""
         ms, seq = self.ms, self._seq
-        pairs = list(zip(ms, seq, strict=True))
-        ids = [first << SEQ_BITS | second for first, second in pairs]
-        texts = Column(list(map(b"%d-%d".__mod__, pairs)))
+        texts = Column(list(map(b"%d-%d".__mod__, zip(ms, seq, strict=True))))
         columns = []
         for field, values in zip(self._fields, self._values, strict=True):
             columns += [Column.of([field] * len(ms), constant=True), Column(values)]
-        return Table(ids, texts, columns, halves=(ms, seq))
+        return Table(Halves(ms, seq), texts, columns)

@@ -26,7 +26,7 @@ from typing import Final, NamedTuple
 from respq.datatypes.entry_blocks import Table
 from respq.datatypes.entry_ids import SEQ_BITS, show_id
 from respq.datatypes.folded_blocks import FoldedBlock
-from respq.datatypes.stream_nodes import WholeNodes
+from respq.datatypes.node_filling import WholeNodes
 from respq.datatypes.streams import StreamValue
 from respq.rdb import listpack
 from respq.rdb.alike import (

@@ -23,9 +23,10 @@ were slower than `Rows` and `Words` are now.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import struct
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from struct import Struct
-from typing import Protocol
 
 from respq.protocol import Argv
 from respq.protocol.columns import Column
@@ -39,11 +40,20 @@ _WIDEST_ROW = 32  # words
 _PIECE_HEADS = {len(head) + n: (head, len(head)) for n in range(1025) if (head := b"%d\r\n" % n)}
 
 
-class Form(Protocol):
+class Form(ABC):
     """What a run is expected to look like."""
 
+    __slots__ = ()
+
+    @abstractmethod
     def cut(self, data: bytes) -> tuple[Run, int]:
         """The commands of this form at the head of `data`, and their size: 0 if there is none. O(n)."""
+
+    def gather(self, pieces: list[bytes]) -> Run | None:
+        """The commands, each of which is one of the pieces without its star, if all have this form. O(n)."""
+        text = b"*%b" % b"*".join(pieces)
+        run, size = self.cut(text)
+        return run if size == len(text) and run.count == len(pieces) else None
 
 
 def form_of(commands: list[Argv]) -> Form | None:
@@ -85,20 +95,31 @@ def _between(shared: Argv, words: int) -> bytes:
     return b"\r\n*%d%b\r\n$" % (words, b"".join([b"\r\n$%d\r\n%b" % (len(word), word) for word in shared]))
 
 
-class Even:
+class Even(Form):
     """The last word differs, and has always one length."""
 
-    __slots__ = ("_length", "_separator", "_shared")
+    __slots__ = ("_length", "_piece", "_separator", "_shared")
 
     def __init__(self, shared: Argv, length: int) -> None:
         self._shared = shared
         self._length = length
         self._separator = b"%b%d\r\n" % (_between(shared, len(shared) + 1), length)
+        self._piece = Struct(f"{len(self._separator) - 3}s{length}s2s")
 
     def cut(self, data: bytes) -> tuple[Run, int]:
         """See `Form`."""
         words, size = _pieces(data, self._separator, self._length)
         return Run(self._shared, [words]), size
+
+    def gather(self, pieces: list[bytes]) -> Run | None:
+        """See `Form`."""
+        try:
+            heads, words, ends = zip(*map(self._piece.unpack, pieces), strict=True)
+        except struct.error:  # of another size
+            return None
+        count = len(pieces)
+        whole = heads.count(self._separator[3:]) == count == ends.count(b"\r\n")
+        return Run(self._shared, [list(words)]) if whole else None
 
 
 def _pieces(data: bytes, separator: bytes, length: int) -> tuple[list[bytes], int]:
@@ -117,10 +138,10 @@ def _pieces(data: bytes, separator: bytes, length: int) -> tuple[list[bytes], in
     return (pieces, size) if list(map(len, pieces)).count(length) == len(pieces) else ([], 0)
 
 
-class Rows:
+class Rows(Form):
     """Any words differ, but each has always one length, so all commands have one size."""
 
-    __slots__ = ("_constants", "_differing", "_first", "_row")
+    __slots__ = ("_constants", "_differing", "_first", "_piece", "_row")
 
     def __init__(self, first: Argv, differing: list[int]) -> None:
         self._first = first  # a command
@@ -137,7 +158,10 @@ class Rows:
             else:
                 before += b"%b\r\n" % word
         self._constants.append(before)
-        self._row = Struct("".join([f"{size}s" for size in [*sizes, len(before)]]))
+        sizes.append(len(before))
+        self._row = Struct("".join([f"{size}s" for size in sizes]))
+        sizes[0] -= 1
+        self._piece = Struct("".join([f"{size}s" for size in sizes]))
 
     @classmethod
     def of(cls, commands: list[Argv]) -> Rows | None:
@@ -150,15 +174,29 @@ class Rows:
 
     def cut(self, data: bytes) -> tuple[Run, int]:
         """See `Form`."""
-        constants, size = self._constants, self._row.size
+        size = self._row.size
         count = len(data) // size
-        if not count or not data.startswith(constants[0]):
+        if not count or not data.startswith(self._constants[0]):
             return _NONE
         end = count * size
-        pieces = list(zip(*self._row.iter_unpack(data if end == len(data) else data[:end]), strict=True))
+        run = self._run(self._row.iter_unpack(data if end == len(data) else data[:end]), self._constants)
+        return (run, end) if run is not None else _NONE
+
+    def gather(self, pieces: list[bytes]) -> Run | None:
+        """See `Form`."""
+        first, *constants = self._constants
+        try:
+            return self._run(map(self._piece.unpack, pieces), [first[1:], *constants])
+        except struct.error:  # of another size
+            return None
+
+    def _run(self, rows: Iterable[tuple[bytes, ...]], constants: list[bytes]) -> Run | None:
+        """The run of some rows, if the constants are what stands in them by turns with the words."""
+        pieces = list(zip(*rows, strict=True))
+        count = len(pieces[0])
         for constant, found in zip(constants, pieces[::2], strict=True):
             if found.count(constant) < count:
-                return _NONE
+                return None
         first, differing = self._first, self._differing
         begin, words = differing[0], iter(pieces[1::2])
         columns = [
@@ -167,10 +205,10 @@ class Rows:
             else Column.of([first[at]] * count, constant=True)
             for at in range(begin, len(first))
         ]
-        return Run.of(first[:begin], columns), end
+        return Run.of(first[:begin], columns)
 
 
-class Lists:
+class Lists(Form):
     """Behind the words that are shared stand many of one length, as in an acknowledgement of many entries."""
 
     __slots__ = ("_count", "_front", "_length", "_separator", "_shared")
@@ -205,7 +243,7 @@ class Lists:
         return Run(self._shared[:1], None, commands), end
 
 
-class Uneven:
+class Uneven(Form):
     """The last word differs, in its length as well."""
 
     __slots__ = ("_separator", "_shared")
@@ -239,7 +277,7 @@ class Uneven:
         return Run(self._shared, [words]), behind if words else 0
 
 
-class Words:
+class Words(Form):
     """All words behind the first ones may differ, in their lengths as well."""
 
     __slots__ = ("_count", "_separator", "_shared")

@@ -66,6 +66,13 @@ class PlainParser:
         self._form = form_of(commands)
         return commands, size, partial
 
+    def gather(self, pieces: list[bytes]) -> Run | None:
+        """The run of commands that are pieces of the input without their stars, if it goes on as expected.
+
+        O(n). It does not matter to the next input.
+        """
+        return self._form.gather(pieces) if self._form is not None else None
+
 
 def _behind(run: Run, size: int, data: bytes) -> tuple[list[Argv] | Run, int, bool]:
     """`parse` for what follows the commands of a run: part of another one, or something else."""

@@ -77,22 +77,62 @@ def test_it_is_read_in_most_cases() -> None:
     assert spelled(found[0]) == by_key(commands)
 
 
+def assert_nothing_else_is_read(reader: KeyReader, data: bytes) -> None:
+    """What is read of `data`, if anything is, is what the norm reads."""
+    if (found := reader.read(data + END)) is not None:
+        offset, commands = 0, []
+        while offset < found[2]:
+            parsed = parse_strictly(data, offset)
+            assert parsed is not None
+            commands.append(parsed[0])
+            offset = parsed[1]
+        assert len(commands) == found[1]
+        assert spelled(found[0]) == by_key(commands)
+
+
 def test_a_byte_that_has_changed_is_not_overlooked() -> None:
     rng = Random(2)
     data = b"".join(encode(command(rng, b"word")) for _ in range(80))
     for at in rng.sample(range(len(data)), 1500):
         changed = bytearray(data)
         changed[at] ^= 1 << rng.randrange(8)
-        found = KeyReader(NAMES).read(bytes(changed) + END)
-        if found is not None:
-            offset, commands = 0, []
-            while offset < found[2]:
-                parsed = parse_strictly(bytes(changed), offset)
-                assert parsed is not None
-                commands.append(parsed[0])
-                offset = parsed[1]
-            assert len(commands) == found[1]
-            assert spelled(found[0]) == by_key(commands)
+        assert_nothing_else_is_read(KeyReader(NAMES), bytes(changed))
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [b"RPUSH", b"k%d", b"word%02d"],
+        [b"XADD", b"k%d", b"%02d-1", b"field", b"value"],
+        [b"XADD", b"k%d", b"1-1", b"field", b"value%02d"],
+    ],
+)
+@pytest.mark.parametrize("odd", [b"", b"*", b"\r\n"])
+def test_nor_is_it_where_the_form_of_the_run_is_known(argv: Argv, odd: bytes) -> None:
+    rng = Random(3)
+    commands = [
+        [argv[0], argv[1] % (n % 4), *[word % (10 + n) if b"%" in word else word for word in argv[2:]]]
+        for n in range(68)
+    ]
+    commands[30][-1] += odd
+    data = b"".join(map(encode, commands))
+    for at in rng.sample(range(len(data)), 150):
+        reader = KeyReader(NAMES)
+        assert reader.read(data + END) is not None
+        changed = bytearray(data)
+        changed[at] ^= 1 << rng.randrange(8)
+        assert_nothing_else_is_read(reader, bytes(changed))
+        assert_nothing_else_is_read(reader, data[:at] + data[at + 1 :])
+        assert_nothing_else_is_read(reader, data)
+
+
+def test_commands_of_two_words_stay_in_their_order_among_others_of_the_key() -> None:
+    commands = [
+        [b"RPUSH", b"k%d" % (n % 3), b"v"] if n % 2 else [b"LPOP", b"k%d" % (n % 3)] for n in range(90)
+    ]
+    found = read(commands)
+    assert found is not None
+    assert spelled(found[0]) == by_key(commands)
 
 
 def test_words_may_begin_as_commands_do() -> None:

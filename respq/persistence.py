@@ -31,6 +31,7 @@ from respq.transfers import Transfers
 from respq.waiting import LOG_SYNCED
 
 RETRY_MS = 1000  # between attempts to begin a log
+NO_LOG = "The AOF files could not be loaded again, so nothing can be kept. Restart the server."
 REPORTED_BYTES = 32 << 20  # a log from this length on takes long enough to load for lines about progress
 
 
@@ -132,7 +133,10 @@ class Persistence:
         return True
 
     def _reload(self) -> None:
-        """DEBUG LOADAOF: write the log, forget everything, load it again. Raises CommandError."""
+        """DEBUG LOADAOF: write the log, forget everything, load it again.
+
+        Raises CommandError. If it was the loading that failed, there is no log to write to any more.
+        """
         server = self.server
         refusal = CommandError("Error trying to load the AOF files, check server logs.")
         if server.aof is None or server.aof.rewriting or server.loading:
@@ -146,6 +150,7 @@ class Persistence:
             self.start(lambda: None)
         except AofError as error:
             self.engine.log("warning", str(error))
+            self.engine.refuse_writes(NO_LOG)  # reads tell what there is
             raise refusal from None
 
     def close(self) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 
 from respq.persistence import Persistence
-from tests.conftest import Peer, Workbench
+from tests.conftest import Kept, Peer, Workbench
 
 DIGESTS = {
     "SET k b": "b78559cd22bce6e6df712eb99ce7f3b08e8f8f1f",
@@ -108,6 +109,16 @@ def test_the_log_can_be_loaded_again(tmp_path: Path) -> None:
     tester.feed(b"SET k new\r\n")
     assert tester.feed(b"DEBUG LOADAOF\r\nGET k\r\n") == b"+OK\r\n$3\r\nnew\r\n"
     persistence.close()
+
+
+def test_a_log_that_cannot_be_loaded_again_takes_no_writes() -> None:
+    kept = Kept(**{"enable-debug-command": "yes"})
+    ann = kept.peer()
+    ann.send("SET", "k", "v")
+    kept.disk.fail(len(kept.disk.operations) + 2, errno.EIO, only="sync", forever=True)
+    assert ann.send("DEBUG", "LOADAOF").startswith(b"-ERR Error trying to load the AOF files")
+    assert ann.send("SET", "k", "w").startswith(b"-MISCONF The AOF files could not be loaded again")
+    assert ann.send("GET", "k") == b"$-1\r\n"  # reads go on
 
 
 def test_without_a_log_none_is_loaded(tester: Peer) -> None:

@@ -390,6 +390,7 @@ class Server:
     accounting: Any = None  # accesses.Accounting while accesses are more than stamps, or None
     limit: Any  # eviction.MemoryLimit
     send_snapshot: Callable[[Client], None]  # to a client; comes with `Transfers`
+    scripts_may_all = False  # DEBUG SET-DISABLE-DENY-SCRIPTS
     large: Any  # large.LargeCommands, likewise
     hotkeys: Any = None  # hotkeys.HotKeys, the session that runs, or ran last
 

@@ -63,6 +63,13 @@ def _set_active_expire(c: Client, argv: Argv) -> bytes:
     return OK
 
 
+def _let_scripts_do_all(c: Client, argv: Argv) -> bytes:
+    """Let scripts call commands with the flag NOSCRIPT, as far as that has a meaning (`scripttable`)."""
+    c.server.scripts_may_all = abs(_number(argv[2])) >= 1
+    c.server.script_tables.clear()
+    return OK
+
+
 def _reload(c: Client, argv: Argv) -> bytes:
     options = {word.upper() for word in argv[2:]}
     if not options <= {b"MERGE", b"NOFLUSH", b"NOSAVE"}:
@@ -226,6 +233,9 @@ def _help(c: Client, argv: Argv) -> bytes:
             Write a snapshot, forget everything and load it; or do without some of that.
         SET-ACTIVE-EXPIRE <0|1>
             Leave (0) or delete (1, the default) expired keys that nobody asks for.
+        SET-DISABLE-DENY-SCRIPTS <0|1>
+            Let scripts call (1) what is not for scripts, or not (0, the default); but for what is about a
+            connection or about scripts.
         SLEEP <seconds>
             Stop the server for <seconds>, which may be a fraction.
         """)  # fmt: skip
@@ -244,6 +254,7 @@ _ACTS = {  # and how many words the command has then; negative: at least
     b"RELOAD": (_reload, -2),
     b"SLEEP": (_sleep, 3),
     b"SET-ACTIVE-EXPIRE": (_set_active_expire, 3),
+    b"SET-DISABLE-DENY-SCRIPTS": (_let_scripts_do_all, 3),
     b"OBJECT": (_object, 3),
     b"HELP": (_help, 2),
 }

@@ -18,7 +18,7 @@ from respq.importing import importing
 from respq.monitor import monitored
 from respq.restrictions import Restriction, refuse_in_script
 from respq.slowlog import timed, times_all
-from respq.state import TRACKING, Handler, Rejected, Server
+from respq.state import SUBSCRIBING, TRACKING, Handler, Rejected, Server
 from respq.tables import (
     KEYSPACE,
     NOT_COUNTED,
@@ -33,6 +33,16 @@ from respq.tables import (
 # What a name leads to: handler, fewest and most words, what it was declared as, whether it writes.
 ScriptEntry = tuple[Handler, int, int, Spec, bool]
 ScriptTable = dict[bytes, ScriptEntry]
+
+
+# Refused even while DEBUG SET-DISABLE-DENY-SCRIPTS lets scripts do all else: they change how a connection is
+# served, or what scripts there are and which one runs. At some of these redis-server 8.2.3 crashes.
+OF_CONNECTIONS = SUBSCRIBING | {
+    *("AUTH", "HELLO", "RESET", "QUIT", "MONITOR", "MULTI", "EXEC", "DISCARD", "WATCH", "UNWATCH"),
+    *("CLIENT|CACHING", "CLIENT|REPLY", "CLIENT|TRACKING", "SYNC", "PSYNC", "REPLCONF", "SHUTDOWN"),
+    *("EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO", "SCRIPT|FLUSH", "SCRIPT|KILL"),
+    *("FUNCTION|DELETE", "FUNCTION|FLUSH", "FUNCTION|KILL", "FUNCTION|LOAD", "FUNCTION|RESTORE"),
+}
 
 
 class Manner(NamedTuple):
@@ -89,7 +99,7 @@ def _entry(server: Server, spec: Spec, manner: Manner, restriction: Restriction 
     if spec.subcommands:
         dispatch = _container(server, spec, manner, restriction)
         return dispatch, spec.fewest, spec.most, NOT_COUNTED, False
-    if Flag.NOSCRIPT in spec.flags:
+    if Flag.NOSCRIPT in spec.flags and (not server.scripts_may_all or spec.name in OF_CONNECTIONS):
         return _not_in_scripts, spec.fewest, spec.most, spec, False
     if manner.read_only and (writes or Flag.MAY_REPLICATE in spec.flags):
         handler: Handler = _not_in_readers

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from respq.commands import SPECS
+from respq.commands.scripttable import OF_CONNECTIONS
+from respq.flags import Flag
 from respq.persistence import Persistence
 from tests.conftest import Kept, Peer, Workbench
 
@@ -131,3 +134,58 @@ def test_numbers_that_are_too_large_do_no_harm(tester: Peer) -> None:
     assert tester.send("DEBUG", "SET-ACTIVE-EXPIRE", "1e400") == b"+OK\r\n"
     assert tester.engine.server.active_expiry
     assert tester.engine.server.stats.unexpected_errors == 0
+
+
+# -- SET-DISABLE-DENY-SCRIPTS ------------------------------------------------------------------------
+
+CALLS = {  # what redis-server 8.2.3 answers as well
+    "CONFIG GET port": b"*2\r\n$4\r\nport\r\n$4\r\n6379\r\n",
+    "ACL WHOAMI": b"$7\r\ndefault\r\n",
+    "CLIENT GETNAME": b"$-1\r\n",
+    "CLIENT GETREDIR": b":-1\r\n",
+    "CLIENT UNBLOCK 1": b":0\r\n",
+    "DEBUG SLEEP 0": b"+OK\r\n",
+    "SCRIPT EXISTS x": b"*1\r\n:0\r\n",
+    "ROLE": b"*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n",
+    "REPLICAOF NO ONE": b"+OK\r\n",
+    "BLPOP l 0": b"$-1\r\n",
+    "XREAD BLOCK 0 STREAMS s $": b"$-1\r\n",
+}
+
+
+def call(peer: Peer, line: str) -> bytes:
+    words = ", ".join(f"'{word}'" for word in line.split())
+    return peer.send("EVAL", f"return redis.call({words})", 0)
+
+
+@pytest.mark.parametrize("line", CALLS)
+def test_scripts_may_call_what_is_not_for_them(line: str, tester: Peer) -> None:
+    tester.send("DEBUG", "SET-DISABLE-DENY-SCRIPTS", 1)
+    assert call(tester, line) == CALLS[line]
+    tester.send("DEBUG", "SET-DISABLE-DENY-SCRIPTS", 0)
+    assert (b"not allowed from script" in call(tester, line)) is (not line.startswith(("BLPOP", "XREAD")))
+
+
+def test_not_what_is_about_a_connection_or_about_scripts(tester: Peer) -> None:
+    tester.send("DEBUG", "SET-DISABLE-DENY-SCRIPTS", 1)
+    for name in OF_CONNECTIONS:
+        words = [*name.split("|"), *["1"] * 4][: SPECS[name].fewest]
+        assert b"not allowed from script" in call(tester, " ".join(words)), name
+
+
+OF_A_PROCESS = {"DEBUG", "FAILOVER", "SAVE", "BGSAVE", "BGREWRITEAOF"}  # which this server is not
+
+
+def test_nothing_that_a_script_calls_breaks_the_server(bench: Workbench, tester: Peer) -> None:
+    tester.send("DEBUG", "SET-DISABLE-DENY-SCRIPTS", 1)
+    for spec in bench.server.specs.values():
+        if Flag.NOSCRIPT not in spec.flags or spec.name in OF_A_PROCESS:
+            continue
+        names = spec.name.split("|")
+        for more in range(3):
+            words = [*names, *["1"] * (spec.fewest - len(names) + more)]
+            assert b"internal error" not in call(tester, " ".join(words)), words
+            bench.pass_time(10)  # CLIENT PAUSE
+    assert bench.server.stats.unexpected_errors == 0
+    tester.take()
+    assert call(tester, "SET k v") == b"+OK\r\n"

@@ -140,7 +140,7 @@ def test_info_and_progress_while_loading(kept: Kept, ann: Peer) -> None:
 
     persistence.start(look)
     assert bob.send("GET", "warm") == b"$2\r\nup\r\n"
-    assert len(seen) > 20  # once for each 512 KiB
+    assert len(seen) > 10  # once for each MiB
     for info in seen:
         assert b"\r\nloading:1\r\n" in info
         assert b"\r\naof_enabled:1\r\n" in info

@@ -1,6 +1,6 @@
 """Reading the log: the base and the increments, as batches of commands, in bounded memory.
 
-A file is read 512 KiB at a time and each piece is handed over as one batch, together with the end of the
+A file is read 1 MiB at a time and each piece is handed over as one batch, together with the end of the
 piece before: in the order of the log, or key by key (`by_key`) where that is the same and worth it. Only a
 command larger than that, or a transaction, is held in memory as a whole: commands between MULTI and EXEC are
 handed over when EXEC has been seen, because a transaction is done whole or not at all. Every file starts in
@@ -48,7 +48,8 @@ Execute = Callable[[list[Argv]], None]
 ExecuteApart = Callable[[list[Run | list[Argv]]], bool]
 Progress = Callable[[int, int], None]  # bytes read so far, and in total
 
-_READ_BYTES = 1 << 19  # a few ms of work, after which clients are told that they have to wait
+_FIRST_BYTES = 1 << 9  # of a file, which begins with a SELECT: that is not done by keys
+_READ_BYTES = 1 << 20  # a few ms of work, after which clients are told that they have to wait
 SIGNATURE_BYTES = 6
 _BELIEVE_BYTES = 1 << 20  # of a command that have to be there before its declared length is believed
 _COMMAND_START = re.compile(rb"\r\n(?=\*[1-9]\d*\r\n\$\d+\r\n)")
@@ -234,7 +235,8 @@ class _FileLoad:
         ):
             self.loader.advance(len(part))
             data += part
-            used = self._execute_apart(data) or self._execute_in_order(data, offset)
+            by_keys = self._execute_apart(data) if len(data) > _FIRST_BYTES else 0
+            used = by_keys or self._execute_in_order(data, offset)
             offset += used
             data = data[used:]
         used = self._execute_in_order(data, offset)  # the command that ends where the file does
@@ -271,7 +273,7 @@ class _FileLoad:
         A command larger than a piece is read in pieces that double, so that it is not parsed too often.
         """
         if len(data) < _BELIEVE_BYTES:
-            return _READ_BYTES
+            return _READ_BYTES if offset or data else _FIRST_BYTES
         if data.startswith(b"#"):  # an annotation does not say how long it is
             return len(data)
         missing = declared_size(data) - len(data)

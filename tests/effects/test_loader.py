@@ -69,6 +69,7 @@ UNITS = whole_units()
 def piece(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Files are read in pieces of so many bytes."""
     monkeypatch.setattr(loader, "_READ_BYTES", request.param)
+    monkeypatch.setattr(loader, "_FIRST_BYTES", request.param)
     return int(request.param)
 
 

@@ -216,13 +216,17 @@ class Dumps:
         """Look after the snapshot that is being written, and begin one that is scheduled or due."""
         if self._dump is not None:
             self._look_after(self._dump, now_ms)
-        elif not self.has_other_child() and (self.saves.last_ok or now_ms - self._tried_ms > RETRY_MS):
+        elif not self.has_other_child() and (self.saves.last_ok or self._may_retry(now_ms)):
             why = "as scheduled" if self._scheduled else self._due(now_ms)
             if why:
                 try:
                     self._begin(why)
                 except CommandError:
                     pass  # it is in the log, and tried again
+
+    def _may_retry(self, now_ms: int) -> bool:
+        """Whether the last failure is long enough ago, or the system's time was put back behind it."""
+        return not 0 <= now_ms - self._tried_ms <= RETRY_MS
 
     def _due(self, now_ms: int) -> str:
         """Why a snapshot is due by `save`; nothing if none is."""
@@ -247,14 +251,14 @@ class Dumps:
                 self._adopt(temporary, self._target)
             except (OSError, AofError) as error:
                 ended, report = False, str(error)
-        saves.last_ok = ended
         if ended:
             saves.last_private_bytes = dump.private_bytes
             self._note_saved(self._changes)
         else:
             discard(self.files, temporary)
             self.engine.log("warning", f"{self._target}: the snapshot was not written: {report}")
-        self._refuse_or_accept_writes()
+            saves.last_ok = False
+            self._refuse_or_accept_writes()
 
     def _adopt(self, temporary: Path, target: Path) -> None:
         """Make a file that has been written the snapshot."""
@@ -263,8 +267,11 @@ class Dumps:
         self.engine.log("notice", f"Wrote {target}, {self.files.size(target)} bytes")
 
     def _note_saved(self, changes: int) -> None:
+        """There is a snapshot with so many of the changes since the last one, whatever failed before."""
         self.saves.last_save_s = self.engine.clock.now_ms // 1000
         self.server.changes_since_save -= changes
+        self.saves.last_ok = True
+        self._refuse_or_accept_writes()
 
     def _syncs(self) -> bool:
         """Whether what has been written is synced now and then."""

@@ -157,6 +157,7 @@ class Persistence:
         """Write and sync everything; what a child writes is given up."""
         self.dumps.close()
         self.transfers.close()
+        self._rewrite_at_ms = 0
         aof, self.server.aof = self.server.aof, None
         if aof is not None:
             aof.close(self.engine.clock.now_ms)
@@ -243,10 +244,14 @@ class Persistence:
             return  # one child at a time
         config = self.config
         due = aof.wants_rewrite(now_ms, config.auto_aof_rewrite_percentage, config.auto_aof_rewrite_min_size)
-        if (due or 0 < self._rewrite_at_ms <= now_ms) and aof.prepare_rewrite(now_ms):
+        if (due or self._is_wanted(now_ms)) and aof.prepare_rewrite(now_ms):
             self._rewrite_at_ms = 0
             aof.rewrite_asked_for = False
             self._begin_rewrite(aof, now_ms, "for it has grown" if due else "as asked for")
+
+    def _is_wanted(self, now_ms: int) -> bool:
+        """Whether the time of a rewrite has come that is asked for, or was put back far before it."""
+        return self._rewrite_at_ms > 0 and not 0 < self._rewrite_at_ms - now_ms <= RETRY_MS
 
     # -- rewriting ---------------------------------------------------------------------------------
 

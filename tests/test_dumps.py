@@ -351,6 +351,28 @@ def test_writes_go_on_after_a_failure_if_that_is_wanted(saved: Saved) -> None:
     assert saved.alice.send("SET", "k", "w") == b"+OK\r\n"
 
 
+def test_a_snapshot_that_succeeds_makes_up_for_one_that_failed(saved: Saved) -> None:
+    saved.alice.send("CONFIG", "SET", "save", "900 1")
+    saved.disk.fail(len(saved.disk.operations), errno.EIO)
+    _save(saved, True)
+    assert saved.alice.send("SET", "k", "w").startswith(b"-MISCONF")
+    assert saved.alice.send("SAVE") == b"+OK\r\n"
+    assert saved.alice.send("SET", "k", "w") == b"+OK\r\n"
+    assert saved.info("rdb_last_bgsave_status") == "ok"
+
+
+def test_a_failed_snapshot_is_tried_again_when_the_time_is_put_back(saved: Saved) -> None:
+    saved.alice.send("CONFIG", "SET", "save", "60 1")
+    saved.alice.send("BGSAVE", "SCHEDULE")
+    saved.disk.fail(len(saved.disk.operations), errno.EIO)
+    saved.tend(3)
+    assert saved.info("rdb_last_bgsave_status") == "err"
+    saved.clock.advance(-3_600_000)
+    saved.alice.send("BGSAVE", "SCHEDULE")
+    saved.tend(3)
+    assert saved.info("rdb_last_bgsave_status") == "ok"
+
+
 # -- the end ---------------------------------------------------------------------------------------
 
 

@@ -127,6 +127,26 @@ def test_a_log_whose_first_snapshot_fails_tries_again() -> None:
     assert kept.data()[0].keys() == {b"key", b"n"}
 
 
+def test_a_rewrite_that_is_asked_for_begins_also_if_the_time_is_put_back() -> None:
+    kept = Kept()
+    assert kept.server.aof is not None
+    assert kept.peer().send("BGREWRITEAOF").startswith(b"+Background")
+    kept.clock.advance(-3_600_000)
+    kept.persistence.cron(kept.clock.now_ms)
+    assert kept.server.aof.rewriting
+
+
+def test_a_rewrite_that_is_asked_for_is_forgotten_with_its_log() -> None:
+    kept = Kept()
+    ann = kept.peer()
+    ann.send("BGREWRITEAOF")
+    for value in ("no", "yes"):
+        assert ann.send("CONFIG", "SET", "appendonly", value) == b"+OK\r\n"
+    for _ in range(9):
+        kept.persistence.cron(kept.clock.now_ms)
+    assert b"\r\naof_rewrites:1\r\n" in ann.send("INFO", "persistence")
+
+
 def test_bgrewriteaof_without_a_log_says_so(engine: Workbench) -> None:
     persistence = Persistence(engine)
     with pytest.raises(CommandError):

@@ -145,6 +145,7 @@ def test_a_rewrite_that_is_asked_for_is_forgotten_with_its_log() -> None:
     for _ in range(9):
         kept.persistence.cron(kept.clock.now_ms)
     assert b"\r\naof_rewrites:1\r\n" in ann.send("INFO", "persistence")
+    assert not any("warning" in line for line in kept.lines)
 
 
 def test_bgrewriteaof_without_a_log_says_so(engine: Workbench) -> None:

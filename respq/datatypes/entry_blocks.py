@@ -382,9 +382,13 @@ class Block(_Keys):
         """Whether an entry is gone."""
         return index < self.head or (self._dead is not None and self._dead[index] == _GONE)
 
-    def last(self) -> int:
-        """The index of the last entry that is not gone."""
-        return len(self.ends) - 1 if self._dead is None else self._dead.rfind(0)
+    def lowest(self) -> int:
+        """The ID of the first entry that is not gone."""
+        return self.id_at(self.head)
+
+    def highest(self) -> int:
+        """The ID of the last entry that is not gone."""
+        return self.id_at(len(self.ends) - 1 if self._dead is None else self._dead.rfind(0))
 
     def stretches(self, start: int, stop: int) -> list[Stretch]:
         """What is not gone, from index `start` to `stop` (exclusive), in order."""

@@ -247,8 +247,7 @@ class EntryLog:
     def first_id(self) -> int | None:
         """The smallest ID, or None if there is no entry. O(1)."""
         if self._blocks:
-            block = self._blocks[0]
-            return block.id_at(block.head)
+            return self._blocks[0].lowest()
         return self.tail.ids[0] if self.tail.ids else None
 
     def last_id(self) -> int | None:
@@ -257,8 +256,7 @@ class EntryLog:
             return self.tail.ids[-1]
         if not self._blocks:
             return None
-        block = self._blocks[-1]
-        return block.id_at(block.last())
+        return self._blocks[-1].highest()
 
     # -- the whole ---------------------------------------------------------------------------------
 

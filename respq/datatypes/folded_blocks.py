@@ -52,6 +52,14 @@ class FoldedBlock(Block):
         self.live = live
         return getattr(self, name)
 
+    def lowest(self) -> int:
+        """See `Block`."""
+        return self.first_id
+
+    def highest(self) -> int:
+        """See `Block`."""
+        return self.last_id
+
     def copy(self) -> Block:
         """See `Block`."""
         return FoldedBlock(*self.folded, self.first_id, self.last_id, self.live)

@@ -52,7 +52,11 @@ def test_all_but_the_last_node_stay_folded_until_somebody_looks() -> None:
     data = written(stream)
     twin = read(data)
     assert len(twin) == len(stream)
-    assert 2900 < folded_entries(twin) < 3000
+    folded = folded_entries(twin)
+    assert 2900 < folded < 3000
+    assert (twin.first_id(), twin.top_id()) == (stream.first_id(), stream.top_id())
+    assert written(twin) == data
+    assert folded_entries(twin) == folded
     assert twin.nodes() == stream.nodes()
     assert twin.tree_size() == stream.tree_size()
     assert twin.below(2000 << SEQ_BITS) == stream.below(2000 << SEQ_BITS) == 999

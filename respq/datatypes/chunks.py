@@ -282,17 +282,21 @@ class Packed:
             return [0] if element == self.data else []
         if self.ends is not None:
             return offsets_in(self.elements(), element) if element in self.data else []
-        stride = self.stride
-        if len(element) != stride:
+        return self._even_offsets(element, 0, self.stride)
+
+    def _even_offsets(self, element: bytes, begin: int, length: int) -> list[int]:
+        """`offsets` if all elements have one length, and the first one begins there."""
+        data, stride = self.data, self.stride
+        if len(element) != length:
             return []
-        if stride:
-            column, last = self.data[stride - 1 :: stride], element[-1:]
+        if length:
+            column, last = data[begin + length - 1 :: stride], element[-1:]
             candidates = column.count(last)
             if candidates * 4 <= self.count:
                 found, offset = [], -1
                 for _ in range(candidates):
                     offset = column.index(last, offset + 1)
-                    if self.data.startswith(element, offset * stride):
+                    if data.startswith(element, begin + offset * stride):
                         found.append(offset)
                 return found
         return offsets_in(self.elements(), element)
@@ -359,7 +363,7 @@ class ListpackChunk(Packed):
 
     def offsets(self, element: bytes) -> list[int]:
         """See `Packed`."""
-        return offsets_in(self.elements(), element) if element in self.data else []
+        return self._even_offsets(element, self.form.begin, self.form.length)
 
     def spliced(self, start: int, stop: int, element: bytes, size: int) -> Packed:
         """See `Packed`."""

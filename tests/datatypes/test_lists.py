@@ -534,3 +534,14 @@ def test_a_node_too_large_for_a_listpack_is_a_quicklist_once_it_is_restored() ->
     value.push_left([b"", b"z" * 8180])
     assert value.encoding() == b"listpack"
     assert restore(dump(value, write_plain)).encoding() == b"quicklist"  # as in 8.2.3
+
+
+@pytest.mark.parametrize("length", [1, 40, 100])
+def test_matches_are_found_in_nodes_that_stay_as_they_were_in_a_dump(length: int) -> None:
+    elements = [b"%0*x" % (length, n % 7 * 16 + 10) for n in range(2000)]  # ends in a letter: no integers
+    value = ListValue()
+    value.push_right([element[-length:] for element in elements])
+    twin = restore(dump(value, write_plain))
+    assert isinstance(twin, ListValue)
+    for element in (*set(value), b"", b"x" * length, elements[3][:-1], elements[3] + b"a", b"\x80" * length):
+        assert twin.positions(element, count=0) == value.positions(element, count=0)

@@ -246,7 +246,7 @@ class Packed:
     @property
     def is_plain(self) -> bool:
         """Whether its node is no listpack but the element itself."""
-        return self.size == len(self.data)
+        return self.count == 1 and self.size == len(self.data) != HEADER_BYTES + entry_bytes(self.data)
 
     def elements(self) -> Sequence[bytes]:
         """All elements. About 30 ns each, 80 when their lengths differ."""

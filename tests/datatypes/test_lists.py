@@ -545,3 +545,12 @@ def test_matches_are_found_in_nodes_that_stay_as_they_were_in_a_dump(length: int
     assert isinstance(twin, ListValue)
     for element in (*set(value), b"", b"x" * length, elements[3][:-1], elements[3] + b"a", b"\x80" * length):
         assert twin.positions(element, count=0) == value.positions(element, count=0)
+
+
+def test_a_number_as_long_as_its_node_is_not_taken_for_a_node_without_a_listpack() -> None:
+    ListValue.set_max_listpack_size(3)
+    value = ListValue()
+    value.push_left([b""])
+    value.push_left([b"", b"", b"-1000000000000000"])
+    payload = dump(value, write_plain)
+    assert dump(restore(payload), write_plain) == payload

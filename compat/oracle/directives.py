@@ -40,6 +40,15 @@ CASES: list[list[str]] = [
     ["timeout", "10", "timeout", "20"], ["TimeOut", "10", "timeout", "20"], ["timeout", "1", "TIMEOUT", "2"],
     ["replica-priority", "10", "slave-priority", "20"], ["slave-priority", "x"], ["SLAVE-PRIORITY", "x"],
     ["timeout", "5", "maxclients", "x"], ["timeout", "5", "hz", "20"], ["timeout", "5", "dir", "/"],
+    *[["latency-tracking-info-percentiles", value] for value in (
+        "1e1", ".5", "5.", "+5", "-0", "0x10", "0X1p+3", "0x1.8", "1e", "1e400", "1e-400", "inf", "-inf",
+        "nan", "5f", "0x", "1_0", "33.3333333", "99.9999999", "1e-7", "50.5.5", "60 50 50", "50  60", "5 ",
+        " ", "101",
+    )],
+    *[["maxmemory", value] for value in (
+        "1" * 127, "1" * 128, "1" * 126 + "gb", "0" * 128, "gb", "1e5", "1.5gb",
+    )],
+    ["repl-diskless-load", "never"],
     ["timeout", " 5"], ["timeout", "+5"], ["timeout", "5 "], ["timeout", "-0"], ["timeout", "2147483648"],
     ["hz", "0"], ["hz", "1000"], ["hz", "500"], ["hz", "-1"],
     ["slowlog-log-slower-than", "-1"], ["slowlog-log-slower-than", "-2"], ["slowlog-max-len", "-1"],

@@ -16,7 +16,7 @@ from respq.command import DENYOOM, FAST, READONLY, WRITE, Argv, Client, Keys, co
 from respq.commands.arguments import INT_MAX, bad_expiry, parse_int, parse_int_between
 from respq.commands.hashes import find_naming, read_fields, remove_emptied, values_of, without_expired
 from respq.datatypes.hashes import HashValue
-from respq.errors import CommandError, shown
+from respq.errors import CommandError, shown, syntax_error
 from respq.keyspace import FieldEvent
 from respq.protocol.resp import ONE, ZERO, array, integer
 
@@ -273,10 +273,11 @@ def _values_once(c: Client, value: HashValue, fields: Sequence[bytes]) -> bytes:
 class _SetOptions:
     """The words of an HSETEX. Raises CommandError."""
 
-    __slots__ = ("at_ms", "condition", "keep", "place", "words")
+    __slots__ = ("at_ms", "condition", "keep", "of_key", "place", "words")
 
     def __init__(self, c: Client, argv: Argv) -> None:
         self.condition = b""  # FNX or FXX
+        self.of_key = b""  # NX or XX, of Valkey 9.1
         self.keep = False  # KEEPTTL
         self.place = 0  # of the option that gives the deadline
         self.at_ms = 0  # the deadline
@@ -291,6 +292,11 @@ class _SetOptions:
             if self.condition:
                 raise CommandError("Only one of FXX or FNX arguments can be specified")
             self.condition = option
+            return at + 1
+        if option in {b"NX", b"XX"}:
+            if self.of_key not in {b"", option}:
+                raise syntax_error()
+            self.of_key = option
             return at + 1
         if option != b"KEEPTTL" and option not in EXPIRIES:
             raise CommandError(b"unknown argument: %b" % shown(argv[at]))
@@ -314,10 +320,13 @@ class _SetOptions:
         return argv[at + 2 :]
 
     def logged(self, argv: Argv) -> Argv:
-        """The command with its deadline as a moment."""
-        if not self.place or argv[self.place].upper() == b"PXAT":
+        """The command with its deadline as a moment, and without what Redis does not know."""
+        if self.place and argv[self.place].upper() != b"PXAT":
+            argv = [*argv[: self.place], b"PXAT", b"%d" % self.at_ms, *argv[self.place + 2 :]]
+        if not self.of_key:
             return argv
-        return [*argv[: self.place], b"PXAT", b"%d" % self.at_ms, *argv[self.place + 2 :]]
+        end = len(argv) - len(self.words) - 2
+        return [*[word for word in argv[:end] if word.upper() != self.of_key], *argv[end:]]
 
 
 def _wrong_number(command_name: str) -> CommandError:
@@ -334,6 +343,8 @@ def hsetex(c: Client, argv: Argv) -> bytes:
     options = _SetOptions(c, argv)
     fields = options.words[::2]
     value = find_naming(c, name, fields)
+    if options.of_key and (options.of_key == b"XX") is (value is None):
+        return ZERO
     known = [] if value is None else [field for field in fields if field in value.fields]
     if (options.condition == b"FNX" and known) or (options.condition == b"FXX" and len(known) < len(fields)):
         return ZERO
@@ -346,7 +357,7 @@ def hsetex(c: Client, argv: Argv) -> bytes:
         value.keep_deadlines()
         _set_until(c, argv, value, options)
     else:
-        c.effects.append((c.db, name, FieldEvent("hset", fields), argv))
+        c.effects.append((c.db, name, FieldEvent("hset", fields), options.logged(argv)))
     return ONE
 
 

@@ -189,6 +189,8 @@ def _persistence(server: Server) -> Fields:
     yield "rdb_last_load_keys_expired", saves.keys_expired
     yield "rdb_last_load_keys_loaded", saves.keys_loaded
     yield from server.aof.info(server.clock.now_ms).items() if server.aof is not None else _no_log(server)
+    if server.config.compat_version >= (8, 10):
+        yield "backup_in_progress", 0  # respq has no BACKUP
     if server.loading:
         yield from _loading(server)
 
@@ -295,6 +297,8 @@ def _stats(server: Server) -> Fields:
     yield "acl_access_denied_cmd", refused["command"]
     yield "acl_access_denied_key", refused["key"]
     yield "acl_access_denied_channel", refused["channel"]
+    if server.config.compat_version >= (8, 6):
+        yield "acl_access_denied_tls_cert", 0  # respq does not speak TLS
     if server.config.compat_version >= (8, 8):
         yield from _stats_since_8_8(server)
 

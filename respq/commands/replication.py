@@ -55,7 +55,12 @@ def replicaof(c: Client, argv: Argv) -> bytes:
          complexity="")  # fmt: skip
 def psync(c: Client, argv: Argv) -> bytes:
     """Refuse to feed a replica."""
-    raise CommandError("respq does not replicate to other servers")
+    parse_int(argv[2])
+    raise _not_feeding()
+
+
+def _not_feeding() -> CommandError:
+    return CommandError("respq does not replicate to other servers")
 
 
 @command("SYNC", arity=1, flags=FEEDING, group="server", since="1.0.0", complexity="")
@@ -63,7 +68,7 @@ def sync(c: Client, argv: Argv) -> bytes:
     """Send a snapshot to a client that wants nothing else; refuse to feed a replica."""
     follower = c.follower
     if follower is None or not (follower.rdb_only and follower.takes_eof):
-        return psync(c, argv)
+        raise _not_feeding()
     c.server.send_snapshot(c)
     return b""
 

@@ -26,6 +26,7 @@ from respq.glob import matcher
 
 __all__ = ["Config", "ConfigError", "OutputLimit", "is_secret"]
 
+ALIASES_ARE_KNOWN = (8, 10)  # from this version of Redis on both names of a directive are one too many
 Hook = Callable[[], None]
 Pairs = Iterable[tuple[str, str]] | Mapping[str, str]
 
@@ -163,7 +164,10 @@ class Config(Live, Inert, Fixed):
                 )
             if not at_start:
                 self._check_mutable(name, directive, local)
-            if any(name.lower() == other for other, _ in chosen):
+            if any(
+                name.lower() == other or (directive is known and self.compat_version >= ALIASES_ARE_KNOWN)
+                for other, known in chosen
+            ):
                 raise _failed(name, "duplicate parameter")
             chosen.append((name.lower(), directive))
         return chosen

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from math import isinf
 from typing import Generic, TypedDict, TypeVar, Unpack, cast
 
 from respq.config.kinds import (
@@ -165,12 +166,30 @@ def _check_title(template: str) -> None:
 
 
 def _percentiles(words: Sequence[str]) -> Sequence[str]:
-    for word in words:
-        if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", word):
-            raise ConfigError("Invalid latency-tracking-info-percentiles parameters")
-        if not 0 <= float(word) <= 100:
-            raise ConfigError("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]")
-    return [f"{float(word):.15g}" for word in words]
+    numbers = [_number_of_c(word) for word in words]
+    if any(number is None for number in numbers):
+        raise ConfigError("Invalid latency-tracking-info-percentiles parameters")
+    if not all(number is not None and 0 <= number <= 100 for number in numbers):
+        raise ConfigError("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]")
+    return [f"{number:.6f}".rstrip("0").rstrip(".") for number in numbers]
+
+
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?inf(inity)?", re.IGNORECASE)
+_HEXADECIMAL = re.compile(r"[+-]?0x([0-9a-f]+\.?[0-9a-f]*|\.[0-9a-f]+)(p[+-]?[0-9]+)?", re.IGNORECASE)
+
+
+def _number_of_c(word: str) -> float | None:
+    """What C's strtod reads in all of the word; None for nothing, and for what a double has no room for."""
+    if _HEXADECIMAL.fullmatch(word):
+        try:
+            return float.fromhex(word)
+        except OverflowError:
+            return None
+    if not _DECIMAL.fullmatch(word):
+        return None
+    number = float(word)
+    lost = number == 0 and re.search("[1-9]", word.lower().partition("e")[0])
+    return None if lost or (isinf(number) and "n" not in word.lower()) else number
 
 
 def _save_points(words: Sequence[str]) -> Sequence[str]:
@@ -456,7 +475,7 @@ class Inert:
     repl_backlog_size = value(Memory(1, INT64_MAX, clamp=(16 << 10, INT64_MAX)), 1 << 20)
     repl_backlog_ttl = number(3600, 0, INT64_MAX)
     repl_disable_tcp_nodelay = flag(False)
-    repl_diskless_load = choice("disabled", "disabled on-empty-db swapdb")
+    repl_diskless_load = choice("disabled", "disabled on-empty-db swapdb", later="flushdb")
     repl_diskless_sync = flag(True)
     repl_diskless_sync_delay = number(5, 0, INT_MAX)
     repl_diskless_sync_max_replicas = number(0, 0, INT_MAX)
@@ -472,6 +491,9 @@ class Inert:
     replica_read_only = flag(True, aliases=("slave-read-only",))
     replica_serve_stale_data = flag(True, aliases=("slave-serve-stale-data",))
     shutdown_timeout = number(10, 0, INT_MAX)
+
+    # How clients are read, which is all at once
+    lookahead = number(16, 1, INT_MAX)
 
     # Cluster, which is off
     cluster_allow_pubsubshard_when_down = flag(True)

@@ -24,6 +24,7 @@ OutputLimit = tuple[int, int, int]  # hard limit in bytes, soft limit in bytes, 
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]*")
 _VERSION = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{1,2})")
+_MOST_DIGITS = 128  # of a memory value, which Redis has a buffer for
 _MEMORY = re.compile(r"([0-9]*)([a-z]*)", re.IGNORECASE)
 _UNIT_BYTES = {
     "": 1, "b": 1, "k": 1000, "kb": 1 << 10, "m": 1000**2, "mb": 1 << 20, "g": 1000**3, "gb": 1 << 30,
@@ -430,7 +431,8 @@ class EventClasses(Kind[str]):
 
 def memory_bytes(word: str) -> int | None:
     """`64mb` in bytes, wrapped at 64 bits as Redis does; None if it is no memory value."""
-    if not (match := _MEMORY.fullmatch(word)) or match[2].lower() not in _UNIT_BYTES:
+    match = _MEMORY.fullmatch(word)
+    if match is None or match[2].lower() not in _UNIT_BYTES or len(match[1]) >= _MOST_DIGITS:
         return None
     number = min(int(match[1] or "0"), (1 << 64) - 1) if len(match[1]) < 40 else (1 << 64) - 1
     return number * _UNIT_BYTES[match[2].lower()] & ((1 << 64) - 1)

@@ -151,3 +151,22 @@ def test_commands_that_run_scripts_have_a_flag(version: str, shown: bool) -> Non
     names = ("EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO", "GET", "SCRIPT")
     flags = [entry[2] for entry in decoded(peer.send("COMMAND", "INFO", *names))]
     assert ["script_runner" in words for words in flags] == [shown] * 6 + [False] * 2
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "since"),
+    [("stats", "acl_access_denied_tls_cert", "8.6.0"), ("persistence", "backup_in_progress", "8.10.0")],
+)
+def test_info_tells_that_there_is_nothing_of_what_came_later(section: str, field: str, since: str) -> None:
+    assert info(peer_of(since), section)[field] == "0"
+    before = {"8.6.0": "8.4.0", "8.10.0": "8.8.0"}[since]
+    assert field not in info(peer_of(before), section)
+
+
+@pytest.mark.parametrize(("version", "taken"), [("8.2.3", True), ("8.8.2", True), ("8.10.0", False)])
+def test_a_directive_under_both_of_its_names_is_one_too_many(version: str, taken: bool) -> None:
+    reply = peer_of(version).feed(b"CONFIG SET replica-priority 10 slave-priority 20\r\n")
+    failed = (
+        b"-ERR CONFIG SET failed (possibly related to argument 'slave-priority') - duplicate parameter\r\n"
+    )
+    assert reply == (b"+OK\r\n" if taken else failed)

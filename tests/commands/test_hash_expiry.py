@@ -205,6 +205,32 @@ def test_hsetex_sets_all_or_nothing(alice: Peer) -> None:
     assert ask(alice, "EXISTS gone") == b":0\r\n"
 
 
+def test_hsetex_has_the_conditions_on_the_key_of_valkey(engine: Workbench, alice: Peer) -> None:
+    """As Valkey 9.1.2 answered; redis-server would not load the words."""
+    assert ask(alice, "HSETEX h XX FIELDS 1 a 1") == b":0\r\n"
+    assert effects_of(engine, alice, "HSETEX h NX FIELDS 1 nx 1") == [("hset", "HSETEX h FIELDS 1 nx 1")]
+    assert ask(alice, "HSETEX h NX FIELDS 1 b 1") == b":0\r\n"
+    assert ask(alice, "HSETEX h NX NX FIELDS 1 b 1") == b":0\r\n"
+    assert effects_of(engine, alice, "HSETEX h XX FNX PXAT 9999999999999 FIELDS 1 xx 1") == [
+        ("hset", "HSETEX h FNX PXAT 9999999999999 FIELDS 1 xx 1"),
+        ("hexpire", None),
+    ]
+    assert ask(alice, "HSETEX h XX FNX FIELDS 1 nx 1") == b":0\r\n"
+    assert ask(alice, "HSETEX g NX XX FIELDS 1 a 1") == b"-ERR syntax error\r\n"
+    ask(alice, "SET s v")
+    assert ask(alice, "HSETEX s NX FIELDS 1 a 1").startswith(b"-WRONGTYPE")
+
+
+def test_fields_given_twice_are_refused_or_are_fields(alice: Peer) -> None:
+    """As redis-server 8.2.3 has it, which counts words."""
+    wrong = b"-ERR wrong number of arguments for 'hsetex' command\r\n"
+    assert ask(alice, "HSETEX h FIELDS 1 a 1 FIELDS 1 b 2") == wrong
+    assert ask(alice, "HSETEX h FIELDS 1 a 1 FIELDS 2") == wrong
+    assert ask(alice, "HSETEX h FIELDS 2 a 1 FIELDS 1") == b":1\r\n"
+    assert ask(alice, "HGETEX h FIELDS 1 a FIELDS 1 b") == b"-ERR %b\r\n" % NUMFIELDS.encode()
+    assert ask(alice, "HGETEX h FIELDS 4 a FIELDS 1 b") == bulks("1", "1", None, None)
+
+
 @pytest.mark.parametrize(
     ("words", "error"),
     [

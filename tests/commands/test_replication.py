@@ -24,6 +24,8 @@ ANSWERS = {
     "REPLICAOF 127.0.0.1 x": BAD_PORT,
     "SYNC": NOT_FEEDING,
     "PSYNC ? -1": NOT_FEEDING,
+    "PSYNC ? x": b"-ERR value is not an integer or out of range\r\n",
+    "PSYNC ? 99999999999999999999": b"-ERR value is not an integer or out of range\r\n",
     "FAILOVER": NO_REPLICAS,
     "FAILOVER TO a 1 FORCE TIMEOUT 10": NO_REPLICAS,
     "FAILOVER TO a x": NO_NUMBER,

@@ -58,7 +58,7 @@ def test_one_config_set_answers_as_the_reference_does(words: list[str], said: st
 
 def test_every_directive_of_the_reference_is_known_and_no_other() -> None:
     newer = {"stream-idmp-duration", "stream-idmp-maxsize"}  # of Redis 8.6
-    newer.add("aof-load-corrupt-tail-max-size")  # of Redis 8.4
+    newer |= {"aof-load-corrupt-tail-max-size", "lookahead"}  # of Redis 8.4
     newer.add("key-memory-histograms")  # of Redis 8.6
     newer |= {"slowlog-entry-max-argc", "slowlog-entry-max-string-len"}  # of Redis 8.8
     newer.add("compat-version")  # our own

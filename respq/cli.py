@@ -303,7 +303,10 @@ def check(path: Path, fix: bool, second: int | None, appendfilename: str, dbfile
             if last is None:
                 sys.exit(damaged)
         elif not curable(files, verdicts):
-            complain("A snapshot, or a file that others follow, cannot be cut: restore it from a backup")
+            complain(
+                "A snapshot, a file that others follow, and one of which nothing can be read are not cut:"
+                " restore it from a backup"
+            )
             sys.exit(1)
         assert last is not None
         behind = f"{last.commands} commands" if last.problem else f"the time {second}"

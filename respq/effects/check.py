@@ -5,7 +5,8 @@ it: nothing acknowledged is missing but, perhaps, the last second. Anything else
 file of a log may be cut: what comes behind a hole would be applied to data that never were.
 
 A snapshot is never cut, be it a file of its own or what a log begins with: without its end it says nothing
-about what is missing.
+about what is missing. Nor is a file of which nothing can be read, unless a manifest says that it is one of a
+log: it may be anything.
 
 All is read by the same code as at the start of a server. Commands are not executed, keys are counted.
 """
@@ -20,9 +21,12 @@ from respq.effects import manifest
 from respq.effects.census import Census
 from respq.effects.files import AofError, DamagedError, Files, datasync
 from respq.effects.loader import SIGNATURE_BYTES, Loader
+from respq.effects.manifest import DUMP, Manifest
 from respq.effects.timestamps import first_after
 from respq.protocol import Argv
 from respq.rdb.file import SIGNATURES
+
+DUMP_SUFFIX = f".{DUMP}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +121,14 @@ def _check_file(files: Files, path: Path, now_ms: int) -> Verdict:
 
 
 def _is_snapshot(files: Files, path: Path) -> bool:
-    """Whether a file is one, and not what a log begins with."""
+    """Whether a file is one, or should be by its name, and not what a log begins with."""
     fd = files.open_read(path)
     try:
         start = files.read(fd, SIGNATURE_BYTES, 0)
     finally:
         files.close(fd)
     listed = any(path.name in names for names in _listed_beside(files, path))
-    return start.startswith(SIGNATURES) and not listed
+    return (start.startswith(SIGNATURES) or path.suffix == DUMP_SUFFIX) and not listed
 
 
 def _check_snapshot(files: Files, path: Path, now_ms: int) -> Verdict:
@@ -151,6 +155,7 @@ def curable(files: Files, verdicts: Sequence[Verdict]) -> bool:
     *before, last = verdicts
     return (
         bool(last.excess and last.sound >= last.dump_bytes)
+        and bool(last.sound or _is_increment(files, last.path))
         and not any(verdict.problem for verdict in before)
         and not _followed(files, last.path)
     )
@@ -181,11 +186,20 @@ def _followed(files: Files, path: Path) -> bool:
     return any(path.name in names[:-1] for names in _listed_beside(files, path))
 
 
+def _is_increment(files: Files, path: Path) -> bool:
+    """Whether a manifest beside a file lists it as one."""
+    found = _manifests_beside(files, path)
+    return any(path.name == file.name for each in found for file in each.increments)
+
+
 def _listed_beside(files: Files, path: Path) -> Iterator[list[str]]:
     """What the manifests beside a file list."""
+    return ([file.name for file in each.files] for each in _manifests_beside(files, path))
+
+
+def _manifests_beside(files: Files, path: Path) -> Iterator[Manifest]:
     for each in path.parent.glob("*.manifest"):
-        found = manifest.load(files, each)
-        yield [file.name for file in found.files] if found else []
+        yield manifest.load(files, each) or Manifest()
 
 
 def cut(files: Files, verdict: Verdict) -> None:

@@ -75,7 +75,7 @@ def test_only_the_last_file_is_cut(log: Path, run: Run, tmp_path: Path) -> None:
         for place in ("respq-data", str(base)):
             done = run("check", place, "--fix")
             assert done.returncode == 1
-            assert "cannot be cut" in done.stderr
+            assert "are not cut: restore it from a backup" in done.stderr
         assert base.read_bytes() == torn
     base.unlink()
     done = run("check", "respq-data")
@@ -83,6 +83,21 @@ def test_only_the_last_file_is_cut(log: Path, run: Run, tmp_path: Path) -> None:
         1,
         f"{base.relative_to(tmp_path)}: is listed in the manifest, but missing",
     )
+
+
+def test_a_file_of_which_nothing_can_be_read_is_cut_only_if_it_is_known_to_be_of_a_log(
+    log: Path, run: Run, tmp_path: Path
+) -> None:
+    """A snapshot whose first byte is wrong, a backup that is compressed, a file given by mistake."""
+    whole = log.with_name("appendonly.aof.1.base.rdb").read_bytes()
+    for name, data in (("dump.rdb", b"S" + whole[1:]), ("dump.rdb", b""), ("backup.gz", b"\x1f\x8b\x08")):
+        path = tmp_path / name
+        path.write_bytes(data)
+        assert run("check", name, "--fix").returncode == 1
+        assert path.read_bytes() == data
+    log.write_bytes(b"x" + FIRST)
+    assert run("check", "respq-data", "--fix").returncode == 0
+    assert log.read_bytes() == b""
 
 
 def test_nothing_is_cut_under_a_server(start: Start, run: Run, tmp_path: Path) -> None:

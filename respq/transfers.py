@@ -2,7 +2,8 @@
 
 SYNC, once REPLCONF has said `rdb-only 1` and `capa eof`. A forked child sends what there is at that moment
 straight to the client's socket and waits for it where it must, so nothing is buffered here and no file is
-written: `$EOF:` and a mark of 40 letters, the snapshot, the mark again. Then the connection is closed.
+written: `$EOF:` and a mark of 40 letters, the snapshot, the mark again. Then the connection is closed; what
+else the client was to get meanwhile, replies and pushes, it does not get.
 
 No other child is at work meanwhile. So who takes nothing for `repl-timeout` seconds gets no more: the log
 could not be rewritten for as long as somebody holds a connection and does not read.
@@ -65,6 +66,7 @@ class Transfers:
             self.engine.log("warning", f"No snapshot can be sent to {client.label()}: {error.strerror}")
             self.server.close(client, at_once=True)
             return
+        client.transport.hold()  # no reply and no push into the midst of it
         self._receiver, self._child = client, child
         self.server.stats.forks += 1
         self.server.stats.last_fork_us = child.fork_us
@@ -104,8 +106,7 @@ class Transfers:
             self.engine.log("notice", f"Sent a snapshot to {client.label()}")
         else:
             self.engine.log("warning", f"No snapshot was sent to {client.label()}: {child.report}")
-        if not client.closing:
-            self.server.close(client, at_once=True)
+        self.server.close(client, at_once=True)
 
     def close(self) -> None:
         """Give up what is being sent."""

@@ -30,6 +30,9 @@ class Transport(Protocol):
     def send_all(self, data: bytes, patience_s: int) -> None:
         """Send, and wait at most `patience_s` at a time: for a child process. Raises OSError."""
 
+    def hold(self) -> None:
+        """Send nothing more in this process: a child speaks to the peer."""
+
 
 class Unconnected:
     """The transport of a client without a network: as good as on this machine, unless said otherwise."""
@@ -64,6 +67,9 @@ class Unconnected:
 
     def send_all(self, data: bytes, patience_s: int) -> None:
         """Nobody gets it."""
+
+    def hold(self) -> None:
+        """Nothing is ever sent."""
 
 
 class PeerError(Exception):

@@ -194,6 +194,7 @@ class ForkedChild:
         if self._result is None:
             os.kill(self._pid, signal.SIGKILL)
             self._reap(0)
+            self.report = self.report and "it was given up"
 
     def _reap(self, options: int) -> None:
         try:

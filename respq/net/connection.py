@@ -66,7 +66,7 @@ class Connection:
         self.unsent_bytes = 0
         self.unsynced_bytes = 0  # of output that waits for the disk to have the log, see `sending`
         self.writable_wanted = False  # registered for WRITE
-        self.held = False  # the log could not be written: nothing leaves until it is
+        self.held = False  # nothing leaves: until the log is written, or at all (`hold`)
         self.soft_since_ms = 0  # since when the soft output limit has been exceeded; 0: it is not
 
     def note_read(self, data: bytes) -> None:
@@ -121,6 +121,10 @@ class Connection:
             if not poll.poll(min(patience_s * 1000, MOST_POLL_MS)):
                 raise TimeoutError(f"nothing was taken for {patience_s} seconds")
             left = left[self.send(left) :]
+
+    def hold(self) -> None:
+        """Send nothing more: a child process speaks to the peer, and the connection ends with it."""
+        self.held = True
 
     def queue(self, data: bytes, taken: int = 0) -> None:
         """Put output behind what is waiting. If nothing is, the kernel may have `taken` some of it."""

@@ -110,6 +110,38 @@ def test_a_client_that_does_not_read_is_not_waited_for(net: Net) -> None:
     assert alice.ask("BGSAVE") == b"+Background saving started"
 
 
+def test_neither_replies_nor_pushes_come_into_the_midst_of_it(net: Net) -> None:
+    alice = filled(net)
+    alice.ask("SETRANGE", "large", 16 << 20, "x")
+    alice.ask("CONFIG", "SET", "rdbcompression", "no")
+    follower = net.connect()
+    follower.write(
+        encode("HELLO", 3) + encode("CLIENT", "TRACKING", "ON", "BCAST") + encode("SUBSCRIBE", "news")
+    )
+    while follower.line() != b"news":
+        pass
+    assert follower.line() == b":1"
+    ask_for_snapshot(follower)
+    net.until(lambda: net.logged("Sending a snapshot"))
+    for _ in range(3):
+        alice.ask("INCR", "counter")
+        alice.ask("PUBLISH", "news", "of the day")
+    follower.write(encode("PING"))
+    assert len(snapshot(follower)) > 16 << 20  # and nothing but the marks around it
+
+
+def test_who_leaves_in_the_midst_of_it_is_let_go(net: Net) -> None:
+    alice = filled(net)
+    alice.ask("SETRANGE", "large", 64 << 20, "x")
+    alice.ask("CONFIG", "SET", "rdbcompression", "no")
+    follower = net.connect()
+    ask_for_snapshot(follower)
+    net.until(lambda: net.logged("Sending a snapshot"))
+    follower.write(encode("QUIT"))
+    net.until(lambda: net.logged("it was given up"))
+    assert len(follower.rest()) < 64 << 20
+
+
 def test_no_other_child_meanwhile(net: Net) -> None:
     alice = filled(net)
     alice.ask("SETRANGE", "large", 64 << 20, "x")

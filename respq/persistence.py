@@ -246,7 +246,7 @@ class Persistence:
         due = aof.wants_rewrite(now_ms, config.auto_aof_rewrite_percentage, config.auto_aof_rewrite_min_size)
         if (due or self._is_wanted(now_ms)) and aof.prepare_rewrite(now_ms):
             self._rewrite_at_ms = 0
-            aof.rewrite_asked_for = False
+            aof.rewrite_asked_for = aof.rewrite_waits = False
             self._begin_rewrite(aof, now_ms, "for it has grown" if due else "as asked for")
 
     def _is_wanted(self, now_ms: int) -> bool:
@@ -255,15 +255,19 @@ class Persistence:
 
     # -- rewriting ---------------------------------------------------------------------------------
 
-    def _schedule_rewrite(self) -> None:
-        """BGREWRITEAOF: starts between two ticks, once the log is on the disk."""
+    def _schedule_rewrite(self, within_transaction: bool) -> bool:
+        """BGREWRITEAOF: starts between two ticks, once the log is on the disk. Raises CommandError.
+
+        Return whether it has to wait for more than that: another child, or the end of a transaction.
+        """
         aof = self.server.aof
-        if aof is None:
-            raise CommandError("Background append only file rewriting needs appendonly yes")
-        if aof.rewriting or self._rewrite_at_ms:
+        assert aof is not None
+        if aof.rewriting or aof.rewrite_asked_for > aof.rewrite_waits:
             raise CommandError("Background append only file rewriting already in progress")
         self._rewrite_at_ms = self.engine.clock.now_ms
         aof.rewrite_asked_for = True
+        aof.rewrite_waits = within_transaction or self.dumps.in_progress or self.transfers.in_progress
+        return aof.rewrite_waits
 
     def _begin_rewrite(self, aof: AppendOnlyFile, now_ms: int, why: str) -> None:
         self._note_rewrite(now_ms, aof.current_bytes)

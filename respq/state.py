@@ -456,7 +456,7 @@ class Server:
         self.retable_all: Callable[[], None] = _unset  # gates changed: choose every client's table anew
         self.set_gate: Callable[[str, Gate | None], None] = _unset  # put up, or take away, what may refuse
         self.drain: Callable[[], None] = _unset  # act on the effects so far
-        self.rewrite_log: Callable[[], None] = _unset  # BGREWRITEAOF
+        self.rewrite_log: Callable[[bool], bool] = _unset  # BGREWRITEAOF; see `Persistence`
         self.save: Callable[[], None] = _unset  # SAVE
         self.save_in_background: Callable[[bool, bool], bool] = _unset  # see `Dumps`
         self.note_flushed: Callable[[], None] = _unset  # FLUSHALL, if there is or shall be a snapshot

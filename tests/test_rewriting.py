@@ -7,9 +7,8 @@ import threading
 
 import pytest
 
-from respq.errors import CommandError
 from respq.persistence import Persistence
-from tests.conftest import DIRECTORY, Kept, Workbench
+from tests.conftest import DIRECTORY, Kept, Peer, Workbench
 from tests.effects.disk import Disk
 
 
@@ -37,6 +36,52 @@ def test_a_rewrite_begins_when_the_log_is_on_the_disk_without_stopping_the_loop_
     assert aof.writer.synced == aof.writer.written > 0
     kept.persistence.cron(kept.clock.now_ms)
     assert aof.rewriting
+    kept.persistence.close()
+
+
+def persistence(peer: Peer) -> list[bytes]:
+    lines = peer.send("INFO", "persistence").split(b"\r\n")
+    return [line for line in lines if line.startswith((b"aof_rewrite_in", b"aof_rewrite_sch"))]
+
+
+BEGUN = [b"aof_rewrite_in_progress:1", b"aof_rewrite_scheduled:0"]
+SCHEDULED = [b"aof_rewrite_in_progress:0", b"aof_rewrite_scheduled:1"]
+STARTED = b"+Background append only file rewriting started\r\n"
+PUT_OFF = b"+Background append only file rewriting scheduled\r\n"
+IN_PROGRESS = b"-ERR Background append only file rewriting already in progress\r\n"
+
+
+def test_a_rewrite_that_waits_for_another_child_is_scheduled() -> None:
+    kept = Kept()
+    ann = kept.peer()
+    assert ann.send("BGSAVE").startswith(b"+")
+    assert ann.send("BGREWRITEAOF") == ann.send("BGREWRITEAOF") == PUT_OFF
+    assert persistence(ann) == SCHEDULED
+    kept.persistence.dumps.close()
+    aof = kept.server.aof
+    assert aof is not None
+    aof.writer.sync()
+    kept.persistence.cron(kept.clock.now_ms)
+    assert persistence(ann) == BEGUN
+    assert ann.send("BGREWRITEAOF") == IN_PROGRESS
+    kept.persistence.close()
+
+
+def test_a_rewrite_that_a_transaction_asks_for_is_scheduled() -> None:
+    kept = Kept()
+    ann = kept.peer()
+    ann.feed(b"MULTI\r\nBGREWRITEAOF\r\n")
+    assert ann.send("EXEC") == b"*1\r\n" + PUT_OFF
+    assert persistence(ann) == SCHEDULED
+    kept.persistence.close()
+
+
+def test_a_rewrite_that_is_about_to_begin_counts_as_begun() -> None:
+    kept = Kept()
+    ann = kept.peer()
+    assert ann.send("BGREWRITEAOF") == STARTED
+    assert persistence(ann) == BEGUN
+    assert ann.send("BGREWRITEAOF") == IN_PROGRESS
     kept.persistence.close()
 
 
@@ -149,6 +194,5 @@ def test_a_rewrite_that_is_asked_for_is_forgotten_with_its_log() -> None:
 
 
 def test_bgrewriteaof_without_a_log_says_so(engine: Workbench) -> None:
-    persistence = Persistence(engine)
-    with pytest.raises(CommandError):
-        persistence._schedule_rewrite()
+    Persistence(engine)
+    assert engine.peer().send("BGREWRITEAOF").startswith(b"-ERR Can't execute an AOF background rewriting.")

@@ -201,17 +201,12 @@ def _cancel_save(c: Client) -> bytes:
 @command("BGREWRITEAOF", arity=1, flags=ADMIN | NOSCRIPT | NO_ASYNC_LOADING, group="server", since="1.0.0")
 def bgrewriteaof(c: Client, argv: Argv) -> bytes:
     """Write the append-only file anew, as short as it can be."""
-    log = c.server.aof
-    if log is None:
+    if c.server.aof is None:
         raise CommandError(
             "Can't execute an AOF background rewriting. Please check the server logs for more information."
         )
-    if log.rewriting:
-        raise CommandError("Background append only file rewriting already in progress")
-    c.server.rewrite_log()
-    if c.server.saves.began_ms:
-        return simple(b"Background append only file rewriting scheduled")
-    return b"+Background append only file rewriting started\r\n"
+    later = c.server.rewrite_log(c.executing)
+    return simple(b"Background append only file rewriting %b" % (b"scheduled" if later else b"started"))
 
 
 @command("MONITOR", arity=1, flags=ADMIN | NOSCRIPT | LOADING | STALE, group="server", since="1.0.0",

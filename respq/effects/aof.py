@@ -59,6 +59,7 @@ class AppendOnlyFile:
         self._rewrite: Rewrite | None = None
         self._rewrite_began_ms = 0
         self.rewrite_asked_for = False  # and not begun
+        self.rewrite_waits = False  # for another child, or for the end of a transaction
         self._older_bytes = 0  # length of all files of the log but the one being written
         self._history = history or History()
         self.writer = LogWriter(self._files, fsync)
@@ -273,8 +274,8 @@ class AppendOnlyFile:
         history = self._history
         return {
             "aof_enabled": 1,
-            "aof_rewrite_in_progress": int(self.rewriting or self.rewrite_asked_for),
-            "aof_rewrite_scheduled": 0,
+            "aof_rewrite_in_progress": int(self.rewriting or self.rewrite_asked_for > self.rewrite_waits),
+            "aof_rewrite_scheduled": int(self.rewrite_waits),
             "aof_last_rewrite_time_sec": history.last_seconds,
             "aof_current_rewrite_time_sec": seconds,
             "aof_last_bgrewrite_status": "ok" if history.last_ok else "err",

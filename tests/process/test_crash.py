@@ -263,7 +263,8 @@ def is_writing(server: Server) -> bool:
     if any(data.glob("appendonlydir/temp-rewriteaof*")) or any(data.glob("temp-dump*")):
         return True
     info = server.client.info("persistence")
-    return not info["aof_rewrite_in_progress"] and not info["rdb_bgsave_in_progress"]
+    names = ("aof_rewrite_in_progress", "aof_rewrite_scheduled", "rdb_bgsave_in_progress")
+    return not any(info[name] for name in names)
 
 
 @pytest.mark.parametrize(("policy", "kills"), [("always", 12), ("everysec", 13)])

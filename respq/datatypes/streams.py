@@ -97,12 +97,13 @@ class StreamValue(Value):
         """Whether `adopt_folded` is possible."""
         return not self._log.tail.ids
 
-    def adopt_folded(self, block: FoldedBlock, nodes: WholeNodes) -> None:
-        """Add a block as it is; `nodes` are its nodes, behind which another one will follow. O(nodes)."""
+    def adopt_folded(self, blocks: Sequence[FoldedBlock], nodes: WholeNodes) -> None:
+        """Add blocks as they are; `nodes` are their nodes, behind which another one will follow. O(nodes)."""
         self._nodes.take(nodes)
-        self._log.adopt(block)
-        self.last_id = block.last_id
-        self.entries_added += block.live
+        for block in blocks:
+            self._log.adopt(block)
+            self.entries_added += block.live
+        self.last_id = nodes.lasts[-1]
 
     def folded(self) -> list[FoldedBlock]:
         """The blocks that are folded, and whose last node no entry has been added to. O(nodes).

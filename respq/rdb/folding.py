@@ -56,6 +56,7 @@ _UNCOUNTED: Final = 0xFFFF
 _SMALL: Final = 1 << 62  # two numbers below have a sum that is no overflow
 _BLOCK_ENTRIES: Final = 100
 _BLOCK_BYTES: Final = 1 << 15
+_TOGETHER: Final = 64  # blocks that are added to the stream at once
 _MOST_KNOWN: Final = 1 << 15
 _NUMBER: Final = re.compile(INTEGER, re.DOTALL).match
 _ENTRY: Final = re.compile(re.escape(SAME_FIELDS) + rb"(%b%b)" % (INTEGER, INTEGER), re.DOTALL).match
@@ -202,9 +203,11 @@ class Folding:
         self._stream = stream
         self._gathering = gathering
         self._form: _Form | None = None
-        self._nodes = WholeNodes([])  # that the next block consists of
-        self._begin = self._end = 0  # where they stand
-        self._entries = self._first_id = 0  # in them; of these the first one's
+        self._nodes = WholeNodes([])  # that the stream has not got yet
+        self._blocks: list[FoldedBlock] = []  # of them
+        self._begin = 0  # where those stand that belong to no block yet
+        self._entries = self._first_id = 0  # in these; of the first one
+        self._last_id = 0  # of all entries
 
     def take(self, cursor: Cursor) -> bool:
         """Take the node over that `cursor` stands before, if that is possible; tell whether it was."""
@@ -222,21 +225,25 @@ class Folding:
         differences = _differences.ascending(found, seq)
         if differences is None:
             return False
-        self._gathering.flush()
         first_id, nodes = ms << SEQ_BITS | seq, self._nodes
-        last_id = nodes.lasts[-1] if self._entries else self._stream.last_id
-        if not self._stream.can_fold or first_id <= last_id:
+        if not self._blocks and not self._entries:  # what was read before may not be in the stream yet
+            self._gathering.flush()
+            self._last_id = self._stream.last_id
+            if not self._stream.can_fold:
+                return False
+        if first_id <= self._last_id:
             return False
         if self._form is not None and self._form.fields != nodes.fields:
             self.flush(cursor)
             self._nodes = nodes = WholeNodes(self._form.fields)
         if not self._entries:
             self._begin, self._first_id = cursor.at, first_id + differences[0]
-        self._end = cursor.at = end
-        nodes.add(first_id, first_id + differences[-1], len(differences), len(node))
+        cursor.at = end
+        self._last_id = last_id = first_id + differences[-1]
+        nodes.add(first_id, last_id, len(differences), len(node))
         self._entries += len(differences)
         if self._entries >= _BLOCK_ENTRIES or end - self._begin >= _BLOCK_BYTES:
-            self.flush(cursor)
+            self._end_block(cursor)
         return True
 
     def _ids(self, node: bytes) -> list[bytes] | None:
@@ -247,16 +254,25 @@ class Folding:
             found = form.alike(node) or form.one_by_one(node)
         return found
 
+    def _end_block(self, cursor: Cursor) -> None:
+        """Make a block of what has been taken since the last one, up to `cursor`."""
+        if self._entries:
+            data = cursor.data[self._begin : cursor.at]
+            self._blocks.append(FoldedBlock(data, _unfold, self._first_id, self._last_id, self._entries))
+            self._entries = 0
+        if len(self._blocks) >= _TOGETHER:
+            self._adopt()
+
+    def _adopt(self) -> None:
+        """Let the stream have the blocks."""
+        if self._blocks:
+            self._stream.adopt_folded(self._blocks, self._nodes)
+            self._blocks, self._nodes = [], WholeNodes(self._nodes.fields)
+
     def flush(self, cursor: Cursor) -> None:
-        """Make a block of what has been taken."""
-        nodes = self._nodes
-        if not self._entries:
-            return
-        data = cursor.data[self._begin : self._end]
-        block = FoldedBlock(data, _unfold, self._first_id, nodes.lasts[-1], self._entries)
-        self._stream.adopt_folded(block, nodes)
-        self._nodes = WholeNodes(nodes.fields)
-        self._entries = 0
+        """Let the stream have what has been taken, which ends at `cursor`."""
+        self._end_block(cursor)
+        self._adopt()
 
 
 def _unfold(nodes: bytes) -> Table:

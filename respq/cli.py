@@ -9,6 +9,7 @@ inside the functions that need them.
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -125,6 +126,7 @@ def _serve(config: Config) -> int:
 
 
 def _run(config: Config, log: Log, let_go: Callable[[], None]) -> int:
+    gc.disable()  # what is imported and loaded is no garbage; the event loop collects when it has time
     from respq.net.server import run
 
     _greet(config, log)

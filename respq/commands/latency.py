@@ -7,7 +7,7 @@ how long these take unless `latency-monitor-threshold` is set; then all commands
 
 from __future__ import annotations
 
-from statistics import fmean
+from math import fsum
 
 from respq.command import ADMIN, LOADING, NOSCRIPT, STALE, Argv, Client, Spec, command, container
 from respq.commands.help import help_reply
@@ -151,8 +151,8 @@ def _numbered(events: dict[str, Event]) -> list[tuple[int, tuple[str, Event]]]:
 def _finding(number: int, name: str, event: Event) -> str:
     """One line about an event."""
     latencies = [each.latency_ms for each in event.samples]
-    mean = fmean(latencies)
-    deviation = fmean(abs(each - mean) for each in latencies)
+    mean = fsum(latencies) / len(latencies)
+    deviation = fsum(abs(each - mean) for each in latencies) / len(latencies)
     seconds = max(1, event.samples[-1].unix_s - event.samples[0].unix_s)
     return (
         f"{number}. {name}: {len(latencies)} latency spikes (average {int(mean)}ms, mean deviation "

@@ -418,7 +418,10 @@ class Loop:
 
 
 def run(config: Config, log: Log, listening: Callable[[], None] = lambda: None) -> int:
-    """Serve until a signal or SHUTDOWN; return the exit status. Calls `listening` once the ports are ours."""
+    """Serve until a signal or SHUTDOWN; return the exit status. Calls `listening` once the ports are ours.
+
+    Automatic garbage collection is to be off.
+    """
     _fit_descriptors(config, log)
     loop = Loop(config, log, Engine(config, log=log.write))
     _keep_freed_memory()
@@ -426,7 +429,6 @@ def run(config: Config, log: Log, listening: Callable[[], None] = lambda: None) 
         loop.open()
         listening()
         loop.catch_signals()
-        gc.disable()
         loop.load()
         gc.freeze()
         log.notice(f"Ready to accept connections on {loop.addresses()}")

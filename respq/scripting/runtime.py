@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
-from importlib import resources
 from typing import Any, NamedTuple, Protocol
 
 from respq.digests import sha1_hex
@@ -168,6 +167,8 @@ class Runtime:
     def _source(self, name: str) -> Compiled:
         compiled = _COMPILED.get(name)
         if compiled is None:
+            from importlib import resources  # noqa: PLC0415  # for the first script
+
             text = (resources.files("respq.scripting") / "lua" / f"{name}.lua").read_bytes()
             compiled = self._dump(text)
             compiled = _COMPILED[name] = keep_callers(compiled, all_of_them=True) or compiled

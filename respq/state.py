@@ -433,7 +433,7 @@ class Server:
 
         self.slow_log = SlowLog()
 
-        self.aof: AppendOnlyFile | None = None
+        self.aof: AppendOnlyFile | None = None  # where effects go
         self.loading = False
         self.loading_bytes = self.loading_total = self.loading_since_ms = 0  # of the log; Unix time
         self.saves = Saves(clock.now_ms // 1000)
@@ -465,6 +465,11 @@ class Server:
         self.reload_dump: Callable[[bool, bool, bool], None] = _unset  # see `Dumps`
         self.connect_peer: ConnectPeer = unreachable  # another server
         self.shut_down: Callable[[str], None] = _unset  # leave the event loop; the log gets the reason
+
+    @property
+    def kept_log(self) -> AppendOnlyFile | None:
+        """The log that the data are kept in: `aof`, unless that is a backup's alone."""
+        return None if self.aof is None or self.aof.temporary else self.aof
 
     @property
     def redis_version(self) -> str:

@@ -499,7 +499,7 @@ def waitaof(c: Client, argv: Argv) -> bytes:
     local = parse_int_between(argv[1], 0, 1)
     replicas = parse_non_negative(argv[2])
     timeout_ms = parse_timeout_ms(argv[3], c.server.clock.now_ms)
-    aof = c.server.aof
+    aof = c.server.kept_log
     if aof is None:
         if local:
             raise CommandError("WAITAOF cannot be used when numlocal is set but appendonly is disabled.")

@@ -188,7 +188,8 @@ def _persistence(server: Server) -> Fields:
     yield "rdb_last_cow_size", saves.last_private_bytes
     yield "rdb_last_load_keys_expired", saves.keys_expired
     yield "rdb_last_load_keys_loaded", saves.keys_loaded
-    yield from server.aof.info(server.clock.now_ms).items() if server.aof is not None else _no_log(server)
+    log = server.kept_log
+    yield from log.info(server.clock.now_ms).items() if log is not None else _no_log(server)
     if server.config.compat_version >= (8, 10):
         yield "backup_in_progress", 0  # respq has no BACKUP
     if server.loading:

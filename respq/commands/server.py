@@ -201,7 +201,7 @@ def _cancel_save(c: Client) -> bytes:
 @command("BGREWRITEAOF", arity=1, flags=ADMIN | NOSCRIPT | NO_ASYNC_LOADING, group="server", since="1.0.0")
 def bgrewriteaof(c: Client, argv: Argv) -> bytes:
     """Write the append-only file anew, as short as it can be."""
-    if c.server.aof is None:
+    if c.server.kept_log is None:
         raise CommandError(
             "Can't execute an AOF background rewriting. Please check the server logs for more information."
         )

@@ -29,6 +29,7 @@ from respq.effects.encoding import encode, encode_run, pieces, select
 from respq.effects.files import AofError, Files
 from respq.effects.loader import Apart, Execute, Keep, Loader, Progress, Store, no_libraries, no_values
 from respq.effects.logset import NOTHING, LogSet
+from respq.effects.manifest import LogFile
 from respq.effects.rewrite import Rewrite, should_rewrite
 from respq.effects.snapshot import Base, ForkedSnapshot, TakeSnapshot
 from respq.effects.writer import EVERYSEC, LogWriter
@@ -52,7 +53,9 @@ class AppendOnlyFile:
         files: Files | None = None,
         take_snapshot: TakeSnapshot = ForkedSnapshot,
         history: History | None = None,
+        temporary: bool = False,
     ) -> None:
+        self.temporary = temporary  # what happens while a backup is made; nothing is kept in it
         self._files = files or Files()
         self._set = LogSet(self._files, directory, filename)
         self._take_snapshot = take_snapshot
@@ -108,9 +111,18 @@ class AppendOnlyFile:
             return loader.commands + loader.keys
 
     @property
+    def files(self) -> tuple[LogFile, ...]:
+        """The files that make up the log, in the order in which they are loaded."""
+        return self._set.manifest.files
+
+    def path(self, file: LogFile) -> Path:
+        """Where one of them is."""
+        return self._set.path(file)
+
+    @property
     def is_empty(self) -> bool:
         """Whether there is no log yet: no file belongs to it."""
-        return not self._set.manifest.files
+        return not self.files
 
     def adopt(self, dump: Path, size: int) -> None:
         """Let a copy of the first `size` bytes of an RDB file be the base of a log that is empty."""
@@ -182,6 +194,29 @@ class AppendOnlyFile:
         """Length of all files of the log."""
         return self._older_bytes + self.writer.size
 
+    def settle(self, now_ms: int) -> None:
+        """Write and sync everything that was appended. Raises `AofError` if that is impossible."""
+        if not self.flush(now_ms, force=True):
+            reason = self.writer.error.strerror if self.writer.error else ""
+            raise AofError(f"{self.writer.path}: cannot be written: {reason}")
+        self.writer.sync()
+
+    def rotate(self, now_ms: int) -> None:
+        """Go on in a new increment; nothing is added any more to the present one, which is on the disk.
+
+        Raises `AofError`; then the log is as it was, or cannot be written.
+        """
+        self.settle(now_ms)
+        with self._explained("cannot begin another increment"):
+            self._set.add(self._set.next_increment(self.writer.position), self.writer)
+        self.selected_db = None
+        self._measure()
+
+    def abandon(self) -> None:
+        """Let go of the files without writing; what was appended and not written is dropped."""
+        self.cancel_rewrite()
+        self.writer.abandon()
+
     def close(self, now_ms: int) -> None:
         """Write and sync everything and let go of the files. Raises `AofError` if that is impossible."""
         self.cancel_rewrite()
@@ -232,9 +267,7 @@ class AppendOnlyFile:
             raise AofError("a rewrite is already going on")
         try:
             if self.writer.is_open:
-                if not self.flush(now_ms, force=True):
-                    raise AofError(f"{self.writer.path}: cannot rewrite what cannot be written")
-                self.writer.sync()
+                self.settle(now_ms)
             self._rewrite = Rewrite(self._set, self.writer, self._take_snapshot, base)
         except AofError as error:
             log.error("%s", error)

@@ -527,7 +527,7 @@ class FakeLog:
     """A log that is synced when the test says so."""
 
     selected_db = 0
-    rewriting = False
+    rewriting = temporary = False
 
     def __init__(self) -> None:
         self.writer = FakeWriter()

@@ -16,6 +16,8 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
+from respq.backups import Backups
+from respq.children import History
 from respq.config.kinds import ConfigError
 from respq.dumps import Dumps
 from respq.effects.aof import AppendOnlyFile
@@ -49,14 +51,15 @@ class Persistence:
             syncs=lambda: self.config.aof_rewrite_incremental_fsync,
         )
         self.dumps = Dumps(engine, self.files, self._has_other_child)
-        self.transfers = Transfers(engine, self.dumps.pieces_of, self._has_child)
+        self.transfers = Transfers(engine, self.dumps.pieces_of, self.has_child)
+        self.backups = Backups(engine, self.files, self)
         self.wake: Callable[[], None] = lambda: None  # ends the loop's wait, from any thread
         self.caught_up = True  # the last flush wrote everything
         self._synced = 0
         self._position = 0  # in the log, where the last one was closed: what waits for a sync has seen that
         self._rewrite_at_ms = 0  # when a rewrite that is wanted begins; 0: none is
         self._rewrite_began_ms = self._rewritten_bytes = 0  # of the one that goes on
-        self.server.rewrite_log = self._schedule_rewrite
+        self.server.rewrite_log = self.schedule_rewrite
         self.server.reload_log = self._reload
         self.config.on_change("appendfsync", self._change_policy)
         self.config.on_change("no-appendfsync-on-rewrite", self._change_policy)
@@ -68,7 +71,10 @@ class Persistence:
 
     def start(self, pause: Callable[[], None]) -> None:
         """Load the log, or the snapshot, and open the log for writing. Calls `pause` in between."""
+        self.backups.find()
+        self._load(pause)
 
+    def _load(self, pause: Callable[[], None]) -> None:
         def progress(done: int, total: int) -> None:
             self._note_progress(done, total)
             pause()
@@ -139,7 +145,8 @@ class Persistence:
         """
         server = self.server
         refusal = CommandError("Error trying to load the AOF files, check server logs.")
-        if server.aof is None or server.aof.rewriting or server.loading:
+        log = server.kept_log
+        if log is None or log.rewriting or server.loading or self.backups.status.in_progress:
             raise refusal
         server.drain()
         self.close()
@@ -147,7 +154,7 @@ class Persistence:
             server.rubble.add(db.clear())
         server.libraries.flush()
         try:
-            self.start(lambda: None)
+            self._load(lambda: None)
         except AofError as error:
             self.engine.log("warning", str(error))
             self.engine.refuse_writes(NO_LOG)  # reads tell what there is
@@ -157,6 +164,7 @@ class Persistence:
         """Write and sync everything; what a child writes is given up."""
         self.dumps.close()
         self.transfers.close()
+        self.backups.close()
         self._rewrite_at_ms = 0
         aof, self.server.aof = self.server.aof, None
         if aof is not None:
@@ -174,20 +182,52 @@ class Persistence:
 
     def _new_log(self) -> AppendOnlyFile:
         config = self.config
-        directory = Path(config.dir) / config.appenddirname
         aof = AppendOnlyFile(
-            directory,
+            Path(config.dir) / config.appenddirname,
             config.appendfilename,
             fsync=config.appendfsync,
             files=self.files,
             take_snapshot=self.take_snapshot,
             history=self.server.saves.rewrites,
         )
+        return self._prepared(aof)
+
+    def _prepared(self, aof: AppendOnlyFile) -> AppendOnlyFile:
+        """A log that continues where the last one was closed."""
         aof.writer.written = self._position
         aof.writer.wake_with(self.wake)
         aof.writer.on_delay = self._delay_watcher()
-        aof.timestamped = config.aof_timestamp_enabled
+        aof.timestamped = self.config.aof_timestamp_enabled
         return aof
+
+    # -- for a backup without a log ----------------------------------------------------------------
+
+    def log_apart(self, directory: Path, name: str) -> None:
+        """Begin a log that only a backup needs, with the present data as its base. Raises AofError."""
+        aof = AppendOnlyFile(
+            directory,
+            name,
+            fsync=NO,
+            files=self.files,
+            take_snapshot=self.take_snapshot,
+            history=History(),
+            temporary=True,
+        )
+        self._prepared(aof)
+        try:
+            aof.open()
+            self._fork(aof)
+        except AofError:
+            aof.abandon()
+            raise
+        self.server.aof = aof
+
+    def end_log_apart(self) -> None:
+        """Let go of it."""
+        aof, self.server.aof = self.server.aof, None
+        assert aof is not None
+        aof.abandon()
+        self._position = aof.writer.written
 
     # -- once per tick -----------------------------------------------------------------------------
 
@@ -196,15 +236,21 @@ class Persistence:
         aof = self.server.aof
         if aof is None:
             return True
+        if aof.temporary:
+            self.backups.flush(aof, now_ms)
+            return True
         writer = aof.writer
         failed_before = writer.error is not None
         self.caught_up = aof.flush(now_ms)
         if writer.error is not None:
             if not failed_before:
                 self.engine.refuse_writes(f"Errors writing to the AOF file: {writer.error.strerror}")
-            return failed_before
-        if failed_before:
+        elif failed_before:
             self.engine.accept_writes()
+        if self.backups.sealing:
+            self.backups.seal_now(aof, now_ms)
+        if writer.error is not None:
+            return failed_before
         synced = writer.synced
         if synced != self._synced:
             self._synced = synced
@@ -221,10 +267,12 @@ class Persistence:
         """Look after snapshots and rewrites, and start what is asked for or due, once all data are loaded."""
         if self.server.loading:
             return
-        if self.server.aof is not None:
-            self._look_after_log(self.server.aof, now_ms)
+        log = self.server.kept_log
+        if log is not None:
+            self._look_after_log(log, now_ms)
         self.dumps.cron(now_ms)
         self.transfers.cron()
+        self.backups.cron(now_ms)
 
     def _is_rewriting(self) -> bool:
         aof = self.server.aof
@@ -234,13 +282,14 @@ class Persistence:
         """Whether a child is at work, or is to be, that writes no snapshot."""
         return self.transfers.in_progress or self._is_rewriting()
 
-    def _has_child(self) -> bool:
+    def has_child(self) -> bool:
+        """Whether a child process is at work, or is to be."""
         return self.dumps.in_progress or self._has_other_child()
 
     def _look_after_log(self, aof: AppendOnlyFile, now_ms: int) -> None:
         if aof.rewriting:
             self._look_after_rewrite(aof, now_ms)
-        if self.dumps.in_progress or self.transfers.in_progress:
+        if self.dumps.in_progress or self.transfers.in_progress or self.backups.keeps_log:
             return  # one child at a time
         config = self.config
         due = aof.wants_rewrite(now_ms, config.auto_aof_rewrite_percentage, config.auto_aof_rewrite_min_size)
@@ -255,13 +304,18 @@ class Persistence:
 
     # -- rewriting ---------------------------------------------------------------------------------
 
-    def _schedule_rewrite(self, within_transaction: bool) -> bool:
+    def schedule_rewrite(self, within_transaction: bool) -> bool:
         """BGREWRITEAOF: starts between two ticks, once the log is on the disk. Raises CommandError.
 
         Return whether it has to wait for more than that: another child, or the end of a transaction.
         """
-        aof = self.server.aof
+        aof = self.server.kept_log
         assert aof is not None
+        if self.backups.keeps_log:
+            raise CommandError(
+                "Background append only file rewriting has to wait for the backup that is incrementing:"
+                " BACKUP SEAL or BACKUP ABORT first"
+            )
         if aof.rewriting or aof.rewrite_asked_for > aof.rewrite_waits:
             raise CommandError("Background append only file rewriting already in progress")
         self._rewrite_at_ms = self.engine.clock.now_ms
@@ -278,11 +332,12 @@ class Persistence:
             raise
         except AofError as error:
             self.engine.log("warning", f"The append-only file was not rewritten: {error}")
+            self.backups.note_rewritten(aof, False)
             if not aof.is_whole:
                 self._rewrite_at_ms = now_ms + RETRY_MS
 
     def _fork(self, aof: AppendOnlyFile) -> None:
-        """Begin the rewrite itself. Raises AofError."""
+        """Begin the rewrite itself, or a log. Raises AofError."""
         self.server.saves.progress.begin(sum(map(len, self.server.databases)))
         fork_us = aof.begin_rewrite(self._base(), self.engine.clock.now_ms)
         self._apply_policy(aof)
@@ -299,6 +354,7 @@ class Persistence:
         if ended is None:
             return
         self._apply_policy(aof)
+        self.backups.note_rewritten(aof, ended)
         seconds = (now_ms - self._rewrite_began_ms) / 1000
         if ended:
             sizes = f"{self._rewritten_bytes} bytes before, {aof.current_bytes} now"
@@ -326,8 +382,8 @@ class Persistence:
     # -- CONFIG SET --------------------------------------------------------------------------------
 
     def _change_policy(self) -> None:
-        if self.server.aof is not None:
-            self._apply_policy(self.server.aof)
+        if self.server.kept_log is not None:
+            self._apply_policy(self.server.kept_log)
 
     def _apply_policy(self, aof: AppendOnlyFile) -> None:
         """When the log is synced: by `appendfsync`, or never while it is rewritten, if that is wanted.
@@ -336,6 +392,8 @@ class Persistence:
         """
         aof.timestamped = self.config.aof_timestamp_enabled
         aof.writer.on_delay = self._delay_watcher()
+        if aof.temporary:
+            return  # it is synced when the backup is sealed
         spared = aof.rewriting and self.config.no_appendfsync_on_rewrite
         aof.writer.fsync = NO if spared else self.config.appendfsync
 
@@ -345,8 +403,10 @@ class Persistence:
             return  # `start` looks at the outcome
         self.server.drain()  # what was done before belongs to the log of before
         if not self.config.appendonly:
+            self.backups.fail("appendonly was switched off")
             self._switch_off()
-        elif self.server.aof is None:
+        elif self.server.kept_log is None:
+            self.backups.fail("appendonly was switched on")
             self._switch_on()
 
     def _switch_on(self) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from respq.acl.log import AccessLog
 from respq.datatypes.value import Value
+from respq.effects.backup import BackupStatus
 from respq.errors import CommandError, wrong_type
 from respq.flags import Channels, Flag, Keys
 from respq.gauge import Gauge
@@ -391,6 +392,11 @@ class Server:
     limit: Any  # eviction.MemoryLimit
     send_snapshot: Callable[[Client], None]  # to a client; comes with `Transfers`
     scripts_may_all = False  # DEBUG SET-DISABLE-DENY-SCRIPTS
+    start_backup: Callable[[], None]  # BACKUP START, and so on; come with `Backups`
+    seal_backup: Callable[[Client, Argv], bytes]
+    abort_backup: Callable[[], None]
+    clean_backup: Callable[[], None]
+    backup = BackupStatus()  # what is known of the backup that is made, or was made last
     large: Any  # large.LargeCommands, likewise
     hotkeys: Any = None  # hotkeys.HotKeys, the session that runs, or ran last
 

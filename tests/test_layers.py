@@ -25,7 +25,7 @@ LAYERS = (
     {"cli"},
     {"web", "net"},
     {"persistence"},
-    {"dumps", "transfers"},
+    {"backups", "dumps", "transfers"},
     {"loading"},
     {"engine"},
     {"eviction", "execution"},

@@ -45,6 +45,10 @@ ELSEWHERE = {
         "CLIENT|CAPA CLIENT|IMPORT-SOURCE COMMANDLOG|GET COMMANDLOG|LEN COMMANDLOG|RESET COMMANDLOG|HELP",
         "of Valkey: test_valkey.py",
     ),
+    **_each(
+        "BACKUP|START BACKUP|SEAL BACKUP|ABORT BACKUP|CLEANUP BACKUP|LIST BACKUP|STATUS BACKUP|HELP",
+        "came after the reference: tests/test_backups.py, compat/aof/test_backups.py",
+    ),
     **_each("HOTKEYS|START HOTKEYS|GET HOTKEYS|STOP HOTKEYS|RESET HOTKEYS|HELP", "likewise"),
     **_each("XCFGSET XIDMPRECORD XNACK", "came after the reference: tests/commands, and compat/clients"),
 }

@@ -3,6 +3,7 @@
 from respq.command import SPECS
 from respq.commands import (
     acl,
+    backup,
     bitmaps,
     blocking_lists,
     blocking_sorted_sets,
@@ -61,6 +62,7 @@ from respq.commands import (
 __all__ = [
     "SPECS",
     "acl",
+    "backup",
     "bitmaps",
     "blocking_lists",
     "blocking_sorted_sets",

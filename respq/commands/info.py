@@ -191,7 +191,7 @@ def _persistence(server: Server) -> Fields:
     log = server.kept_log
     yield from log.info(server.clock.now_ms).items() if log is not None else _no_log(server)
     if server.config.compat_version >= (8, 10):
-        yield "backup_in_progress", 0  # respq has no BACKUP
+        yield "backup_in_progress", int(server.backup.in_progress)
     if server.loading:
         yield from _loading(server)
 

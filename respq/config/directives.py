@@ -272,6 +272,12 @@ class Live:
     aof_load_corrupt_tail_max_size = memory(
         0, "bytes at the end of a log that are cut off if they are damaged, as after a power failure"
     )
+    backupdirname = value(
+        _file_name("backupdirname"), "backupdir", "the directory of BACKUP, inside dir", immutable=True
+    )
+    backup_sealed_ttl = number(
+        0, 0, INT_MAX, "seconds after which a sealed backup is removed; 0: by BACKUP CLEANUP alone"
+    )
     save = value(
         SavePoints(_save_points), "",
         "write a snapshot after so many seconds with so many changes, and at the end",

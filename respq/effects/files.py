@@ -101,6 +101,10 @@ class Files:
         """The first `size` bytes of a file that nobody changes, without reading them."""
         return mmap(fd, size, prot=PROT_READ) if size else b""
 
+    def link(self, old: Path, new: Path) -> None:
+        """Give a file a second name, which no file must have."""
+        new.hardlink_to(old)
+
     def write(self, fd: int, data: bytes | memoryview) -> int:
         """Append `data`; return how many bytes were taken, which may be fewer."""
         return os.write(fd, data)

@@ -58,7 +58,7 @@ NEWER = {
         (-3, {"readonly", "movablekeys"}, 0, 0, 0, {"@read", "@set", "@slow"}, ["RO", "access"]),
     ),
     "commandlog": (-2, set(), 0, 0, 0, {"@slow"}, []),  # of Valkey 8.1
-    "hotkeys": (-2, set(), 0, 0, 0, {"@slow"}, []),
+    **dict.fromkeys(("backup", "hotkeys"), (-2, set(), 0, 0, 0, {"@slow"}, [])),
     "himport": (-2, set(), 0, 0, 0, {"@slow"}, []),
     "xcfgset": (-2, {"write", "fast"}, 1, 1, 1, {"@write", "@stream", "@fast"}, ["RW", "update"]),
     "xidmprecord": (

@@ -247,6 +247,10 @@ class Disk(Files):
     def map(self, fd: int, size: int) -> bytes:
         return self.open_files[fd].data[:size]
 
+    def link(self, old: Path, new: Path) -> None:
+        self._step(f"link {new.name}")
+        self._change(Change(new, self._inode(old)))
+
     def write(self, fd: int, data: bytes | memoryview) -> int:
         inode = self.open_files[fd]
         if self.short_write:

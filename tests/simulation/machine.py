@@ -132,7 +132,8 @@ class Machine:
         self.poller = Watched()
         self.loop = Loop(config, self.log, self.engine, self.poller)
         self.persistence = self.loop.persistence
-        self.persistence.files = self.persistence.dumps.files = disk
+        persistence = self.persistence
+        persistence.files = persistence.dumps.files = persistence.backups.files = disk
         self.persistence.take_snapshot = LaterSnapshot
         self.loop.load()
 

@@ -80,12 +80,12 @@ class Dumps:
 
     # -- loading -----------------------------------------------------------------------------------
 
-    def load(self, loading: Loading, progress: Progress) -> int:
-        """Store what the snapshot holds and has not expired; return its length, 0 if there is none.
+    def load(self, loading: Loading, progress: Progress, path: Path | None = None) -> int:
+        """Store what a snapshot holds and has not expired; return its length, 0 if there is none.
 
-        What stands behind its end is no part of it. Raises AofError.
+        What stands behind its end is no part of it. `path`: another than this server's own. Raises AofError.
         """
-        path = self.path
+        path = path or self.path
         now_ms = self.engine.clock.now_ms
         expired = 0
 

@@ -29,6 +29,7 @@ from respq.effects.writer import NO
 from respq.engine import Engine
 from respq.errors import CommandError
 from respq.loading import Loading
+from respq.preload import LOG, Source
 from respq.transfers import Transfers
 from respq.waiting import LOG_SYNCED
 
@@ -72,9 +73,9 @@ class Persistence:
     def start(self, pause: Callable[[], None]) -> None:
         """Load the log, or the snapshot, and open the log for writing. Calls `pause` in between."""
         self.backups.find()
-        self._load(pause)
+        self._load(pause, self.config.preload_file)
 
-    def _load(self, pause: Callable[[], None]) -> None:
+    def _load(self, pause: Callable[[], None], preload: str = "") -> None:
         def progress(done: int, total: int) -> None:
             self._note_progress(done, total)
             pause()
@@ -82,10 +83,14 @@ class Persistence:
         aof = self._new_log() if self.config.appendonly else None
         if aof is not None:
             aof.open()
-        dump_bytes = 0
+        source = self._source(preload, aof)
+        from_log = source is not None and source.kind == LOG
+        dump, dump_bytes = source.path if source is not None else self.dumps.path, 0
         with Loading(self.engine) as loading:
-            if aof is None or aof.is_empty:
-                dump_bytes = self.dumps.load(loading, progress)
+            if source is not None and from_log:
+                source.load_log(self.files, loading, progress, checked=self.config.rdbchecksum)
+            elif source is not None or aof is None or aof.is_empty:
+                dump_bytes = self.dumps.load(loading, progress, dump)
             else:
                 self._load_log(aof, loading, progress)
         if not self.config.appendonly:
@@ -93,10 +98,27 @@ class Persistence:
         if aof is None:
             self._switch_on()
             return
-        if dump_bytes:
-            aof.adopt(self.dumps.path, dump_bytes)
+        if from_log:
+            aof.begin_with(self.dumps.base_pieces)
+        elif dump_bytes:
+            aof.adopt(dump, dump_bytes)
         aof.start(self.engine.clock.now_ms, self._base())
         self.server.aof = aof
+
+    def _source(self, preload: str, aof: AppendOnlyFile | None) -> Source | None:
+        """What to begin with instead of what is here, if anything. Raises AofError if something is."""
+        if not preload:
+            return None
+        source = Source.read(preload)
+        if aof is not None and not aof.is_empty:
+            source.check_is(aof.manifest_path)
+        elif self.files.exists(self.dumps.path):
+            source.check_is(self.dumps.path)
+        else:
+            source.check_is_there(self.files)
+            self.engine.log("notice", f"Beginning with {source.path}, as preload-file says")
+            return source
+        return None
 
     def _load_log(self, aof: AppendOnlyFile, loading: Loading, progress: Callable[[int, int], None]) -> None:
         config = self.config

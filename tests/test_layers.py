@@ -26,6 +26,7 @@ LAYERS = (
     {"web", "net"},
     {"persistence"},
     {"backups", "dumps", "transfers"},
+    {"preload"},
     {"loading"},
     {"engine"},
     {"eviction", "execution"},

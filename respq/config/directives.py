@@ -147,6 +147,12 @@ def _file_name(what: str) -> Text:
     return Text(check)
 
 
+def _check_source(name: str) -> None:
+    kind, _, path = name.partition(":")
+    if name and (kind not in ("aof", "rdb") or not path):
+        raise ConfigError("argument must be aof:<manifest or log file> or rdb:<snapshot file>")
+
+
 def _check_host_name(name: str) -> None:
     if len(name) >= 256:
         raise ConfigError("Hostnames must be less than 256 characters")
@@ -272,6 +278,11 @@ class Live:
     aof_load_corrupt_tail_max_size = memory(
         0, "bytes at the end of a log that are cut off if they are damaged, as after a power failure"
     )
+    preload_file = value(
+        Text(_check_source), "",
+        "aof:MANIFEST or rdb:FILE to begin with while there are no data yet, as to restore a backup",
+        immutable=True,
+    )  # fmt: skip
     backupdirname = value(
         _file_name("backupdirname"), "backupdir", "the directory of BACKUP, inside dir", immutable=True
     )

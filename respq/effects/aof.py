@@ -31,7 +31,7 @@ from respq.effects.loader import Apart, Execute, Keep, Loader, Progress, Store, 
 from respq.effects.logset import NOTHING, LogSet
 from respq.effects.manifest import LogFile
 from respq.effects.rewrite import Rewrite, should_rewrite
-from respq.effects.snapshot import Base, ForkedSnapshot, TakeSnapshot
+from respq.effects.snapshot import Base, ForkedSnapshot, Pieces, TakeSnapshot
 from respq.effects.writer import EVERYSEC, LogWriter
 from respq.keyspace import Effects
 from respq.protocol import Argv
@@ -120,6 +120,11 @@ class AppendOnlyFile:
         return self._set.path(file)
 
     @property
+    def manifest_path(self) -> Path:
+        """Where the list of its files is, or will be."""
+        return self._set.manifest_path
+
+    @property
     def is_empty(self) -> bool:
         """Whether there is no log yet: no file belongs to it."""
         return not self.files
@@ -128,6 +133,11 @@ class AppendOnlyFile:
         """Let a copy of the first `size` bytes of an RDB file be the base of a log that is empty."""
         with self._explained("cannot begin the log"):
             self._set.adopt(dump, size)
+
+    def begin_with(self, dump: Pieces) -> None:
+        """Let an RDB file that is yet to be written be the base of a log that is empty. O(bytes)."""
+        with self._explained("cannot begin the log"):
+            self._set.begin_with(dump)
 
     def start(self, now_ms: int, first_base: Base = NOTHING) -> None:
         """Make the log ready to be written, after `load`; an empty one begins with `first_base`."""

@@ -52,7 +52,8 @@ class LogSet:
         return self.directory / file.name
 
     @property
-    def _manifest_path(self) -> Path:
+    def manifest_path(self) -> Path:
+        """Where the manifest is, or will be."""
         return self.directory / f"{self.filename}.manifest"
 
     @property
@@ -66,7 +67,7 @@ class LogSet:
         self.files.make_directory(self.directory)
         sync_directory(self.files, self.directory.parent)
         self._tidy()
-        found = manifest.load(self.files, self._manifest_path)
+        found = manifest.load(self.files, self.manifest_path)
         self.manifest = found or Manifest()
         if self._has_old_style():
             self._upgrade()
@@ -78,7 +79,7 @@ class LogSet:
 
     def _tidy(self) -> None:
         rewritten = re.compile(r"temp-rewriteaof-.*\.aof")
-        known = (self._joining_path.name, f"temp-{self._manifest_path.name}")
+        known = (self._joining_path.name, f"temp-{self.manifest_path.name}")
         for name in self.files.names(self.directory):
             if name in known or rewritten.fullmatch(name):
                 discard(self.files, self.directory / name)
@@ -105,7 +106,7 @@ class LogSet:
             path = self.directory / name
             if part.fullmatch(name) and self.files.size(path) and not self._is_without_data(path):
                 raise AofError(
-                    f"{self._manifest_path}: missing or empty, but there is {name};"
+                    f"{self.manifest_path}: missing or empty, but there is {name};"
                     " restore the manifest, or move the file away to start without its data"
                 )
 
@@ -132,8 +133,12 @@ class LogSet:
         file would write into the log. Killed before the manifest stands, this leaves a name that does not
         look like a part of a set.
         """
+        self.begin_with(lambda: _beginning(self.files, dump, size))
+
+    def begin_with(self, dump: Pieces) -> None:
+        """Begin an empty set with an RDB file as its base, of which these are the pieces."""
         base = LogFile(f"{self.filename}.dump.rdb", 1, BASE)
-        self._create(base, lambda: _beginning(self.files, dump, size))
+        self._create(base, dump)
         sync_directory(self.files, self.directory)
         self.replace(Manifest(base))
 
@@ -175,7 +180,7 @@ class LogSet:
 
     def replace(self, new: Manifest) -> None:
         """Make `new` the set. Raises `SyncError` if it may not be so after a loss of power."""
-        manifest.store(self.files, self._manifest_path, new)
+        manifest.store(self.files, self.manifest_path, new)
         self.manifest = new
 
     def next_increment(self, start_offset: int) -> LogFile:

@@ -61,7 +61,7 @@ def test_every_directive_of_the_reference_is_known_and_no_other() -> None:
     newer |= {"aof-load-corrupt-tail-max-size", "lookahead"}  # of Redis 8.4
     newer.add("key-memory-histograms")  # of Redis 8.6
     newer |= {"slowlog-entry-max-argc", "slowlog-entry-max-string-len"}  # of Redis 8.8
-    newer |= {"backupdirname", "backup-sealed-ttl"}  # of Redis 8.10
+    newer |= {"backupdirname", "backup-sealed-ttl", "preload-file"}  # of Redis 8.10
     newer.add("compat-version")  # our own
     newer |= set(Config().get("commandlog-*"))  # of Valkey 8.1
     newer |= {"extended-redis-compatibility", "import-mode"}  # of Valkey, with the same meaning

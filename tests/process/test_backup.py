@@ -47,3 +47,5 @@ def test_killed_before_the_seal_and_behind_it(start: Start) -> None:
     assert server.client.lrange("l", 0, -1) == ["before", "meanwhile", "after"]
     copy = start("--dir", "copy")
     assert copy.client.lrange("l", 0, -1) == ["before", "meanwhile"]
+    other = start("--dir", "other", "--preload-file", f"aof:{backup / 'appendonly.aof.manifest'}")
+    assert other.client.lrange("l", 0, -1) == ["before", "meanwhile"]

@@ -127,6 +127,7 @@ class Persistence:
             truncate=config.aof_load_truncated, corrupt_tail_bytes=config.aof_load_corrupt_tail_max_size,
             checked=config.rdbchecksum,
         )  # fmt: skip
+        self.server.saves.keys_loaded = aof.keys_loaded
         if steps:
             keys = sum(map(len, self.server.databases))
             self.engine.log("notice", f"Loaded {keys} keys from {steps} entries of the append-only file")

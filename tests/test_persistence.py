@@ -149,6 +149,17 @@ def test_info_and_progress_while_loading(kept: Kept, ann: Peer) -> None:
     assert b"\r\nloading:0\r\n" in bob.send("INFO", "persistence")
 
 
+def test_info_tells_how_many_keys_the_base_had(kept: Kept, ann: Peer) -> None:
+    """As redis-server 8.2.3 does: those of commands do not count."""
+    ann.send("BGREWRITEAOF")
+    while b"aof_rewrites:0" in ann.send("INFO", "persistence"):
+        kept.persistence.cron(kept.clock.now_ms)
+    ann.send("SET", "key", "value")
+    assert kept.persistence.flush(kept.clock.now_ms)
+    again = kept.restarted().peer().send("INFO", "persistence")
+    assert b"\r\nrdb_last_load_keys_expired:0\r\nrdb_last_load_keys_loaded:1\r\n" in again
+
+
 def test_a_long_log_reports_its_progress(kept: Kept, ann: Peer) -> None:
     for _ in range(40):
         ann.send("SET", "key", b"x" * 1_000_000)

@@ -62,6 +62,7 @@ class AppendOnlyFile:
         self._rewrite: Rewrite | None = None
         self._rewrite_began_ms = 0
         self.rewrite_asked_for = False  # and not begun
+        self.keys_loaded = 0  # from bases that are RDB files
         self.rewrite_waits = False  # for another child, or for the end of a transaction
         self._older_bytes = 0  # length of all files of the log but the one being written
         self._history = history or History()
@@ -108,6 +109,7 @@ class AppendOnlyFile:
                 loader.load(
                     path, last=path == paths[-1], truncate=truncate, corrupt_tail_bytes=corrupt_tail_bytes
                 )
+            self.keys_loaded = loader.keys
             return loader.commands + loader.keys
 
     @property

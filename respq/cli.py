@@ -128,7 +128,9 @@ def _serve(config: Config) -> int:
 def _run(config: Config, log: Log, let_go: Callable[[], None]) -> int:
     gc.disable()  # what is imported and loaded is no garbage; the event loop collects when it has time
     from respq.net.server import run
+    from respq.title import keep_shown
 
+    keep_shown(config)
     _greet(config, log)
     written = _write_pid(config, log)
     try:

@@ -46,7 +46,7 @@ LAYERS = (
     {"rdb"},
     {"datatypes"},
     {"protocol"},
-    {"log"},
+    {"log", "title"},
     {"config"},
     {"gauge", "lockfile"},
     {

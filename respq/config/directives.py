@@ -165,10 +165,14 @@ def _check_node_name(name: str) -> None:
         raise ConfigError("Announced human node name contained invalid character")
 
 
+TITLE_VARIABLES = ("title", "listen-addr", "server-mode", "port", "tls-port", "unixsocket", "config-file")
+INVALID_TITLE = "template format is invalid or contains unknown variables"
+
+
 def _check_title(template: str) -> None:
-    variables = r"\{(title|listen-addr|server-mode|port|tls-port|unixsocket|config-file)\}"
-    if not template or "{" in re.sub(rf"\{{\{{|{variables}", "", template):
-        raise ConfigError("template format is invalid or contains unknown variables")
+    variables = "|".join(TITLE_VARIABLES)
+    if not template.strip() or "{" in re.sub(rf"\{{\{{|\{{({variables})\}}", "", template):
+        raise ConfigError(INVALID_TITLE)
 
 
 def _percentiles(words: Sequence[str]) -> Sequence[str]:
@@ -356,6 +360,11 @@ class Live:
     # The server
     hz = value(Number(0, INT_MAX, clamp=(1, 500)), 10, "times a second that timers are looked after")
     daemonize = flag(False, "go into the background", immutable=True)
+    set_proc_title = flag(True, "have ps show what the next says", immutable=True)
+    proc_title_template = value(
+        Text(_check_title), "{title} {listen-addr} {server-mode}",
+        "{title}, {listen-addr}, {port}, {tls-port}, {unixsocket}, {config-file}, and text",
+    )  # fmt: skip
     pidfile = text("", "file to write the process id into", immutable=True)
     loglevel = choice("notice", "debug verbose notice warning nothing", "least important messages to log")
     logfile = text("", "file to log to instead of standard output; SIGHUP reopens it", immutable=True)
@@ -477,8 +486,6 @@ class Inert:
     hide_user_data_from_log = flag(False)
     ignore_warnings = text("")
     max_new_tls_connections_per_cycle = size(1, 1000, low=1)
-    proc_title_template = value(Text(_check_title), "{title} {listen-addr} {server-mode}")
-    set_proc_title = flag(True, immutable=True)
     syslog_facility = choice(
         "local0", "user local0 local1 local2 local3 local4 local5 local6 local7", immutable=True
     )

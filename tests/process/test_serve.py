@@ -17,7 +17,7 @@ from redis import Redis
 
 from respq.cli import main
 from tests.ports import free_port
-from tests.process.servers import PATIENCE_S, Run, Start, environment, until
+from tests.process.servers import PATIENCE_S, Run, Server, Start, environment, until
 
 RESET_ON_CLOSE = b"\1\0\0\0\0\0\0\0"  # struct linger: on, 0 seconds
 
@@ -312,3 +312,14 @@ def test_loglevel_says_how_much_is_logged(start: Start) -> None:
     server.client.config_set("loglevel", "nothing")
     assert server.stop() == 0
     assert server.printed == ""
+
+
+def test_ps_shows_where_the_server_listens(start: Start, tmp_path: Path) -> None:
+    def title(server: Server) -> bytes:
+        return Path(f"/proc/{server.process.pid}/cmdline").read_bytes().rstrip(b"\0")
+
+    server = start()
+    assert title(server) == f"respq 127.0.0.1:{server.port}".encode()
+    server.client.config_set("proc-title-template", "jobs on {port}")
+    assert title(server) == f"jobs on {server.port}".encode()
+    assert b"serve" in title(start("--set-proc-title", "no", "--dir", str(tmp_path / "other")))

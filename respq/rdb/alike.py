@@ -2,15 +2,18 @@
 
 Most streams have entries of one kind: the same fields, each value of one length. Then one regular
 expression, made from the first entry of a node, finds the parts of all entries that differ: IDs, as
-differences, and values. What it finds has to account for every byte. If it does not, or if an entry was
-deleted, the node has to be read element by element (`stream_format`), which takes three times as long.
+differences, and values. What it finds has to account for every byte. If it does not, as values differ in
+their lengths, the elements of the listpack are read one by one, and turned on their side; if an entry has
+other fields, or was deleted, the node has to be read entry by entry (`stream_entries`).
+
+Cost per entry of one field, replies and all: 1.7 µs, 2.8 and 4.2.
 """
 
 from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from operator import lt
 from typing import Any, Final, NamedTuple
@@ -26,6 +29,7 @@ from respq.rdb.cursor import BadFormatError
 _TOGETHER: Final = 200  # entries that are added to the stream at once, at least if there are so many
 MOST_FIELDS: Final = 99
 SAME_FIELDS: Final = b"\x02\x01"  # the flags of an entry with the fields of the first one
+_SAME_FIELDS_WORD: Final = b"2"
 INTEGER: Final = rb"(?:[\x00-\x7f]\x01|[\xc0-\xdf].\x02|\xf1.{2}\x03|\xf2.{3}\x04|\xf3.{4}\x05|\xf4.{8}\x09)"
 
 Text = tuple[bytes, int, bytes]  # what stands before a text, its length, what stands behind it
@@ -46,14 +50,43 @@ class Alike(NamedTuple):
 
 
 def read_alike(first_id: int, data: bytes) -> Alike | None:
-    """The entries of a node, which begins with `first_id`, if they are alike and none was deleted."""
-    try:
-        return _read(first_id, data)
-    except (BadFormatError, IndexError, ValueError, struct.error):
+    """The entries of a node, which begins with `first_id`, if all have its fields and none was deleted."""
+    for read in (_read_even, _read_uneven):
+        try:
+            if (alike := read(first_id, data)) is not None:
+                return alike
+        except (BadFormatError, IndexError, ValueError, struct.error):
+            pass
+    return None
+
+
+def _read_uneven(first_id: int, data: bytes) -> Alike | None:
+    words = listpack.unpack(data)
+    live, deleted, width = map(int, words[:3])
+    begin = stride = width + 4  # elements of the first entry's fields, and of an entry, each with four more
+    if deleted or live <= 0 or width <= 0 or words[begin - 1] != b"0" or len(words) != begin + live * stride:
         return None
+    flags, ms, seq, *values, tails = (words[begin + at :: stride] for at in range(stride))
+    if flags.count(_SAME_FIELDS_WORD) != live or tails.count(b"%d" % (width + 3)) != live:
+        return None
+    return _alike(first_id, data, list(words[3 : begin - 1]), (map(int, ms), map(int, seq)), values)
 
 
-def _read(first_id: int, data: bytes) -> Alike | None:
+def _alike(
+    first_id: int,
+    data: bytes,
+    fields: list[bytes],
+    differences: tuple[Iterable[int], Iterable[int]],
+    values: Sequence[Sequence[bytes]],
+) -> Alike | None:
+    first_ms, first_seq = first_id >> SEQ_BITS, first_id & SEQ_MAX
+    ms, seq = [first_ms + n for n in differences[0]], [first_seq + n for n in differences[1]]
+    if min(ms + seq) < 0 or max(ms + seq) > SEQ_MAX:
+        return None
+    return Alike(first_id, len(data), fields, ms, seq, values)
+
+
+def _read_even(first_id: int, data: bytes) -> Alike | None:
     at, end = listpack.bounds(data)
     (live, deleted, width), at = listpack.read(data, at, end, 3)
     if deleted != b"0" or not 0 < (count := int(width)) <= MOST_FIELDS:
@@ -68,11 +101,7 @@ def _read(first_id: int, data: bytes) -> Alike | None:
         return None
     if fixed * len(found) + sum(map(len, ms + seq)) != end - at:  # something stands in between
         return None
-    first_ms, first_seq = first_id >> SEQ_BITS, first_id & SEQ_MAX
-    all_ms, all_seq = [first_ms + n for n in map(_number, ms)], [first_seq + n for n in map(_number, seq)]
-    if min(all_ms + all_seq) < 0 or max(all_ms + all_seq) > SEQ_MAX:
-        return None
-    return Alike(first_id, len(data), fields, all_ms, all_seq, values)
+    return _alike(first_id, data, fields, (map(_number, ms), map(_number, seq)), values)
 
 
 def texts_at(data: bytes, at: int, count: int) -> tuple[Text, ...]:

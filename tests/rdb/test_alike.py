@@ -21,13 +21,13 @@ FIRST_ID = 1_700_000_000_000 << SEQ_BITS | 7
 CHANGES = (0, 1, 2, 3, 127, 128, 192, 196, 240, 241, 255)
 
 
-def node(ids: list[int], width: int, length: int) -> bytes:
-    """A node of a stream, as Redis writes it."""
+def node(ids: list[int], width: int, length: int, growth: int = 0) -> bytes:
+    """A node of a stream, as Redis writes it. Values become longer by `growth` from entry to entry."""
     names = [b"field%d" % n for n in range(width)]
     elements: list[bytes | int] = [len(ids), 0, width, *names, 0]
-    for entry_id in ids:
+    for number, entry_id in enumerate(ids):
         ms, seq = (entry_id >> SEQ_BITS) - (FIRST_ID >> SEQ_BITS), (entry_id & 0xFFFF) - (FIRST_ID & 0xFFFF)
-        values = [b"%c" % (97 + entry_id % 26) * length for _ in names]
+        values = [b"%c" % (97 + entry_id % 26) * (length + number * growth) for _ in names]
         elements += [2, ms, seq, *values, width + 3]
     return listpack.pack(elements)
 
@@ -50,24 +50,30 @@ def by_columns(data: bytes) -> list[tuple[int, list[bytes]]] | None:
     ]
 
 
+@pytest.mark.parametrize("growth", [0, 1])
 @pytest.mark.parametrize(("width", "length"), [(1, 200), (2, 30), (5, 63), (2, 64), (1, 4000)])
-def test_a_node_of_entries_that_are_alike(width: int, length: int) -> None:
-    data = node(IDS, width, length)
+def test_a_node_of_entries_that_are_alike(width: int, length: int, growth: int) -> None:
+    data = node(IDS, width, length, growth)
     assert by_columns(data) == list(read_node(FIRST_ID, data))
 
 
 def test_what_is_not_alike_is_left_alone() -> None:
     assert by_columns(listpack.pack([0, 0, 1, b"field", 0])) is None
     assert by_columns(listpack.pack([1, 1, 1, b"field", 0, 2, 0, 0, b"word", 4, 3, 0, 1, b"word", 4])) is None
-    assert (
-        by_columns(listpack.pack([2, 0, 1, b"field", 0, 2, 0, 0, b"word", 4, 2, 0, 1, b"words", 4])) is None
-    )
-    assert by_columns(listpack.pack([1, 0, 1, b"field", 0, 2, 0, 0, b"12", 4])) is None
+    others = [0, 0, 1, 1, b"other", b"word", 6]
+    assert by_columns(listpack.pack([2, 0, 1, b"field", 0, 2, 0, 0, b"word", 4, *others])) is None
+    assert by_columns(listpack.pack([1, 0, 1, b"field", 0, 2, -2_000_000_000_000, 0, b"12", 4])) is None
     assert by_columns(b"") is None
 
 
-def test_a_node_in_which_a_byte_has_changed() -> None:
-    data = node(IDS, 2, 12)
+def test_values_may_be_numbers() -> None:
+    data = listpack.pack([2, 0, 1, b"field", 0, 2, 0, 0, b"12", 4, 2, 0, 1, b"words", 4])
+    assert by_columns(data) == list(read_node(FIRST_ID, data))
+
+
+@pytest.mark.parametrize("growth", [0, 1])
+def test_a_node_in_which_a_byte_has_changed(growth: int) -> None:
+    data = node(IDS, 2, 12, growth)
     for at in range(len(data)):
         for byte in CHANGES:
             changed = data[:at] + bytes([byte]) + data[at + 1 :]

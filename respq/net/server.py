@@ -154,10 +154,16 @@ class Loop:
         self.poller.register(sock.fileno(), READ)
 
     def _on_signal(self) -> None:
-        for number in self._wakeup[0].recv(4096):
+        try:
+            numbers = self._wakeup[0].recv(4096)
+        except BlockingIOError:
+            return  # a turn within this one, while a script ran, has read them
+        for number in numbers:
             if number == signal.SIGHUP:
                 self.log.reopen()
                 self.log.notice("Log file reopened")
+            elif number in {signal.SIGTERM, signal.SIGINT} and self.server.busy is not None:
+                self._wakeup[1].send(bytes([number]))  # for the next turn: half a script must not be saved
             elif number in {signal.SIGTERM, signal.SIGINT}:
                 config = self.config
                 how = config.shutdown_on_sigint if number == signal.SIGINT else config.shutdown_on_sigterm

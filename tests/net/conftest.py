@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,3 +29,14 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Net]]:
 def net(serve: Callable[..., Net]) -> Net:
     """A server with default settings and no log."""
     return serve()
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Put the signal handlers back that a loop replaces."""
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    signal.set_wakeup_fd(-1)
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from respq.rdb.file import DumpReader
 from tests.net.wire import CLOSED, Net, encode
 
 ENDLESS = encode("EVAL", "while true do end", 0)
@@ -79,6 +81,31 @@ def test_shutdown_ends_the_script_and_the_log_has_nothing_of_it(net: Net) -> Non
     assert not net.loop.running
     assert b"before" in log_of(net)
     assert b"half" not in log_of(net)
+
+
+@pytest.mark.usefixtures("handlers")
+def test_the_loop_may_be_woken_while_a_script_runs(serve: Callable[..., Net]) -> None:
+    net = serve(signals=True, busy_reply_threshold="1")
+    alice, bob = net.connect(), net.connect()
+    alice.sock.send(ENDLESS)
+    bob.sock.send(encode("SCRIPT", "KILL"))
+    net.loop.persistence.wake()
+    bob.expect(b"+OK\r\n")
+    assert bob.ask("PING") == b"+PONG"
+
+
+@pytest.mark.usefixtures("handlers")
+def test_a_signal_to_stop_waits_for_the_script(serve: Callable[..., Net], tmp_path: Path) -> None:
+    """The last snapshot must not have half of it."""
+    net = serve(signals=True, busy_reply_threshold="1", save="900 1")
+    alice, bob = net.connect(), net.connect()
+    script = "redis.call('set', 'a', 1) for i = 1, 3e6 do end redis.call('set', 'b', 1)"
+    alice.sock.send(encode("EVAL", script, 0))
+    bob.sock.send(encode("PING"))
+    signal.raise_signal(signal.SIGTERM)
+    bob.expect(BUSY)
+    net.until(lambda: not net.loop.running)
+    assert {key for _, key, _ in DumpReader((tmp_path / "dump.rdb").read_bytes())} == {b"a", b"b"}
 
 
 def test_what_came_before_the_script_is_answered_once_it_is_logged(net: Net) -> None:

@@ -6,7 +6,7 @@ import errno
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -307,17 +307,6 @@ def test_under_always_the_last_replies_leave_when_the_log_is_closed(slow: tuple[
     net.loop.sender.send_synced()
     wire.take()
     assert wire.received == b"+OK\r\n"
-
-
-@pytest.fixture
-def handlers() -> Iterator[None]:
-    """Put the signal handlers back that a loop replaces."""
-    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    before = [signal.getsignal(number) for number in numbers]
-    yield
-    signal.set_wakeup_fd(-1)
-    for number, handler in zip(numbers, before, strict=True):
-        signal.signal(number, handler)
 
 
 @pytest.mark.usefixtures("handlers")

@@ -389,12 +389,12 @@ def hrandfield(c: Client, argv: Argv) -> bytes:
     with_values = len(argv) > 3
     if len(argv) > 4 or (with_values and argv[3].upper() != b"WITHVALUES"):
         raise syntax_error()
-    check_count(count)
-    if with_values and count > INT64_MAX // 2:
+    if with_values and abs(count) > INT64_MAX // 2:
         raise CommandError("value is out of range")
     value = read_whole(c, argv[1])
     if value is None or not count:
         return EMPTY_ARRAY
+    check_count(count)
     rng = c.server.rng
     words = 2 if with_values and c.enc.version == 2 else 1
 

@@ -204,10 +204,10 @@ def srandmember(c: Client, argv: Argv) -> bytes:
         members = c.read(argv[1], SetValue)
         return c.enc.null if members is None else bulk(members.choice(c.server.rng))
     count = parse_int_between(argv[2], -INT64_MAX, INT64_MAX)
-    check_count(count)
     members = c.read(argv[1], SetValue)
     if members is None or not count:
         return EMPTY_ARRAY
+    check_count(count)
     rng = c.server.rng
     if count > 0:
         return bulks(members.sample(rng, count))

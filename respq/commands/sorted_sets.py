@@ -452,10 +452,10 @@ def _random_members(c: Client, argv: Argv) -> bytes:
             raise syntax_error()
         if abs(count) > INT64_MAX // 2:
             raise CommandError("value is out of range")
-    check_count(count)
     value = c.read(argv[1], SortedSetValue)
     if value is None or count == 0:
         return EMPTY_ARRAY
+    check_count(count)
     rng = c.server.rng
     words = 2 if with_scores and c.enc.version == 2 else 1
 

@@ -63,3 +63,8 @@ def test_a_long_reply_takes_little_more_than_itself(alice: Peer) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 3.5 * len(reply)
+
+
+@pytest.mark.parametrize("name", ["SRANDMEMBER", "HRANDFIELD", "ZRANDMEMBER"])
+def test_from_nothing_nothing_is_drawn_however_much_is_asked_for(alice: Peer, name: str) -> None:
+    assert alice.send(name, "gone", -(1 << 28) - 1) == b"*0\r\n"

@@ -104,7 +104,7 @@ class Even(Form):
         self._shared = shared
         self._length = length
         self._separator = b"%b%d\r\n" % (_between(shared, len(shared) + 1), length)
-        self._piece = Struct(f"{len(self._separator) - 3}s{length}s2s")
+        self._piece: Struct | None = None  # of a command without its star, for who gathers them
 
     def cut(self, data: bytes) -> tuple[Run, int]:
         """See `Form`."""
@@ -113,6 +113,8 @@ class Even(Form):
 
     def gather(self, pieces: list[bytes]) -> Run | None:
         """See `Form`."""
+        if self._piece is None:
+            self._piece = Struct(f"{len(self._separator) - 3}s{self._length}s2s")
         try:
             heads, words, ends = zip(*map(self._piece.unpack, pieces), strict=True)
         except struct.error:  # of another size
@@ -138,10 +140,15 @@ def _pieces(data: bytes, separator: bytes, length: int) -> tuple[list[bytes], in
     return (pieces, size) if list(map(len, pieces)).count(length) == len(pieces) else ([], 0)
 
 
+def _row(sizes: list[int]) -> Struct:
+    """Texts of these sizes, one behind the other."""
+    return Struct("".join([f"{size}s" for size in sizes]))
+
+
 class Rows(Form):
     """Any words differ, but each has always one length, so all commands have one size."""
 
-    __slots__ = ("_constants", "_differing", "_first", "_piece", "_row")
+    __slots__ = ("_constants", "_differing", "_first", "_piece", "_row", "_sizes")
 
     def __init__(self, first: Argv, differing: list[int]) -> None:
         self._first = first  # a command
@@ -158,10 +165,9 @@ class Rows(Form):
             else:
                 before += b"%b\r\n" % word
         self._constants.append(before)
-        sizes.append(len(before))
-        self._row = Struct("".join([f"{size}s" for size in sizes]))
-        sizes[0] -= 1
-        self._piece = Struct("".join([f"{size}s" for size in sizes]))
+        self._sizes = [*sizes, len(before)]
+        self._row = _row(self._sizes)
+        self._piece: Struct | None = None  # a row without its star, for who gathers them
 
     @classmethod
     def of(cls, commands: list[Argv]) -> Rows | None:
@@ -185,6 +191,8 @@ class Rows(Form):
     def gather(self, pieces: list[bytes]) -> Run | None:
         """See `Form`."""
         first, *constants = self._constants
+        if self._piece is None:
+            self._piece = _row([self._sizes[0] - 1, *self._sizes[1:]])
         try:
             return self._run(map(self._piece.unpack, pieces), [first[1:], *constants])
         except struct.error:  # of another size

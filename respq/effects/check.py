@@ -198,8 +198,9 @@ def _listed_beside(files: Files, path: Path) -> Iterator[list[str]]:
 
 
 def _manifests_beside(files: Files, path: Path) -> Iterator[Manifest]:
-    for each in path.parent.glob("*.manifest"):
-        yield manifest.load(files, each) or Manifest()
+    for name in files.names(path.parent):
+        if name.endswith(".manifest"):
+            yield manifest.load(files, path.with_name(name)) or Manifest()
 
 
 def cut(files: Files, verdict: Verdict) -> None:

@@ -131,7 +131,10 @@ class Files:
         try:
             path.unlink()
         finally:
-            threading.Thread(target=os.close, args=(fd,), name="respq-unlink", daemon=True).start()
+            try:
+                threading.Thread(target=os.close, args=(fd,), name="respq-unlink", daemon=True).start()
+            except RuntimeError:  # the system gives no more threads: it takes its time here
+                os.close(fd)
 
     def sync_directory(self, path: Path) -> None:
         """Return once the names in `path` (created, changed, removed) are on stable storage."""

@@ -71,8 +71,13 @@ class Syncer:
     def start(self, fd: int, path: Path, position: int) -> None:
         """Sync `fd`, which holds the log up to `position`; only while not `busy`."""
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="respq-sync", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="respq-sync", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # the system gives no more threads: everybody waits this time
+                self._do(fd, path, position)
+                return
+            self._thread = thread
         self._idle.clear()
         self._jobs.put((fd, path, position))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from respq.effects.files import AofError, SyncError
+from respq.effects.files import AofError, Files, SyncError
 from respq.effects.writer import ALWAYS, EVERYSEC, NO, LogWriter
 from tests.effects.disk import Disk
 
@@ -129,6 +129,35 @@ def test_the_end_of_a_sync_wakes_whoever_waits_for_it() -> None:
     assert woken.acquire(timeout=60)
     assert not writer.syncing
     writer.close(10_000)
+
+
+def no_thread(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+@pytest.mark.parametrize("fsync", [EVERYSEC, ALWAYS])
+def test_without_threads_syncs_are_done_all_the_same(fsync: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    writer = writer_on(disk := Disk(), fsync)
+    writer.append(b"a")
+    assert writer.flush(10_000)
+    assert writer.synced == 1
+    writer.append(b"b")
+    disk.fail(0, errno.EIO, only="datasync", forever=True)
+    assert writer.flush(11_000)
+    assert writer.synced == 1
+    with pytest.raises(SyncError):
+        writer.flush(11_100)
+
+
+def test_without_threads_files_are_removed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    path = tmp_path / "file"
+    path.write_bytes(b"data")
+    Files().remove(path)
+    assert not path.exists()
 
 
 def test_while_a_sync_runs_writing_goes_on_and_a_slow_sync_is_counted_once() -> None:

@@ -128,9 +128,15 @@ class Persistence:
             checked=config.rdbchecksum,
         )  # fmt: skip
         self.server.saves.keys_loaded = aof.keys_loaded
+        keys = sum(map(len, self.server.databases))
         if steps:
-            keys = sum(map(len, self.server.databases))
             self.engine.log("notice", f"Loaded {keys} keys from {steps} entries of the append-only file")
+        if not keys and self.files.exists(self.dumps.path):  # as somebody may put it there to restore it
+            self.engine.log(
+                "warning",
+                f"{self.dumps.path} was not loaded: there is a log, though without keys, and it alone counts."
+                f" To begin with the snapshot, stop, move {aof.manifest_path.parent} away and start again",
+            )
 
     def _note_progress(self, done: int, total: int) -> None:
         """Tell INFO, and the log each tenth of a log of some size."""

@@ -139,6 +139,17 @@ def test_a_log_comes_before_a_snapshot() -> None:
     assert list(kept.restarted().server.databases[0].values) == [b"k"]
 
 
+def test_a_snapshot_put_beside_an_empty_log_is_not_passed_over_in_silence() -> None:
+    kept = Kept()
+    kept.disk.put(DUMP, dump(0))
+    again = kept.restarted()
+    assert not again.data()
+    assert any("warning /data/dump.rdb was not loaded: there is a log" in line for line in again.lines)
+    kept.peer().send("SET", "k", "v")
+    kept.written()
+    assert not any("was not loaded" in line for line in kept.restarted().lines)
+
+
 def steps_of_a_start() -> int:
     return len(Kept(disk_with(dump(0))).disk.operations)
 

@@ -60,6 +60,7 @@ _BLOCK_ENTRIES: Final = 100
 _BLOCK_BYTES: Final = 1 << 15
 _TOGETHER: Final = 64  # blocks that are added to the stream at once
 _MOST_KNOWN: Final = 1 << 15
+_MOST_SPANS: Final = 1 << 12
 _NUMBER: Final = re.compile(INTEGER, re.DOTALL).match
 _ENTRY: Final = re.compile(re.escape(SAME_FIELDS) + rb"(%b%b)" % (INTEGER, INTEGER), re.DOTALL).match
 
@@ -162,38 +163,61 @@ def _form(fields: tuple[bytes, ...], begin: bytes, texts: tuple[Text, ...]) -> _
     return _Form(list(fields), begin, re.compile(pattern, re.DOTALL).findall, fixed)
 
 
+class _Span(NamedTuple):
+    """What is known of the IDs of a node that ascend, all as differences to its own."""
+
+    first: int
+    last: int
+    lowest_seq: int  # of sequence numbers
+
+
 class _Differences(dict[bytes, int]):
-    """By how much an ID is greater than the first one, by the two elements that say it."""
+    """By how much an ID is greater than that of its node, by the two elements that say it.
+
+    What has been found out about all IDs of a node is kept as well: where entries come at a steady pace, or
+    many in a millisecond, most nodes have the same differences.
+    """
 
     def __init__(self) -> None:
-        self.seq: dict[bytes, int] = {}  # the same for the sequence number alone
+        self._seq: dict[bytes, int] = {}  # the same for the sequence number alone
+        self._spans: dict[bytes, _Span] = {}
 
     def __missing__(self, elements: bytes) -> int:
         """Raises ValueError if they are too great."""
         (ms, seq), _ = listpack.read(elements, 0, len(elements))
         if abs(int(ms)) >= _SMALL or abs(int(seq)) >= _SMALL:
             raise ValueError("no usual ID")
-        self.seq[elements] = int(seq)
+        self._seq[elements] = int(seq)
         difference = self[elements] = (int(ms) << SEQ_BITS) + int(seq)
         return difference
 
-    def ascending(self, found: list[bytes], seq: int) -> list[int] | None:
-        """For each ID the difference to the first one, whose sequence number is `seq`.
+    def span(self, found: list[bytes], seq: int) -> _Span | None:
+        """What the IDs of a node span whose own sequence number is `seq`.
 
         None if they do not ascend, or are no usual IDs.
         """
+        node = b"".join(found)
+        span = self._spans.get(node)
+        if span is None:
+            span = self._measured(found)
+            if span is None:
+                return None
+            if len(self._spans) >= _MOST_SPANS:
+                self._spans.clear()
+            self._spans[node] = span
+        return span if seq + span.lowest_seq >= 0 else None
+
+    def _measured(self, found: list[bytes]) -> _Span | None:
         if len(self) >= _MOST_KNOWN:
             self.clear()
-            self.seq.clear()
+            self._seq.clear()
         try:
             differences = list(map(self.__getitem__, found))
         except ValueError:
             return None
         if differences[0] < 0 or not all(map(lt, differences, differences[1:])):
             return None
-        if not b"".join(found).isascii() and seq + min(map(self.seq.__getitem__, found)) < 0:
-            return None
-        return differences
+        return _Span(differences[0], differences[-1], min(map(self._seq.__getitem__, found)))
 
 
 _differences: Final = _Differences()
@@ -226,8 +250,8 @@ class Folding:
         node = cursor.data[begin:end]
         if len(node) < _SHORTEST or ms >= _SMALL or seq >= _SMALL or not (found := self._ids(node)):
             return False
-        differences = _differences.ascending(found, seq)
-        if differences is None:
+        span = _differences.span(found, seq)
+        if span is None:
             return False
         first_id, nodes = ms << SEQ_BITS | seq, self._nodes
         if not self._blocks and not self._entries:  # what was read before may not be in the stream yet
@@ -241,11 +265,11 @@ class Folding:
             self.flush(cursor)
             self._nodes = nodes = WholeNodes(self._form.fields)
         if not self._entries:
-            self._begin, self._first_id = at, first_id + differences[0]
+            self._begin, self._first_id = at, first_id + span.first
         cursor.at = end
-        self._last_id = last_id = first_id + differences[-1]
-        nodes.add(first_id, last_id, len(differences), len(node))
-        self._entries += len(differences)
+        self._last_id = last_id = first_id + span.last
+        nodes.add(first_id, last_id, len(found), len(node))
+        self._entries += len(found)
         if self._entries >= _BLOCK_ENTRIES or end - self._begin >= _BLOCK_BYTES:
             self._end_block(cursor)
         return True

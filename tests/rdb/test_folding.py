@@ -235,3 +235,19 @@ def test_differences_may_be_negative_or_large(seq: int) -> None:
     assert bool(twin.folded()) == (seq < 1 << 62)
     assert written(twin) == data
     assert entries(twin) == entries(stream)
+
+
+def test_nodes_whose_ids_differ_alike_need_not_be_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(StreamValue, "node_max_entries", 3)
+    stream = StreamValue()
+    for ms in range(10, 60, 10):
+        for entry_id in (ms << SEQ_BITS | 5, ms + 1 << SEQ_BITS | 2, ms + 2 << SEQ_BITS | 2):
+            stream.add(entry_id, [b"field", b"x" * 50])
+    data = written(stream)
+    before = (30 << SEQ_BITS | 5).to_bytes(16, "big")
+    assert data.count(before) == 1
+    lower = data.replace(before, (30 << SEQ_BITS | 1).to_bytes(16, "big"))  # 31-2 would be 31-(-2)
+    assert folded_entries(read(data)) > folded_entries(read(lower))
+    found = outcome(lower)
+    monkeypatch.setattr(Folding, "take", lambda *_: False)
+    assert found == outcome(lower)

@@ -33,7 +33,7 @@ class Loading:
         self._loader = loader = Client(engine.server, 0, Unconnected())
         loader.authenticated = True
         loader.executing = True  # nothing blocks
-        loader.table = engine.tables.unguarded()
+        loader.table = self._table = engine.tables.unguarded()
         self.apart = Apart(_names_of_one_key(engine.server), self.execute_apart)
 
     def __enter__(self) -> Self:
@@ -62,8 +62,12 @@ class Loading:
             if entries is None:
                 raise CommandFailedError(index, f"unknown command {argv[0]!r}")
             handler, spec = entries[ANY_WORDS]
+            if spec is NOT_COUNTED:  # it is queued, or a subcommand
+                spec = (self._table.get(argv[0]) or self._table[argv[0].lower()])[ANY_WORDS][1]
             if not spec.fewest <= len(argv) <= spec.most and spec is not NOT_COUNTED:
                 raise CommandFailedError(index, f"wrong number of arguments for {argv[0]!r}")
+            if client.queued is not None and spec.name == "SELECT" and not self._is_database(argv[1]):
+                raise CommandFailedError(index, "DB index is out of range")
             try:
                 handler(client, argv)
             except CommandError as error:
@@ -73,6 +77,10 @@ class Loading:
             except Closing:
                 raise CommandFailedError(index, f"{argv[0]!r} has no place in a log") from None
         server.effects.clear()
+
+    def _is_database(self, word: bytes) -> bool:
+        """Whether SELECT takes it, which is to be known before it is queued."""
+        return word.isdigit() and int(word) < len(self._engine.server.databases)
 
     def execute_apart(self, groups: list[Run | list[Argv]]) -> bool:
         """Execute commands of one key each, key by key; decline if one has a wrong number of words."""

@@ -47,12 +47,21 @@ def damaged(data: bytes) -> Disk:
         (["QUIT"], "b'QUIT' has no place in a log"),
     ],
 )
-def test_what_nobody_would_have_logged_is_refused_with_its_place(words: list[str], complaint: str) -> None:
-    first = encode("SET", "a", 1)
+@pytest.mark.parametrize("first", [encode("SET", "a", 1), encode("MULTI")])
+def test_what_nobody_would_have_logged_is_refused_with_its_place(
+    words: list[str], complaint: str, first: bytes
+) -> None:
     with pytest.raises(AofError) as caught:
-        Kept(damaged(first + encode(*words) + encode("SET", "b", 2)))
+        Kept(damaged(first + encode(*words) + encode("SET", "b", 2) + encode("EXEC")))
     assert str(caught.value).startswith(f"{INCREMENT}: offset {len(first)}: ")
     assert complaint in str(caught.value)
+
+
+def test_a_transaction_in_a_log_may_be_discarded() -> None:
+    discarded = encode("MULTI") + encode("SET", "a", 1) + encode("DISCARD")
+    kept = Kept(damaged(discarded + encode("SET", "b", 2)))
+    assert kept.data()[0].keys() == {b"b"}
+    assert kept.replays()
 
 
 def test_a_blocking_command_in_a_log_does_not_wait() -> None:

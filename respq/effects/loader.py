@@ -53,6 +53,7 @@ _READ_BYTES = 1 << 20  # a few ms of work, after which clients are told that the
 SIGNATURE_BYTES = 6
 _BELIEVE_BYTES = 1 << 20  # of a command that have to be there before its declared length is believed
 _COMMAND_START = re.compile(rb"\r\n(?=\*[1-9]\d*\r\n\$\d+\r\n)")
+_ENDS = {b"EXEC", b"DISCARD"}  # of a transaction; people write logs by hand
 _RESYNC_COMMANDS = 3  # whole commands in a row behind a "torn" one: then its length is wrong
 
 log = logging.getLogger(__name__)
@@ -293,7 +294,7 @@ class _FileLoad:
         self.loader.commands += len(commands)
         at, held = Position(offset, 0), len(self.held)
         if held:
-            if not _names(commands) & {b"EXEC"}:
+            if not _names(commands) & _ENDS:
                 self.held += commands
                 return
             commands, at, self.held = self.held + commands, self.held_at, []
@@ -354,7 +355,7 @@ def _open_transaction(commands: list[Argv]) -> int:
     """Return the index of the MULTI that no EXEC follows, or the number of commands if there is none."""
     for index in range(len(commands) - 1, -1, -1):
         name = commands[index][0].upper()
-        if name == b"EXEC":
+        if name in _ENDS:
             break
         if name == b"MULTI":
             return index

@@ -325,6 +325,13 @@ def _memory_bytes(numbers: Sequence[int]) -> int:
     return getattr(numbers, "itemsize", 60) * len(numbers)
 
 
+class NodeReader(NamedTuple):
+    """Who can read nodes that stand one behind the other."""
+
+    unfold: Callable[[bytes], Table]  # the entries of nodes
+    find: Callable[[bytes, int], Words | None]  # what stands in them under an ID
+
+
 class Block(_Keys):
     """Sealed entries. Only the marks of what is gone from it change.
 
@@ -336,7 +343,7 @@ class Block(_Keys):
         "_codes", "_data", "_dead", "_id_at", "_id_bytes", "_id_end", "ends", "first_id", "folded", "head",
         "last_id", "live", "worn",
     )  # fmt: skip
-    folded: tuple[bytes, Callable[[bytes], Table]]  # see `folded_blocks`
+    folded: tuple[bytes, NodeReader, int]  # see `folded_blocks`
 
     def __init__(self, table: Table) -> None:
         super().__init__(table.halves)
@@ -365,6 +372,13 @@ class Block(_Keys):
     def entry(self, index: int) -> bytes:
         """One entry."""
         return self.replies(index, index + 1)
+
+    def get(self, entry_id: int) -> bytes | None:
+        """The entry with this ID, or None. O(log n)."""
+        index = self.find(entry_id)
+        if index == len(self.ends) or self.id_at(index) != entry_id or self.is_dead(index):
+            return None
+        return self.entry(index)
 
     def id_texts(self, start: int, stop: int) -> list[bytes]:
         """See `Stretch`."""

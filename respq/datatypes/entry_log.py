@@ -236,10 +236,7 @@ class EntryLog:
         """The entry with this ID, or None. O(log n)."""
         at = self._block_at(entry_id)
         if at < len(self._blocks):
-            block = self._blocks[at]
-            index = block.find(entry_id)
-            there = block.id_at(index) == entry_id and not block.is_dead(index)
-            return block.entry(index) if there else None
+            return self._blocks[at].get(entry_id)
         index = self.tail.find(entry_id)
         there = index < len(self.tail) and self.tail.ids[index] == entry_id
         return self.tail.entry(index) if there else None

@@ -30,6 +30,9 @@ _TOGETHER: Final = 200  # entries that are added to the stream at once, at least
 MOST_FIELDS: Final = 99
 SAME_FIELDS: Final = b"\x02\x01"  # the flags of an entry with the fields of the first one
 _SAME_FIELDS_WORD: Final = b"2"
+_SHORTEST_ID: Final = 4  # bytes, as two integers
+_LONGEST_ID: Final = 20
+_TAIL_BYTES: Final = 2  # how many elements an entry has
 INTEGER: Final = rb"(?:[\x00-\x7f]\x01|[\xc0-\xdf].\x02|\xf1.{2}\x03|\xf2.{3}\x04|\xf3.{4}\x05|\xf4.{8}\x09)"
 
 Text = tuple[bytes, int, bytes]  # what stands before a text, its length, what stands behind it
@@ -94,7 +97,10 @@ def _read_even(first_id: int, data: bytes) -> Alike | None:
     (*fields, zero), at = listpack.read(data, at, end, count + 1)
     if zero != b"0" or not data.startswith(SAME_FIELDS, at):
         return None
-    find, fixed = _form(texts_at(data, listpack.read(data, at, end, 3)[1], count))
+    texts = texts_at(data, listpack.read(data, at, end, 3)[1], count)
+    if not may_be_alike(texts, int(live), end - at):
+        return None
+    find, fixed = _form(texts)
     found = find(data, at, end)
     ms, seq, *values = zip(*found, strict=True)
     if b"%d" % len(found) != live or not listpack.has(data, count + 4 + (count + 4) * len(found)):
@@ -121,6 +127,18 @@ def texts_at(data: bytes, at: int, count: int) -> tuple[Text, ...]:
     return tuple(forms)
 
 
+def may_be_alike(texts: tuple[Text, ...], entries: int, size: int) -> bool:
+    """Whether so many entries with such texts may take `size` bytes: else no expression is made for them."""
+    of_ids = size - entries * _fixed_bytes(texts)
+    return _SHORTEST_ID * entries <= of_ids <= _LONGEST_ID * entries
+
+
+def _fixed_bytes(texts: tuple[Text, ...]) -> int:
+    """How many bytes an entry with such texts takes without its ID."""
+    sizes = [len(head) + length + len(behind) for head, length, behind in texts]
+    return len(SAME_FIELDS) + sum(sizes) + _TAIL_BYTES
+
+
 @lru_cache(maxsize=64)
 def _form(texts: tuple[Text, ...]) -> tuple[Find, int]:
     """What finds the parts of entries with such texts, and how many bytes of each are no number."""
@@ -134,8 +152,7 @@ def entry_pattern(entry_id: bytes, texts: tuple[Text, ...], text: bytes) -> tupl
     pattern = re.escape(SAME_FIELDS) + entry_id
     for head, length, behind in texts:
         pattern += re.escape(head) + text % length + re.escape(behind)
-    size = sum(len(head) + length + len(behind) for head, length, behind in texts)
-    return pattern + re.escape(end), len(SAME_FIELDS) + size + len(end)
+    return pattern + re.escape(end), _fixed_bytes(texts)
 
 
 @lru_cache(maxsize=1 << 12)

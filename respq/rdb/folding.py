@@ -23,7 +23,7 @@ from operator import lt
 from struct import Struct
 from typing import Final, NamedTuple
 
-from respq.datatypes.entry_blocks import Table
+from respq.datatypes.entry_blocks import NodeReader, Table, Words
 from respq.datatypes.entry_ids import SEQ_BITS, show_id
 from respq.datatypes.folded_blocks import FoldedBlock
 from respq.datatypes.node_filling import WholeNodes
@@ -38,6 +38,7 @@ from respq.rdb.alike import (
     Gathering,
     Text,
     entry_pattern,
+    may_be_alike,
     read_alike,
     texts_at,
 )
@@ -51,6 +52,7 @@ _14_BITS: Final = 1 << 14  # the mark of such a length
 _15_BITS: Final = 1 << 15
 _HEAD: Final = Struct("<IHBB")  # of a listpack; its first element, which is a small number of entries
 _BEGIN: Final = _HEAD.size
+_HEAD_LIVE: Final = 6  # where the number of entries stands
 _END: Final = 0xFF
 _SHORTEST: Final = 20  # bytes of a node with an entry
 _LONG: Final = 1 << 7  # entries whose number is no small one
@@ -151,10 +153,14 @@ def _form_of(node: bytes) -> _Form | None:
         first = listpack.read(node, at, end, 3)[1]
     except (BadFormatError, IndexError, ValueError):
         return None
+    begin = node[_BEGIN:at]
     try:
-        return _form(tuple(fields), node[_BEGIN:at], texts_at(node, first, count))
+        texts = texts_at(node, first, count)
+        if may_be_alike(texts, node[_HEAD_LIVE], end - at):
+            return _form(tuple(fields), begin, texts)
     except (IndexError, ValueError):
-        return _Form(fields, node[_BEGIN:at], None, 0)
+        pass
+    return _Form(fields, begin, None, 0)
 
 
 @lru_cache(maxsize=64)
@@ -286,7 +292,7 @@ class Folding:
         """Make a block of what has been taken since the last one, up to `cursor`."""
         if self._entries:
             data = cursor.data[self._begin : cursor.at]
-            self._blocks.append(FoldedBlock(data, _unfold, self._first_id, self._last_id, self._entries))
+            self._blocks.append(FoldedBlock(data, _READER, self._first_id, self._last_id, self._entries))
             self._entries = 0
         if len(self._blocks) >= _TOGETHER:
             self._adopt()
@@ -327,3 +333,19 @@ def split_nodes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         end = begin + (_FRONT.unpack_from(data, at)[3] ^ _14_BITS)
         yield data[at + 1 : at + 1 + _ID_BYTES], data[begin:end]
         at = end
+
+
+def _find(nodes: bytes, entry_id: int) -> Words | None:
+    """The words of an entry, if it is there. It is no less than the first node's ID."""
+    begin = at = 0
+    while at < len(nodes):
+        _, ms, seq, length = _FRONT.unpack_from(nodes, at)
+        if ms << SEQ_BITS | seq > entry_id:
+            break
+        begin, at = at, at + _FRONT_BYTES + (length ^ _14_BITS)
+    id_bytes, node = next(split_nodes(nodes[begin:at]))
+    entries = read_node(int.from_bytes(id_bytes, "big"), node)
+    return next((words for number, words in entries if number == entry_id), None)
+
+
+_READER: Final = NodeReader(_unfold, _find)

@@ -39,6 +39,21 @@ def of(count: int, length: int = 100, step: Callable[[int], int] = lambda _: 1 <
     return stream
 
 
+def uneven(count: int, lengths: tuple[int, ...]) -> StreamValue:
+    """A stream of entries whose values have all lengths, some of integers."""
+    rng = Random(7)
+    stream = StreamValue()
+    for n in range(count):
+        values = [
+            b"x" * rng.choice(lengths),
+            b"%d" % rng.choice((0, 5, -5, 5000, 1 << 20, 1 << 40)),
+            b"%d" % n,
+        ]
+        words = [word for pair in zip((b"body", b"amount", b"id"), values, strict=True) for word in pair]
+        stream.add(stream.last_id + rng.choice((1, 1 << SEQ_BITS, 300 << SEQ_BITS)), words)
+    return stream
+
+
 def entries(stream: StreamValue) -> list[bytes]:
     return [entry for stretch in stream.first(0, MAX, len(stream)) for entry in stretch.entries()]
 
@@ -69,6 +84,20 @@ def test_all_but_the_last_node_stay_folded_until_somebody_looks() -> None:
     assert entries(twin) == entries(stream)
     assert not twin.folded()
     assert written(twin) == data
+
+
+@pytest.mark.parametrize("stream", [of(600), uneven(600, (1, 64, 130))], ids=["alike", "uneven"])
+def test_single_entries_are_found_without_unfolding_what_is_around_them(stream: StreamValue) -> None:
+    data = written(stream)
+    twin, folded = read(data), folded_entries(read(data))
+    ids = [read_id(id_text(entry)) for entry in entries(stream)]
+    assert twin.get(ids[0]) == stream.get(ids[0])
+    assert twin.get(ids[0] - 1) is twin.get(ids[100] + 1) is twin.get(ids[-1] + 1) is None
+    assert folded_entries(twin) == folded
+    for entry_id in ids:
+        assert twin.get(entry_id) == stream.get(entry_id)
+    assert not twin.folded()
+    twin.check()
 
 
 def test_folded_nodes_are_compressed_in_snapshots_that_are() -> None:
@@ -167,21 +196,6 @@ def test_whatever_is_done_to_a_stream_it_is_as_if_it_had_been_read_at_once(
     assert written(twin) == written(stream)
     twin.check()
     assert entries(twin) == entries(stream)
-
-
-def uneven(count: int, lengths: tuple[int, ...]) -> StreamValue:
-    """A stream of entries whose values have all lengths, some of integers."""
-    rng = Random(7)
-    stream = StreamValue()
-    for n in range(count):
-        values = [
-            b"x" * rng.choice(lengths),
-            b"%d" % rng.choice((0, 5, -5, 5000, 1 << 20, 1 << 40)),
-            b"%d" % n,
-        ]
-        words = [word for pair in zip((b"body", b"amount", b"id"), values, strict=True) for word in pair]
-        stream.add(stream.last_id + rng.choice((1, 1 << SEQ_BITS, 300 << SEQ_BITS)), words)
-    return stream
 
 
 def test_entries_that_are_not_alike_are_folded_too() -> None:

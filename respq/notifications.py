@@ -83,6 +83,7 @@ class ObservedDatabase(Database):
         """As in `Database`, with the events."""
         before = self.peek(key)
         if before is None:
+            self.discard(key)  # it has expired, and was kept
             self.add(key, value)
             return
         super().put(key, value)

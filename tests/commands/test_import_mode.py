@@ -119,3 +119,16 @@ def test_nothing_is_evicted() -> None:
     ask(alice, "CONFIG SET import-mode no")
     turn(engine)
     assert ask(alice, "DBSIZE") == b":0\r\n"
+
+
+@pytest.mark.parametrize("keeping", ["CONFIG SET import-mode yes", "CLIENT PAUSE 100000 WRITE"])
+def test_what_is_written_over_a_kept_key_takes_its_place(keeping: str) -> None:
+    engine = Workbench(**{"enable-debug-command": "yes", "notify-keyspace-events": "KEn"})
+    alice = engine.peer()
+    ask(alice, "SET key:0 1 PX 10")
+    ask(alice, keeping)
+    engine.clock.advance(20)
+    ask(alice, "DEBUG POPULATE 2")
+    assert ask(alice, "DBSIZE") == b":2\r\n"
+    assert ask(alice, "GET key:0") == b"$7\r\nvalue:0\r\n"
+    engine.server.databases[0].check()

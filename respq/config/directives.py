@@ -139,7 +139,7 @@ def value(kind: Kind[T], default: T, about: str = "", **options: Unpack[Options]
 
 def _file_name(what: str) -> Text:
     def check(name: str) -> None:
-        if "/" in name:
+        if "/" in name or "\\" in name:  # nor does a manifest take either
             raise ConfigError(f"{what} can't be a path, just a {'dirname' if 'dir' in what else 'filename'}")
         if not name and what != "dbfilename":
             raise ConfigError(f"{what} can't be empty")

@@ -85,7 +85,8 @@ class LogSet:
                 discard(self.files, self.directory / name)
 
     def _has_old_style(self) -> bool:
-        if not self.files.exists(self.directory.parent / self.filename):
+        path = self.directory.parent / self.filename
+        if path == self.directory or not self.files.exists(path):
             return False
         if not self.manifest.files:
             return True

@@ -144,6 +144,8 @@ def test_lines_that_mean_nothing_any_more_are_passed_over(name: str) -> None:
         ("unixsocketperm 1777", "unixsocketperm: argument must be between 0 and 777 inclusive"),
         ("databases 0", "databases: argument must be between 1 and 2147483647 inclusive"),
         ("appenddirname a/b", "appenddirname: appenddirname can't be a path, just a dirname"),
+        ("appendfilename a\\b", "appendfilename: appendfilename can't be a path, just a filename"),
+        ("dbfilename a\\b", "dbfilename: dbfilename can't be a path, just a filename"),
         ('appendfilename ""', "appendfilename: appendfilename can't be empty"),
         ("bind " + "a " * 17, "bind: Too many bind addresses specified."),
         ("rdbcompression off", "rdbcompression: argument must be 'yes' or 'no'"),

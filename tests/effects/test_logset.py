@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from respq.datatypes.strings import StringValue
+from respq.effects.aof import AppendOnlyFile
 from respq.effects.encoding import encode
 from respq.effects.files import AofError
 from respq.rdb.file import Contents, write_dump
@@ -123,6 +124,15 @@ def test_the_move_of_an_old_file_is_finished_if_it_was_interrupted() -> None:
         except BaseException:  # noqa: BLE001  # Killed
             pass
         assert recover(disk.after_kill()) == [1, 2]
+
+
+def test_the_directory_of_the_log_may_have_the_name_of_its_files(tmp_path: Path) -> None:
+    for _ in range(2):
+        aof = AppendOnlyFile(tmp_path / "log", "log")
+        aof.open()
+        aof.start(0)
+        aof.close(0)
+    assert (tmp_path / "log" / "log.manifest").exists()
 
 
 def test_an_old_file_beside_a_set_is_left_alone() -> None:

@@ -234,7 +234,7 @@ class Dumps:
         elapsed_s = now_ms // 1000 - self.saves.last_save_s
         changes = self.server.changes_since_save
         for seconds, least in zip(points[::2], points[1::2], strict=True):
-            if changes >= least and elapsed_s > seconds:
+            if changes >= least and not 0 <= elapsed_s <= seconds:  # or the system's time was put back
                 return f"after {changes} changes in {elapsed_s} s"
         return ""
 

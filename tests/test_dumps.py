@@ -273,6 +273,16 @@ def test_save_points_have_it_written(saved: Saved) -> None:
     assert (saved.info("rdb_saves"), saved.info("rdb_changes_since_last_save")) == ("1", "0")
 
 
+def test_save_points_come_due_also_if_the_time_is_put_back(saved: Saved) -> None:
+    saved.alice.send("CONFIG", "SET", "save", "60 1")
+    saved.clock.advance(-86_400_000)
+    saved.alice.send("SET", "k", "v")
+    saved.tend(4)
+    saved.alice.send("SET", "k", "v")
+    saved.tend(4)
+    assert saved.info("rdb_saves") == "1"
+
+
 def steps_of_a_save() -> int:
     server = Saved()
     server.alice.send("SET", "k", "v")

@@ -52,6 +52,18 @@ class BackupStatus:
         return self.state in (PENDING, SNAPSHOTTING, INCREMENTING)
 
 
+def read_times(files: Files, path: Path) -> tuple[int, int]:
+    """Return when a backup was begun and sealed, as a file says; 0 for what it does not say."""
+    if not files.exists(path):
+        return 0, 0
+    fd = files.open_read(path)
+    try:
+        match = _TIMES.match(files.read(fd, _READ_BYTES, 0))
+    finally:
+        files.close(fd)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
 class BackupDirectory:
     """The directory at `path`, for backups of logs whose files begin with `filename`."""
 
@@ -81,29 +93,18 @@ class BackupDirectory:
             return self._find_sealed()
         if not any(map(self._is_ours, self._names())):
             return BackupStatus()
-        start_s, _ = self._read_times(self._mark)
+        start_s, _ = read_times(self._files, self._mark)
         return BackupStatus(FAILED, "the server ended before the backup was sealed", start_s)
 
     def _find_sealed(self) -> BackupStatus:
         found = manifest.load(self._files, self._manifest)
         assert found is not None
-        start_s, end_s = self._read_times(self._manifest)
+        start_s, end_s = read_times(self._files, self._manifest)
         paths = [self.path / file.name for file in found.files]
         for path in paths:
             if not self._files.exists(path):
                 return BackupStatus(FAILED, f"{path} is missing", start_s)
         return BackupStatus(SEALED, "", start_s, end_s, (*paths, self._manifest))
-
-    def _read_times(self, path: Path) -> tuple[int, int]:
-        """Return when a backup was begun and sealed, as a file says; 0 for what it does not say."""
-        if not self._files.exists(path):
-            return 0, 0
-        fd = self._files.open_read(path)
-        try:
-            match = _TIMES.match(self._files.read(fd, _READ_BYTES, 0))
-        finally:
-            self._files.close(fd)
-        return (int(match[1]), int(match[2])) if match else (0, 0)
 
     def _names(self) -> list[str]:
         """The names in the directory; none if there is no directory."""

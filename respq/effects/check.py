@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from respq.effects import manifest
+from respq.effects.backup import read_times
 from respq.effects.census import Census
 from respq.effects.files import AofError, DamagedError, Files, datasync
 from respq.effects.loader import SIGNATURE_BYTES, Loader
@@ -76,7 +77,7 @@ def check_data(
         if _is_snapshot(files, path):
             return [], [_check_snapshot(files, path, now_ms)]
         return _check_log(files, path, now_ms), []
-    log, dump = _manifest_in(path, filename), path / dump_name
+    log, dump = _manifest_in(files, path, filename), path / dump_name
     snapshots = [_check_snapshot(files, dump, now_ms)] if files.exists(dump) else []
     if log is None and not snapshots:
         sought = f"{filename}.manifest in it and below it, and for {dump_name}"
@@ -84,9 +85,12 @@ def check_data(
     return _check_log(files, log, now_ms) if log else [], snapshots
 
 
-def _manifest_in(directory: Path, filename: str) -> Path | None:
+def _manifest_in(files: Files, directory: Path, filename: str) -> Path | None:
+    """The one of the log; that of a backup beside it is another log's."""
     name = f"{filename}.manifest"
     found = [path for path in (directory / name, *directory.glob(f"*/{name}")) if path.exists()]
+    if len(found) > 1:
+        found = [path for path in found if read_times(files, path) == (0, 0)] or found
     if len(found) > 1:
         raise AofError(f"{directory}: has more than one {name}: {' and '.join(map(str, found))}")
     return found[0] if found else None

@@ -42,6 +42,18 @@ def test_a_sound_log_is_said_to_be_sound(log: Path, run: Run, tmp_path: Path) ->
         )
 
 
+def test_a_backup_beside_the_log_is_checked_when_it_is_named(log: Path, run: Run) -> None:
+    backup = log.parent.with_name("backupdir")
+    backup.mkdir()
+    (backup / "appendonly.aof.1.incr.aof").write_bytes(FIRST * 2)
+    listed = b"file appendonly.aof.1.incr.aof seq 1 type i\n"
+    (backup / "appendonly.aof.manifest").write_bytes(b"#respq backup start 5 end 6\n" + listed)
+    assert f"2 commands in {len(FIRST)} bytes" in run("check", "respq-data").stdout
+    assert f"4 commands in {2 * len(FIRST)} bytes" in run("check", str(backup)).stdout
+    (backup / "appendonly.aof.manifest").write_bytes(listed)
+    assert "has more than one appendonly.aof.manifest" in run("check", "respq-data").stderr
+
+
 @pytest.mark.parametrize("tail", [command("SET", "b", "2")[:-3], command("MULTI") + command("SET", "b", "2")])
 def test_a_torn_end_is_told_and_cut_on_demand(
     log: Path, run: Run, start: Start, tmp_path: Path, tail: bytes

@@ -56,6 +56,7 @@ class Persistence:
         self.backups = Backups(engine, self.files, self)
         self.wake: Callable[[], None] = lambda: None  # ends the loop's wait, from any thread
         self.caught_up = True  # the last flush wrote everything
+        self._refusing = False  # writes, because it did not
         self._synced = 0
         self._position = 0  # in the log, where the last one was closed: what waits for a sync has seen that
         self._rewrite_at_ms = 0  # when a rewrite that is wanted begins; 0: none is
@@ -269,22 +270,26 @@ class Persistence:
             self.backups.flush(aof, now_ms)
             return True
         writer = aof.writer
-        failed_before = writer.error is not None
+        refused_before = self._refusing  # not the writer's error: the beginning of a rewrite may have met it
         self.caught_up = aof.flush(now_ms)
-        if writer.error is not None:
-            if not failed_before:
-                self.engine.refuse_writes(f"Errors writing to the AOF file: {writer.error.strerror}")
-        elif failed_before:
-            self.engine.accept_writes()
+        self._refuse_or_accept_writes(writer.error)
         if self.backups.sealing:
             self.backups.seal_now(aof, now_ms)
         if writer.error is not None:
-            return failed_before
+            return refused_before
         synced = writer.synced
         if synced != self._synced:
             self._synced = synced
             self.engine.wake(LOG_SYNCED)
         return self.caught_up
+
+    def _refuse_or_accept_writes(self, error: OSError | None) -> None:
+        """Refuse writes while the log cannot take them."""
+        if error is not None and not self._refusing:
+            self.engine.refuse_writes(f"Errors writing to the AOF file: {error.strerror}")
+        elif error is None and self._refusing:
+            self.engine.accept_writes()
+        self._refusing = error is not None
 
     def _delay_watcher(self) -> Callable[[str, int], None] | None:
         """Who wants to know how long the disk takes, if anybody does."""
@@ -459,4 +464,5 @@ class Persistence:
             self.engine.log("warning", f"{error}; the log ends without it")
         self.caught_up = True
         self.engine.accept_writes()
+        self._refusing = False
         self.engine.wake(LOG_SYNCED)

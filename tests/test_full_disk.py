@@ -55,6 +55,25 @@ def test_while_the_log_cannot_be_written_writes_are_refused_as_by_redis(kept: Ke
     assert kept.data()[0].keys() == {b"warm", b"list", b"unsure", b"a"}
 
 
+def test_what_a_rewrite_could_not_write_at_its_beginning_is_not_acknowledged(kept: Kept, ann: Peer) -> None:
+    ann.send("BGREWRITEAOF")
+    while not kept.server.aof.prepare_rewrite(kept.clock.now_ms):  # type: ignore[union-attr]  # it has one
+        pass
+    kept.disk.fail(0, errno.ENOSPC, only="write", forever=True)
+    ann.send("SET", "unsure", 1)
+    kept.persistence.cron(kept.clock.now_ms)  # in the same tick
+    assert not kept.persistence.flush(kept.clock.now_ms)
+    assert ann.send("SET", "a", 1) == MISCONF
+    assert kept.persistence.flush(kept.clock.now_ms)
+    kept.disk.works()
+    ann.send("BGREWRITEAOF")
+    kept.persistence.cron(kept.clock.now_ms)  # writes what was late
+    assert kept.persistence.flush(kept.clock.now_ms)
+    assert ann.send("SET", "a", 1) == b"+OK\r\n"
+    assert kept.persistence.flush(kept.clock.now_ms)
+    assert kept.replays()
+
+
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO, errno.EDQUOT])
 def test_whatever_the_error_is_it_is_named(kept: Kept, ann: Peer, error: int) -> None:
     kept.disk.fail(0, error, only="write", forever=True)

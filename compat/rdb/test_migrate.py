@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import pytest
 import redis
@@ -83,12 +83,14 @@ def answers(text: bytes) -> Callable[[socket.socket], None]:
     return answer
 
 
-@contextmanager
+@contextlib.contextmanager
 def listening(behave: Callable[[socket.socket], None]) -> Iterator[int]:
-    """The port of a server that serves one client."""
+    """The port of a server that serves one client, which keeps the connection for ten seconds if it may."""
+    peers: list[socket.socket] = []
 
     def serve() -> None:
         peer, _ = listener.accept()
+        peers.append(peer)
         with peer:
             peer.settimeout(30)
             behave(peer)
@@ -97,6 +99,9 @@ def listening(behave: Callable[[socket.socket], None]) -> Iterator[int]:
         thread = threading.Thread(target=serve)
         thread.start()
         yield listener.getsockname()[1]
+        for peer in peers:
+            with contextlib.suppress(OSError):  # it is closed
+                peer.shutdown(socket.SHUT_RDWR)
         thread.join()
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from compat.journal import JOURNAL, Journal
 from compat.processes import START_SECONDS, Process, eventually
-from compat.taskiq.application import KIND, URL
+from compat.taskiq.application import KIND, STREAM, URL
 
 
 def taskiq(name: str, words: list[str], url: str, journal: Journal, kind: str, **environment: str) -> Process:
@@ -30,4 +30,7 @@ def worker(
         )
         yield process
     finally:
-        process.stop()
+        if kind == STREAM:
+            process.stop()
+        else:  # it would wait for the next message first
+            process.kill()

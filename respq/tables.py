@@ -5,7 +5,7 @@ wrapped. Wrappers are laid around a handler in the reverse of Redis's order of c
 outermost refuses first: authentication, then permissions (`restrictions`; every set of these has its own
 tables), then RESP2's subscriptions, then gates (loading, a log that cannot be written, a pause), then MULTI's
 queue, then MONITOR (`monitor`) and the stopwatch (`slowlog`).
-The usual tables are built at the start and when the gates change, the others when they are first needed
+The usual tables without gates are built at the start, all others when they are first needed
 (1 ms for 500 commands); clients hold the table itself.
 
 Cost: none in the plain table. A command that is not FAST carries the stopwatch there (0.25 µs).
@@ -160,8 +160,9 @@ class Tables:
         """Give every client the table for the gates that there are."""
         self._built = {} if self.gates else self._open
         self.server.script_tables.clear()
-        for queueing in (False, True):  # now, so that no MULTI has to wait for it
-            self._table(Mode(queueing=queueing))
+        if not self.gates:
+            for queueing in (False, True):  # now, so that no MULTI has to wait for it
+                self._table(Mode(queueing=queueing))
         for client in self.server.clients.values():
             client.table = self.of(client)
 

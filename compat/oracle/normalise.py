@@ -12,6 +12,7 @@ from typing import Any
 
 from compat.oracle.case import CALL, CALL_RESP3
 from compat.oracle.wire import Argv, Node, plain
+from compat.servers import OF_VALKEY
 from respq.rdb.payload import read_libraries
 
 Normaliser = Callable[[Argv, Node, Node], bool]
@@ -363,10 +364,15 @@ def _without_databases(kinds: list[object]) -> list[object]:
     return [pair for pair in pairs if not str(pair[0]).startswith("(b'$', b'db.") or "rehashing" in str(pair)]
 
 
-def help_text(_argv: Argv, expected: Node, found: Node) -> bool:
-    """The same title, and subcommands that redis-server has; the rest is our own words."""
+def help_text(argv: Argv, expected: Node, found: Node) -> bool:
+    """The same title, and subcommands that redis-server has, or Valkey; the rest is our own words."""
     theirs, ours = plain(expected), plain(found)
-    return bool(theirs[0] == ours[0]) and _subcommands(ours) <= _subcommands(theirs)
+    known = _subcommands(theirs) | {name for name in _subcommands(ours) if _of_valkey(argv[0], name)}
+    return bool(theirs[0] == ours[0]) and _subcommands(ours) <= known
+
+
+def _of_valkey(container: bytes, name: bytes) -> bool:
+    return f"{container.decode().upper()}|{name.decode()}" in OF_VALKEY
 
 
 def _subcommands(lines: Sequence[bytes]) -> set[bytes]:

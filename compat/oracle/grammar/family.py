@@ -29,6 +29,7 @@ OPTION = 0.3  # how often an optional argument is given
 SHUFFLED = 0.3  # how often options change their order
 CONFLICT = 0.02  # how often a second alternative follows the first
 DAMAGE = 0.02  # how often an argument is lost or added
+SHORT = 0.02  # how often an `extra` line comes that is too short, where damage seldom leads to one
 REPEATS = (1, 1, 1, 2, 2, 3, 5)
 COUNTS = ("numkeys", "numfields", "numids")  # arguments that say how often the next one follows
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compat.oracle.case import BRIEF_MS
-from compat.oracle.grammar.family import ARITY, NOT_INTEGER, SYNTAX, Family, Rule
+from compat.oracle.grammar.family import ARITY, NOT_INTEGER, SHORT, SYNTAX, Family, Rule
 from compat.oracle.grammar.lists import NO_KEY
 from compat.oracle.grammar.strings import LATER
 
@@ -94,9 +94,9 @@ GENERIC = Family(
             ],
         ),
         "DEL": Rule(1, errors=(ARITY,)),
-        "UNLINK": Rule(0.5, errors=(ARITY,)),
-        "EXISTS": Rule(1, errors=(ARITY,)),
-        "TOUCH": Rule(0.5, errors=(ARITY,)),
+        "UNLINK": Rule(0.5, errors=(ARITY,), extra=[[b"UNLINK"]], extra_chance=SHORT),
+        "EXISTS": Rule(1, errors=(ARITY,), extra=[[b"EXISTS"]], extra_chance=SHORT),
+        "TOUCH": Rule(0.5, errors=(ARITY,), extra=[[b"TOUCH"]], extra_chance=SHORT),
         "EXPIRE": _expiry(b"EXPIRE", AHEAD),
         "PEXPIRE": _expiry(b"PEXPIRE", [b"%d500" % n for n in range(1000, 25000, 1000)]),
         "EXPIREAT": _expiry(b"EXPIREAT", [b"99999999%02d" % n for n in range(24)]),

@@ -68,7 +68,7 @@ GEO = Family(
                 "ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for GEOSEARCH",
                 "ERR exactly one of BYRADIUS and BYBOX can be specified for GEOSEARCH",
             ),
-            extra=[TWO_FROM, TWO_BY, NO_FROM, NO_BY, ANY_ALONE],
+            extra=[TWO_FROM, TWO_BY, NO_FROM, NO_BY, ANY_ALONE, [b"GEOSEARCH", b"g1"]],
         ),
         "GEOSEARCHSTORE": Rule(
             3,

@@ -12,6 +12,7 @@ from compat.oracle.grammar.family import (
     ARITY,
     NOT_FLOAT,
     NOT_INTEGER,
+    SHORT,
     SYNTAX,
     WRONGTYPE,
     Family,
@@ -199,11 +200,13 @@ SORTED_SETS = Family(
             ],
             extra_chance=0.3,
         ),
-        "ZDIFF": Rule(1, errors=(*COMBINED, SYNTAX)),
+        "ZDIFF": Rule(1, errors=(*COMBINED, SYNTAX), extra=[[b"ZDIFF", b"1"]], extra_chance=SHORT),
         "ZINTERCARD": Rule(
             1,
             {"limit": [b"0", b"1", b"2", b"100", b"-1", b"x"]},
             errors=(*COMBINED, SYNTAX, "ERR LIMIT can't be"),
+            extra=[[b"ZINTERCARD", b"1"]],
+            extra_chance=SHORT,
         ),
         "ZUNIONSTORE": Rule(
             1.5,
@@ -225,7 +228,7 @@ SORTED_SETS = Family(
         ),
         "ZDIFFSTORE": Rule(1, errors=(*COMBINED, SYNTAX)),
         "BZPOPMIN": Rule(1.2, errors=BLOCKING),
-        "BZPOPMAX": Rule(errors=BLOCKING),
+        "BZPOPMAX": Rule(errors=BLOCKING, extra=[[b"BZPOPMAX", b"z1"]], extra_chance=SHORT),
         "BZMPOP": Rule(
             1.2,
             {"numkeys": NUMBERS, "count": COUNTS},

@@ -13,6 +13,7 @@ from setproctitle import setproctitle
 
 from respq.config import Config, ConfigError
 from respq.config.directives import INVALID_TITLE, TITLE_VARIABLES
+from respq.config.kinds import encoded
 
 _BRACE = re.compile(r"\{(?:\{|(" + "|".join(TITLE_VARIABLES) + r")\})")
 
@@ -42,11 +43,16 @@ def _listens_at(config: Config) -> str:
     return f"unixsocket:{config.unixsocket}"
 
 
+def printable(title: str) -> str:
+    """What the library can write of a title: it knows no bytes that are not UTF-8."""
+    return encoded(title).decode(errors="replace")
+
+
 def keep_shown(config: Config) -> None:
     """Show the title from now on, as the configuration has it. Raises ConfigError."""
 
     def show() -> None:
-        setproctitle(title_of(config))
+        setproctitle(printable(title_of(config)))
 
     def show_if_wanted() -> None:
         if config.set_proc_title:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from respq.config import Config, ConfigError
-from respq.title import title_of
+from respq.title import printable, title_of
 
 SHOWN = {
     "{title} {listen-addr} {server-mode}": "respq 127.0.0.1:6379",
@@ -62,3 +62,8 @@ def test_one_that_says_nothing_beside_the_title_is_refused(template: str) -> Non
 )
 def test_it_says_where_the_server_listens(directives: dict[str, str], title: str) -> None:
     assert titled(**directives) == title
+
+
+def test_bytes_that_are_not_utf8_do_not_keep_it_from_being_shown() -> None:
+    template = b"{port} \xff\xc3\xa9".decode(errors="surrogateescape")
+    assert printable(titled(**{"proc-title-template": template})) == "6379 \ufffdé"

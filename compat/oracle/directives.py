@@ -81,6 +81,23 @@ CASES: list[list[str]] = [
     ["list-max-listpack-size", "-6"], ["list-max-listpack-size", "0"], ["list-max-ziplist-size", "128"],
     ["requirepass", 'a"b\\ \r\n\x01'], ["requirepass", ""], ["unixsocketperm", "700"],
     ["replicaof", "no one"],
+    ["maxmemory-samples", "9" * 5000], ["maxmemory-clients", "9" * 5000 + "%"], ["maxmemory", "9" * 5000],
+    # values with a NUL, which ends some and makes others invalid
+    ["appendfsync", "always\0"], ["bind", "127.0.0.1\0x"], ["bind-source-addr", "a\0b"],
+    ["client-output-buffer-limit", "normal 0\0 1k\0x 5"], ["cluster-announce-hostname", "a\0b"],
+    ["cluster-announce-human-nodename", "a\0b"], ["dbfilename", "a\0b"], ["dbfilename", "a\0/"],
+    ["lazyfree-lazy-expire", "yes\0x"], ["list-max-listpack-size", "5\0"], ["masteruser", "a\0b"],
+    ["masterauth", "a\0b"],
+    ["latency-tracking-info-percentiles", "50\0 99\0"], ["maxmemory", "1mb\0b"],
+    ["maxmemory-clients", "1mb\0b"], ["maxmemory-clients", "5%\0"], ["maxmemory-samples", "5\0"],
+    ["notify-keyspace-events", "KE\0A"], ["oom-score-adj-values", "1\0 2\0x 3"],
+    ["proc-title-template", "a\0b"], ["proc-title-template", "\0b"], ["requirepass", "a\0b"],
+    ["save", "900\0 1\0x"], ["save", "900 \0"], ["save", "900 "], ["save", " 1"],
+    ["shutdown-on-sigterm", "nosave\0x"],
+    # shares and what is taken for them
+    ["maxmemory-clients", "05%"], ["maxmemory-clients", "\u0663%"], ["maxmemory-clients", "9" * 21 + "%"],
+    ["maxmemory-clients", "9223372036854775807"], ["maxmemory-clients", "9223372036854775808"],
+    ["maxmemory-clients", "18446744073709551515"], ["maxmemory-clients", "18446744073709551516"],
 ]  # fmt: skip
 
 

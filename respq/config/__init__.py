@@ -19,7 +19,7 @@ from typing import NamedTuple, Self
 
 from respq.config.directives import BY_ANY_NAME, DIRECTIVES, OBSOLETE, REFUSED, Directive, Fixed, Inert, Live
 from respq.config.files import replace_file
-from respq.config.kinds import ConfigError, OutputLimit, encoded
+from respq.config.kinds import ConfigError, OutputLimit, encoded, until_nul
 from respq.config.rewriting import rewritten
 from respq.config.source import Setting, read_arguments, read_file
 from respq.glob import matcher
@@ -101,7 +101,7 @@ class Config(Live, Inert, Fixed):
         if directive.kind.adds_up and directive.name in self.given and words != [""]:
             words = [*directive.kind.show(self._read(directive)).split(), *words]
         self.given.add(directive.name)
-        value = directive.kind.read(words, self._read(directive))
+        value = self._value_of(directive, words)
         if _is_refused(directive, value):
             raise ConfigError(directive.about)
         self._write(directive, value)
@@ -160,7 +160,7 @@ class Config(Live, Inert, Fixed):
             directive = BY_ANY_NAME.get(name.lower())
             if directive is None:
                 raise ConfigError(
-                    f"Unknown option or number of arguments for CONFIG SET - '{name.partition(chr(0))[0]}'"
+                    f"Unknown option or number of arguments for CONFIG SET - '{until_nul(name)}'"
                 )
             if not at_start:
                 self._check_mutable(name, directive, local)
@@ -175,12 +175,17 @@ class Config(Live, Inert, Fixed):
     def _assign(self, name: str, directive: Directive[object], text: str) -> None:
         try:
             words = text.split(" ") if directive.kind.several else [text]
-            value = directive.kind.read(words, self._read(directive))
+            value = self._value_of(directive, words)
             if _is_refused(directive, value):
                 raise ConfigError(directive.about)
         except ConfigError as error:
             raise _failed(name, str(error)) from None
         self._write(directive, value)
+
+    def _value_of(self, directive: Directive[object], words: Sequence[str]) -> object:
+        if directive.kind.ends_at_nul:
+            words = [until_nul(word) for word in words]
+        return directive.kind.read(words, self._read(directive))
 
     def _check_mutable(self, name: str, directive: Directive[object], local: bool) -> None:
         if not directive.mutable:

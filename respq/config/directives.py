@@ -203,7 +203,7 @@ def _number_of_c(word: str) -> float | None:
 
 
 def _save_points(words: Sequence[str]) -> Sequence[str]:
-    numbers = " ".join(words).split(" ") if words else []
+    numbers = [number or "0" for number in " ".join(words).split(" ")] if words else []
     valid = not len(numbers) % 2 and all(re.fullmatch(r"[0-9]{1,18}", number) for number in numbers)
     if not valid or any(int(seconds) < 1 for seconds in numbers[::2]):
         raise ConfigError("Invalid save parameters")
@@ -379,7 +379,9 @@ class Live:
     )
     latency_tracking = flag(True, "keep a histogram of the latencies of each command")
     latency_tracking_info_percentiles = value(
-        Words(_percentiles), "50 99 99.9", "which of their percentiles INFO latencystats shows"
+        Words(_percentiles, ends_at_nul=False),
+        "50 99 99.9",
+        "which of their percentiles INFO latencystats shows",
     )
     key_memory_histograms = flag(False, "let INFO keysizes tell how much memory keys take, of each type")
     slowlog_max_len = number(
@@ -493,7 +495,7 @@ class Inert:
 
     # Replication: there are no replicas
     bind_source_addr = text("")
-    masterauth = text("", secret=True)
+    masterauth = value(Text(ends_at_nul=False), "", secret=True)
     masteruser = text("", secret=True)
     propagation_error_behavior = choice("ignore", "ignore panic panic-on-replicas")
     repl_backlog_size = value(Memory(1, INT64_MAX, clamp=(16 << 10, INT64_MAX)), 1 << 20)
@@ -525,7 +527,7 @@ class Inert:
     cluster_allow_replica_migration = flag(True)
     cluster_announce_bus_port = number(0, 0, 65535)
     cluster_announce_hostname = value(Text(_check_host_name), "")
-    cluster_announce_human_nodename = value(Text(_check_node_name), "")
+    cluster_announce_human_nodename = value(Text(_check_node_name, ends_at_nul=False), "")
     cluster_announce_ip = text("")
     cluster_announce_port = number(0, 0, 65535)
     cluster_announce_tls_port = number(0, 0, 65535)

@@ -22,7 +22,7 @@ INT64_MAX = 2**63 - 1
 Version = tuple[int, int, int]
 OutputLimit = tuple[int, int, int]  # hard limit in bytes, soft limit in bytes, seconds above the soft one
 
-_INTEGER = re.compile(r"0|-?[1-9][0-9]*")
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 _VERSION = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{1,2})")
 _MOST_DIGITS = 128  # of a memory value, which Redis has a buffer for
 _MEMORY = re.compile(r"([0-9]*)([a-z]*)", re.IGNORECASE)
@@ -59,6 +59,7 @@ class Kind(Generic[T]):
 
     several = False  # takes any number of words
     adds_up = False  # the lines of a file do, but for an empty one
+    ends_at_nul = True  # words do, as strings of C
     hint = "TEXT"  # what the help calls a value
 
     def read(self, words: Sequence[str], current: T) -> T:
@@ -99,6 +100,7 @@ class Number(Kind[int]):
     """A whole number; outside of `clamp` it is accepted and brought inside."""
 
     hint = "N"
+    ends_at_nul = False
 
     def __init__(
         self, low: int, high: int, *, unsigned: bool = False, clamp: tuple[int, int] | None = None
@@ -127,6 +129,7 @@ class Memory(Number):
     """Bytes; `1gb` is 1024³ and `1g` 1000³."""
 
     hint = "BYTES"
+    ends_at_nul = True
 
     def read(self, words: Sequence[str], current: int) -> int:
         """A number with or without a unit; nothing at all is 0."""
@@ -147,16 +150,27 @@ class Memory(Number):
 class MemoryOrPercent(Kind[int]):
     """Bytes, or a share of another limit, which is kept as a negative number."""
 
+    ends_at_nul = False  # bytes do, a share does not
+
     def read(self, words: Sequence[str], current: int) -> int:
         """`100mb` or `5%`."""
-        word = words[0]
-        if word.endswith("%") and word[:-1].isdecimal():
-            if (percent := int(word[:-1])) > 100:
-                raise ConfigError("percentage argument must be less or equal to 100")
-            return -percent
-        if (value := memory_bytes(word)) is None:
+        value = self._share(words[0])
+        if value is None:
+            value = memory_bytes(until_nul(words[0]))
+        if value is None:
             raise ConfigError("argument must be a memory or percent value")
-        return value - (1 << 64) if value > INT64_MAX else value  # as in C: what is too much is a share
+        if value > INT64_MAX:  # as in C: what is too much is a share
+            value -= 1 << 64
+        if value < -100:
+            raise ConfigError("percentage argument must be less or equal to 100")
+        return value
+
+    @staticmethod
+    def _share(word: str) -> int | None:
+        percent = word.removesuffix("%")
+        if percent == word or not _INTEGER.fullmatch(percent) or not 0 <= int(percent) <= INT64_MAX:
+            return None
+        return -int(percent)
 
     def show(self, value: int) -> str:
         """Bytes, or the share."""
@@ -238,8 +252,9 @@ class Choices(Choice):
 class Text(Kind[str]):
     """Any text that `check` does not object to by raising ConfigError."""
 
-    def __init__(self, check: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(self, check: Callable[[str], None] = lambda text: None, *, ends_at_nul: bool = True) -> None:
         self.check = check
+        self.ends_at_nul = ends_at_nul
 
     def read(self, words: Sequence[str], current: str) -> str:
         """The word as it is."""
@@ -263,6 +278,8 @@ class Directory(Text):
 
 class Password(Kind[bytes]):
     """A password."""
+
+    ends_at_nul = False
 
     def read(self, words: Sequence[str], current: bytes) -> bytes:
         """The word as it is."""
@@ -361,8 +378,9 @@ class Words(Kind[str]):
 
     several = True
 
-    def __init__(self, tidied: Callable[[Sequence[str]], Sequence[str]]) -> None:
+    def __init__(self, tidied: Callable[[Sequence[str]], Sequence[str]], *, ends_at_nul: bool = True) -> None:
         self.tidied = tidied
+        self.ends_at_nul = ends_at_nul
 
     def read(self, words: Sequence[str], current: str) -> str:
         """All words, or none."""
@@ -427,6 +445,11 @@ class EventClasses(Kind[str]):
     def lines(self, value: str, default: str) -> list[tuple[str, bool]]:
         """In quotes, and complete: what is read again is what was written."""
         return [(quoted(value.replace(self._ALL, "A")), value != default)]
+
+
+def until_nul(word: str) -> str:
+    """What C takes for the string."""
+    return word.partition("\0")[0]
 
 
 def memory_bytes(word: str) -> int | None:

@@ -22,6 +22,7 @@ from respq.config.kinds import ConfigError
 from respq.dumps import Dumps
 from respq.effects.aof import AppendOnlyFile
 from respq.effects.files import AofError, Files, SyncError
+from respq.effects.kernel_sync import NewSyncer, new_syncer
 from respq.effects.manifest import COMMANDS, DUMP
 from respq.effects.snapshot import Base, ForkedSnapshot, TakeSnapshot, dataset_commands, encode_commands
 from respq.effects.timestamps import stamp
@@ -54,7 +55,7 @@ class Persistence:
         self.dumps = Dumps(engine, self.files, self._has_other_child)
         self.transfers = Transfers(engine, self.dumps.pieces_of, self.has_child)
         self.backups = Backups(engine, self.files, self)
-        self.wake: Callable[[], None] = lambda: None  # ends the loop's wait, from any thread
+        self.new_syncer: NewSyncer = new_syncer  # the loop watches over those that it makes
         self.caught_up = True  # the last flush wrote everything
         self._refusing = False  # writes, because it did not
         self._synced = 0
@@ -217,6 +218,7 @@ class Persistence:
             config.appendfilename,
             fsync=config.appendfsync,
             files=self.files,
+            new_syncer=self.new_syncer,
             take_snapshot=self.take_snapshot,
             history=self.server.saves.rewrites,
         )
@@ -225,7 +227,6 @@ class Persistence:
     def _prepared(self, aof: AppendOnlyFile) -> AppendOnlyFile:
         """A log that continues where the last one was closed."""
         aof.writer.written = self._position
-        aof.writer.wake_with(self.wake)
         aof.writer.on_delay = self._delay_watcher()
         aof.timestamped = self.config.aof_timestamp_enabled
         return aof
@@ -239,6 +240,7 @@ class Persistence:
             name,
             fsync=NO,
             files=self.files,
+            new_syncer=self.new_syncer,
             take_snapshot=self.take_snapshot,
             history=History(),
             temporary=True,

@@ -21,15 +21,10 @@ from tests.commands.test_strings import OK
 from tests.conftest import DIRECTORY, Workbench
 from tests.effects.disk import Disk, Killed
 from tests.effects.model import LaterSnapshot
-from tests.simulation.machine import SteppedSyncer
+from tests.effects.syncers import SteppedSyncer
 
 BACKUP = Path("/data/backupdir")
 MODES = ("yes", "no")
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("respq.effects.writer.Syncer", SteppedSyncer)
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +47,7 @@ class Server:
         engine.accept_writes()
         self.persistence = Persistence(engine, disk)
         self.persistence.take_snapshot = LaterSnapshot
+        self.persistence.new_syncer = SteppedSyncer
         self.persistence.start(lambda: None)
         self.ann, self.bob = engine.peer(), engine.peer()
 

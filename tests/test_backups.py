@@ -13,16 +13,10 @@ from tests.commands.test_introspection import decoded
 from tests.commands.test_strings import OK
 from tests.conftest import DIRECTORY, Data, Kept, Peer, encode
 from tests.effects.disk import Disk
-from tests.simulation.machine import SteppedSyncer
 
 BACKUP = Path("/data/backupdir")
 MANIFEST = BACKUP / "appendonly.aof.manifest"
 BOTH = pytest.mark.parametrize("appendonly", ["yes", "no"])
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("respq.effects.writer.Syncer", SteppedSyncer)
 
 
 def turn(kept: Kept, ms: int = 100) -> None:

@@ -27,6 +27,7 @@ from pathlib import Path
 from respq.children import History
 from respq.effects.encoding import encode, encode_run, pieces, select
 from respq.effects.files import AofError, Files
+from respq.effects.kernel_sync import NewSyncer, new_syncer
 from respq.effects.loader import Apart, Execute, Keep, Loader, Progress, Store, no_libraries, no_values
 from respq.effects.logset import NOTHING, LogSet
 from respq.effects.manifest import LogFile
@@ -51,6 +52,7 @@ class AppendOnlyFile:
         *,
         fsync: str = EVERYSEC,
         files: Files | None = None,
+        new_syncer: NewSyncer = new_syncer,
         take_snapshot: TakeSnapshot = ForkedSnapshot,
         history: History | None = None,
         temporary: bool = False,
@@ -66,7 +68,7 @@ class AppendOnlyFile:
         self.rewrite_waits = False  # for another child, or for the end of a transaction
         self._older_bytes = 0  # length of all files of the log but the one being written
         self._history = history or History()
-        self.writer = LogWriter(self._files, fsync)
+        self.writer = LogWriter(self._files, fsync, new_syncer(self._files))
         self.append = self.writer.append  # bytes for the selected database; no call in between
         self.timestamped = False  # whether it says when things were done
         self.selected_db: int | None = None  # what the log's last SELECT says; None: none in this file
@@ -261,7 +263,7 @@ class AppendOnlyFile:
         return self.writer.synced if self.is_whole else -1
 
     def prepare_rewrite(self, now_ms: int) -> bool:
-        """Have the log synced on the thread, so that `begin_rewrite` need not wait for the disk long.
+        """Have the log synced behind the loop's back, so that `begin_rewrite` need not wait long.
 
         To be called now and then until it answers True. Raises `SyncError`.
         """

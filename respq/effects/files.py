@@ -60,6 +60,8 @@ class SyncError(AofError):
 class Files:
     """What persistence asks of a disk, done by the operating system. Every method may raise `OSError`."""
 
+    in_kernel = True  # the kernel knows the descriptors, and may sync them by itself
+
     def exists(self, path: Path) -> bool:
         """Tell whether `path` is there."""
         return path.exists()

@@ -15,12 +15,10 @@ ordinary torn end.
 **A sync that fails** raises `SyncError`, at once under always, at the next flush under everysec, and again
 at each later call. See `files` for why nothing else would be honest.
 
-**always** syncs on one thread that does nothing else, one sync at a time, and commands are executed
+**always** syncs behind the loop's back (`syncing`), one sync at a time, and commands are executed
 meanwhile: the next sync covers all that was written until it starts. Redis syncs in its loop, once per turn.
-While there is one client alone nobody gains by that, and the two wake-ups cost as much as a fast disk: for
-whom is `alone` it is done at once.
 
-**everysec** syncs on the same thread, and writing goes on meanwhile. Redis puts writes
+**everysec** syncs in the same way, and writing goes on meanwhile. Redis puts writes
 off for up to two seconds then, because they may block behind the sync, and answers all the same. Here a
 reply never overtakes its write, so that would hold every reply for as long as the sync takes; a write during
 a sync was measured to block for 0.03 ms at most (ext4, up to 20 MB not yet on the disk; 11 ms at 200 MB). A
@@ -30,13 +28,12 @@ sync that takes more than two seconds is counted in `delayed_fsyncs`.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from pathlib import Path
-from queue import SimpleQueue
 
 from respq.clock import stopwatch_ns
 from respq.effects.files import AofError, Files, SyncError, datasync, write_some
+from respq.effects.syncing import Syncer
 from respq.effects.timestamps import stamp
 
 ALWAYS, EVERYSEC, NO = "always", "everysec", "no"
@@ -49,69 +46,10 @@ _COMPLAIN_INTERVAL_MS = 30_000
 log = logging.getLogger(__name__)
 
 
-class Syncer:
-    """A thread that syncs one file at a time. It starts with the first sync and ends with `close`."""
-
-    def __init__(self, files: Files) -> None:
-        self.on_done: Callable[[], None] = lambda: None  # called on the thread after each sync
-        self._files = files
-        self._jobs: SimpleQueue[tuple[int, Path, int] | None] = SimpleQueue()
-        self._idle = threading.Event()
-        self._idle.set()
-        self._thread: threading.Thread | None = None
-        self.synced = 0  # log position that the last successful sync covers
-        self.took_ns = 0  # by the last sync, which has not been reported
-        self.failure: SyncError | None = None
-
-    @property
-    def busy(self) -> bool:
-        """Whether a sync is running."""
-        return not self._idle.is_set()
-
-    def start(self, fd: int, path: Path, position: int) -> None:
-        """Sync `fd`, which holds the log up to `position`; only while not `busy`."""
-        if self._thread is None:
-            thread = threading.Thread(target=self._run, name="respq-sync", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:  # the system gives no more threads: everybody waits this time
-                self._do(fd, path, position)
-                return
-            self._thread = thread
-        self._idle.clear()
-        self._jobs.put((fd, path, position))
-
-    def wait(self) -> None:
-        """Return when no sync is running: before its file may be closed."""
-        self._idle.wait()
-
-    def close(self) -> None:
-        """End the thread."""
-        if self._thread is not None:
-            self._jobs.put(None)
-            self._thread.join()
-            self._thread = None
-
-    def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            self._do(*job)
-
-    def _do(self, fd: int, path: Path, position: int) -> None:
-        start_ns = stopwatch_ns()
-        try:
-            datasync(self._files, fd, path)
-            self.took_ns = stopwatch_ns() - start_ns
-            self.synced = position
-        except SyncError as error:
-            self.failure = error
-        self._idle.set()
-        self.on_done()
-
-
 class LogWriter:
     """Appends to the last file of the log."""
 
-    def __init__(self, files: Files, fsync: str) -> None:
+    def __init__(self, files: Files, fsync: str, syncer: Syncer) -> None:
         self.fsync = fsync  # ALWAYS, EVERYSEC or NO; may be changed at any time
         self.written = 0
         self.size = 0  # length of the current file
@@ -119,8 +57,8 @@ class LogWriter:
         self.delayed_fsyncs = 0
         self.on_delay: Callable[[str, int], None] | None = None  # an event, and how many ns it took
         self._files = files
-        self.alone = False  # always: nobody else could be served during a sync
-        self._syncer = Syncer(files)
+        self._syncer = syncer
+        self._sync_reported = True  # how long the last sync took, to `on_delay`
         self._buffer: list[bytes] = []
         self._fd = -1
         self.path = Path()  # of the current file
@@ -157,12 +95,8 @@ class LogWriter:
 
     @property
     def syncing(self) -> bool:
-        """Whether a sync is running on the thread."""
+        """Whether a sync is running behind the loop's back."""
         return self._syncer.busy
-
-    def wake_with(self, wake: Callable[[], None]) -> None:
-        """Have `wake` called, on another thread, whenever a sync has ended: then `flush` again."""
-        self._syncer.on_done = wake
 
     def stamp(self, now_ms: int) -> None:
         """Let what was appended since the last flush begin with the time, if another second has begun."""
@@ -183,10 +117,7 @@ class LogWriter:
         if self._buffer and ((not force and self._must_wait(now_ms)) or not self._write(now_ms)):
             return False
         if self.fsync == ALWAYS:
-            self._sync_or_start(now_ms)
-            if self.on_delay is not None and self._syncer.took_ns:
-                self.on_delay("aof-fsync-always", self._syncer.took_ns)
-                self._syncer.took_ns = 0
+            self._sync_if_wanted(now_ms)
         elif self.fsync == EVERYSEC:
             self._sync_if_due(now_ms)
         return True
@@ -194,12 +125,14 @@ class LogWriter:
     def _must_wait(self, now_ms: int) -> bool:
         return self.error is not None and 0 <= self._retry_at_ms - now_ms <= _RETRY_INTERVAL_MS
 
-    def _sync_or_start(self, now_ms: int) -> None:
+    def _sync_if_wanted(self, now_ms: int) -> None:
         if self._syncer.busy:
             self._note_slow_sync(now_ms)
-        elif self.alone:
-            self._sync_now()
-        elif self.synced < self.written:
+            return
+        if self.on_delay is not None and not self._sync_reported:
+            self.on_delay("aof-fsync-always", self._syncer.took_ns)
+        self._sync_reported = True
+        if self.synced < self.written and self._syncer.is_due(self._syncer.took_ns):
             self._start_sync(now_ms)
 
     def _sync_if_due(self, now_ms: int) -> None:
@@ -213,6 +146,7 @@ class LogWriter:
     def _start_sync(self, now_ms: int) -> None:
         self._last_sync_ms = now_ms
         self._slow_sync_noted = False
+        self._sync_reported = False
         self._syncer.start(self._fd, self.path, self.written)
 
     def _note_slow_sync(self, now_ms: int) -> None:
@@ -275,7 +209,7 @@ class LogWriter:
         self._sync_now()
 
     def sync_behind(self, now_ms: int) -> bool:
-        """Have all that is written by now synced on the thread; return whether that has been done.
+        """Have all that is written by now synced behind the loop's back; return whether that has been done.
 
         To be asked again until it has; what is left for `sync` then was written in between. Raises SyncError.
         """
@@ -291,13 +225,11 @@ class LogWriter:
 
     def _sync_now(self) -> None:
         if self.synced < self.written:
-            start_ns = stopwatch_ns()
             try:
                 datasync(self._files, self._fd, self.path)
             except SyncError as error:
                 self._failure = error
                 raise
-            self._syncer.took_ns = stopwatch_ns() - start_ns
             self._synced = self.written
 
     def _raise_failure(self) -> None:

@@ -38,6 +38,11 @@ class Sender:
         server.config.on_change("client-output-buffer-limit", self._note_limits)
         self._note_limits()
 
+    @property
+    def replies_waiting(self) -> int:
+        """How many pieces of output wait for the disk, or will with the end of this turn."""
+        return len(self._unsynced) + len(self._server.outbox)
+
     def send_all(self) -> None:
         """Offer every client its output; what the kernel does not take waits for the socket to drain.
 

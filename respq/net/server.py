@@ -21,9 +21,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from respq.clock import stopwatch_ns
-from respq.effects.files import AofError
+from respq.effects.files import AofError, Files
+from respq.effects.kernel_sync import new_syncer
+from respq.effects.syncing import Syncer
 from respq.engine import Engine
 from respq.net.connection import READ_BYTES, Address, Connection, is_local
+from respq.net.group_commit import GroupCommit
 from respq.net.listeners import ListenError, close_listeners, open_listeners
 from respq.net.memory import free_memory
 from respq.net.peers import PeerConnection
@@ -66,11 +69,13 @@ class Loop:
         self.accepting = True  # as long as there are descriptors
         self.next_cron_ms = self.next_slice_ms = 0
         self.free_memory = free_memory()
-        self._wakeup: tuple[socket.socket, ...] = ()  # ours and that of signals and threads
+        self._wakeup: tuple[socket.socket, ...] = ()  # ours and that of signals
         self._refused = 0  # clients turned away since that was last logged
         self._refusals_noted_ms = 0
         self.persistence = Persistence(engine)
         self.sender = Sender(self.server, self.poller, self.connections)
+        self.group_commit = GroupCommit(self.server, self.sender)
+        self.persistence.new_syncer = self._new_syncer
         self.server.shut_down = self.stop
         self.server.connect_peer = PeerConnection
         self.server.serve_meanwhile = partial(self.tick, 0)
@@ -95,15 +100,14 @@ class Loop:
         """Let in who connects to them."""
         self.listeners += listeners
         for listener in listeners:
-            self._on_ready(listener, partial(self._let_in, listener))
+            self._watch(listener.fileno(), partial(self._let_in, listener))
 
     def remove_listeners(self, listeners: list[socket.socket]) -> None:
         """Close them, after letting in who has connected already."""
         for listener in listeners:
             self._accept(listener, self.config.tcp_backlog + 1)
             self.listeners.remove(listener)
-            del self.others[listener.fileno()]
-            self.poller.unregister(listener.fileno())
+            self._unwatch(listener.fileno())
             listener.close()
 
     def addresses(self) -> str:
@@ -119,15 +123,7 @@ class Loop:
         signal.set_wakeup_fd(pythons.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, _nothing)
-        self._on_ready(ours, self._on_signal)
-        self.persistence.wake = self._wake
-
-    def _wake(self) -> None:
-        """End the wait of the poller, from any thread: output is held until a sync has ended."""
-        try:
-            self._wakeup[1].send(b"\0")
-        except OSError:
-            pass  # it is awake, or at its end
+        self._watch(ours.fileno(), self._on_signal)
 
     def stop(self, reason: str) -> None:
         """Leave the loop at the end of this tick. Nothing more is executed: the last snapshot is written."""
@@ -149,9 +145,13 @@ class Loop:
             sock.close()
         self.poller.close()
 
-    def _on_ready(self, sock: socket.socket, act: Callable[[], None]) -> None:
-        self.others[sock.fileno()] = act
-        self.poller.register(sock.fileno(), READ)
+    def _watch(self, fd: int, act: Callable[[], None]) -> None:
+        self.others[fd] = act
+        self.poller.register(fd, READ)
+
+    def _unwatch(self, fd: int) -> None:
+        del self.others[fd]
+        self.poller.unregister(fd)
 
     def _on_signal(self) -> None:
         try:
@@ -181,6 +181,7 @@ class Loop:
         if self.server.waiting.queues and len(events) > 1:
             self._drop_hung_up(events)
         self.server.stats.reads += len(events)
+        self.group_commit.idle = not events
         for fd, mask in events:
             connection = connections.get(fd)
             if connection is None:
@@ -263,8 +264,8 @@ class Loop:
 
     def _timeout(self) -> float:
         """Seconds until the next timer."""
-        if self.server.waiting.resumed:  # by the end of a sync
-            return 0
+        if self.server.waiting.resumed or self.group_commit.wants_a_look():
+            return 0  # a sync has ended, or waits for what may have come
         next_ms = min(self.next_cron_ms, self.next_slice_ms)
         deadline_ms = self.engine.next_deadline_ms()
         if deadline_ms is not None and deadline_ms < next_ms:
@@ -277,13 +278,26 @@ class Loop:
 
     def _write_log(self, now_ms: int) -> None:
         """Write what this tick logged; what it would have answered waits until that has succeeded."""
-        if self.server.aof is not None:
-            self.server.aof.writer.alone = len(self.connections) == 1
         if not self.persistence.flush(now_ms):
             self.sender.hold_output()
         elif self.persistence.caught_up:
             self.sender.release_output()
         self.sender.send_synced()
+
+    def _new_syncer(self, files: Files) -> Syncer:
+        """What syncs a log: when a sync has ended, the output that has waited for it may leave."""
+        syncer = new_syncer(files)
+        self._watch(syncer.fd, partial(self._take_sync, syncer))
+        syncer.unwatch = partial(self._unwatch, syncer.fd)
+        syncer.is_due = self.group_commit.is_due
+        return syncer
+
+    def _take_sync(self, syncer: Syncer) -> None:
+        """A sync has ended. Who waited for it is answered at once, unless another is to begin first."""
+        syncer.collect()
+        aof = self.server.aof
+        if aof is not None and aof.writer.synced == aof.writer.position:
+            self.sender.send_synced()
 
     # -- connections -------------------------------------------------------------------------------
 

@@ -11,9 +11,10 @@ import hiredis
 import pytest
 
 from respq import engine, slowlog
-from respq.effects import writer
+from respq.effects import syncing, writer
 from respq.persistence import Persistence
 from tests.conftest import START_MS, Peer, Workbench
+from tests.effects.syncers import ImmediateSyncer
 
 GRAPH = [
     "command - high 130 ms, low 10 ms (all time high 130 ms)",
@@ -175,18 +176,19 @@ def ticking(step_ns: int) -> Callable[[], int]:
 
 
 def test_writes_and_syncs_of_the_log_are_events(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(writer, "stopwatch_ns", ticking(30_000_000))
+    for module in (writer, syncing):
+        monkeypatch.setattr(module, "stopwatch_ns", ticking(30_000_000))
     monkeypatch.setattr("respq.slowlog.stopwatch_ns", lambda: 0)  # CONFIG SET is none: it takes no time
     bench = Workbench(appendonly="yes", appendfsync="always", dir=str(tmp_path))
     persistence = Persistence(bench)
+    persistence.new_syncer = ImmediateSyncer
     persistence.start(lambda: None)
     peer = bench.peer()
 
     def write() -> list[str]:
         peer.send("SET", "k", "v")
-        assert bench.server.aof is not None
-        bench.server.aof.writer.alone = True
-        persistence.flush(bench.clock.now_ms)
+        for _ in ("begin a sync", "take notice of its end"):
+            persistence.flush(bench.clock.now_ms)
         return [name for name, *_ in decoded(peer.send("LATENCY", "LATEST"))]
 
     assert write() == []

@@ -114,6 +114,8 @@ class Change:
 
 
 class Disk(Files):
+    in_kernel = False
+
     def __init__(self) -> None:
         self.names_now: Names = {}
         self.names_synced: Names = {}

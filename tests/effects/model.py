@@ -11,6 +11,7 @@ from respq.effects.loader import CommandFailedError
 from respq.effects.manifest import COMMANDS
 from respq.effects.snapshot import Base, Pieces, encode_commands, write_pieces
 from respq.protocol import Argv
+from tests.effects.syncers import ImmediateSyncer
 
 DIRECTORY = Path("/data/appendonlydir")
 
@@ -72,9 +73,9 @@ def push(number: int) -> Argv:
 
 def open_log(files: Files, *, fsync: str = "always") -> AppendOnlyFile:
     """A log that, under always, has on the disk what was flushed: these models have one thread."""
-    aof = AppendOnlyFile(DIRECTORY, fsync=fsync, files=files, take_snapshot=LaterSnapshot)
-    aof.writer.alone = True
-    return aof
+    return AppendOnlyFile(
+        DIRECTORY, fsync=fsync, files=files, new_syncer=ImmediateSyncer, take_snapshot=LaterSnapshot
+    )
 
 
 def recover(files: Files) -> list[int]:

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from respq.effects.files import AofError, Files, SyncError
+from respq.effects.syncing import Syncer, ThreadSyncer
 from respq.effects.writer import ALWAYS, EVERYSEC, NO, LogWriter
 from tests.effects.disk import Disk
+from tests.effects.syncers import ImmediateSyncer
 
 PATH = Path("/data/appendonlydir/appendonly.aof.1.incr.aof")
 
@@ -30,9 +32,9 @@ class SlowDisk(Disk):
         super().datasync(fd)
 
 
-def writer_on(disk: Disk, fsync: str, content: bytes = b"") -> LogWriter:
+def writer_on(disk: Disk, fsync: str, content: bytes = b"", syncer: type[Syncer] | None = None) -> LogWriter:
     disk.put(PATH, content)
-    writer = LogWriter(disk, fsync)
+    writer = LogWriter(disk, fsync, (syncer or ThreadSyncer)(disk))
     writer.switch(disk.open_append(PATH), PATH, len(content))
     return writer
 
@@ -54,16 +56,6 @@ def test_a_flush_with_nothing_to_write_costs_no_operation() -> None:
         disk = Disk()
         assert writer_on(disk, fsync).flush(0)
         assert disk.operations == []
-
-
-def test_for_a_client_alone_always_is_on_disk_when_flush_returns() -> None:
-    disk = Disk()
-    writer = writer_on(disk, ALWAYS)
-    writer.alone = True
-    writer.append(b"x")
-    assert writer.flush(0)
-    assert writer.safe == writer.synced == 1
-    assert disk.operations == ["write", "datasync"]
 
 
 def test_always_syncs_behind_the_loop_and_once_for_all_that_came_meanwhile() -> None:
@@ -120,15 +112,14 @@ def test_everysec_syncs_once_a_second_and_after_the_last_write() -> None:
     writer.close(13_000)
 
 
-def test_the_end_of_a_sync_wakes_whoever_waits_for_it() -> None:
-    writer = writer_on(Disk(), EVERYSEC)
-    woken = threading.Semaphore(0)
-    writer.wake_with(woken.release)
+def test_a_sync_begins_when_it_is_due() -> None:
+    disk = Disk()
+    writer = writer_on(disk, ALWAYS, syncer=ImmediateSyncer)
+    due = iter([False, False, True])
+    writer._syncer.is_due = lambda _took_ns: next(due)
     writer.append(b"a")
-    assert writer.flush(10_000)
-    assert woken.acquire(timeout=60)
-    assert not writer.syncing
-    writer.close(10_000)
+    assert [(writer.flush(0), writer.safe) for _ in range(4)] == [(True, 0), (True, 0), (True, 1), (True, 1)]
+    assert disk.operations == ["write", "datasync"]
 
 
 def no_thread(_thread: threading.Thread) -> None:

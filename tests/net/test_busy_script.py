@@ -89,7 +89,7 @@ def test_the_loop_may_be_woken_while_a_script_runs(serve: Callable[..., Net]) ->
     alice, bob = net.connect(), net.connect()
     alice.sock.send(ENDLESS)
     bob.sock.send(encode("SCRIPT", "KILL"))
-    net.loop.persistence.wake()
+    signal.raise_signal(signal.SIGHUP)
     bob.expect(b"+OK\r\n")
     assert bob.ask("PING") == b"+PONG"
 

@@ -228,18 +228,38 @@ def test_killed_on_a_full_disk_it_starts_with_all_that_was_acknowledged(
     assert again.stop() == 0
 
 
-@pytest.mark.parametrize("policy", ["always", "everysec"])
-def test_a_failed_sync_ends_the_server_with_a_message(tmp_path: Path, policy: str) -> None:
-    """The only way to have fdatasync fail on demand is to replace it."""
-    (tmp_path / "sitecustomize.py").write_text(
-        "import errno, os\n"
-        "from pathlib import Path\n"
-        "import respq.effects.files as files\n"
-        "def datasync(fd):\n"
-        "    if Path('broken').exists():\n"
-        "        raise OSError(errno.EIO, os.strerror(errno.EIO))\n"
-        "files._datasync = datasync\n"
-    )
+# The only way to have a sync fail on demand is to replace it: what a thread calls, or what the kernel says.
+BROKEN_THREAD = """
+import errno, os
+from pathlib import Path
+import respq.effects.files as files
+def datasync(fd):
+    if Path("broken").exists():
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+files._datasync = datasync
+files.Files.in_kernel = False
+"""
+BROKEN_KERNEL = """
+import errno
+from pathlib import Path
+import respq.effects.kernel_sync as kernel_sync
+Syncer = kernel_sync.KernelSyncer
+system_call = Syncer._call
+def call(self, number, *arguments):
+    outcome = system_call(self, number, *arguments)
+    if number == self._events and outcome and Path("broken").exists():
+        kernel_sync._EVENT.pack_into(self._event, 0, 0, 0, -errno.EIO, 0)
+    return outcome
+Syncer._call = call
+"""
+BROKEN = [("always", BROKEN_THREAD), ("everysec", BROKEN_THREAD)]
+if sys.platform == "linux":
+    BROKEN.append(("always", BROKEN_KERNEL))
+
+
+@pytest.mark.parametrize(("policy", "broken"), BROKEN)
+def test_a_failed_sync_ends_the_server_with_a_message(tmp_path: Path, policy: str, broken: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text(broken)
     server = Server(tmp_path, "--appendfsync", policy, PYTHONPATH=f"{tmp_path}:{ROOT}")
     assert server.client.set("key", "value")
     (tmp_path / "broken").touch()

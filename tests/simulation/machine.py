@@ -1,8 +1,8 @@
 """A whole server in one thread: the real loop, engine and persistence, on sockets and a disk in memory.
 
-Nothing runs by itself: a step reads what clients have sent, lets some time pass, or lets the sync on the
-thread end. Between any two operations on the disk the process may be killed or the power cut; `Disk.before`
-is where a test does that. Everything comes from a seed, so each run repeats.
+Nothing runs by itself: a step reads what clients have sent, lets some time pass, or ends the sync that is
+under way. Between any two operations on the disk the process may be killed or the power cut: `Disk.before` is
+where a test does that. Everything comes from a seed, so each run repeats.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import socket
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from random import Random
 from typing import cast
 
@@ -18,38 +17,16 @@ import hiredis
 
 from respq.clock import ManualClock
 from respq.config import Config
-from respq.effects.writer import Syncer
+from respq.effects.files import Files
 from respq.engine import Engine
 from respq.log import Log
 from respq.net.connection import Connection
 from respq.net.server import Loop
 from tests.effects.disk import Disk
 from tests.effects.model import LaterSnapshot
+from tests.effects.syncers import SteppedSyncer
 
 LOCAL = ("127.0.0.1", 1)
-
-
-class SteppedSyncer(Syncer):
-    """The thread that syncs, which gets its turn when a test says so, or when somebody waits for it."""
-
-    job: tuple[int, Path, int] | None = None
-
-    def start(self, fd: int, path: Path, position: int) -> None:
-        cast(Disk, self._files).begin_sync(fd)
-        self._idle.clear()
-        self.job = (fd, path, position)
-
-    def step(self) -> None:
-        """End the sync that is under way, if one is."""
-        if self.job is not None:
-            job, self.job = self.job, None
-            self._do(*job)
-
-    def wait(self) -> None:
-        self.step()
-
-    def close(self) -> None:
-        self.step()
 
 
 class Peer:
@@ -135,6 +112,7 @@ class Machine:
         persistence = self.persistence
         persistence.files = persistence.dumps.files = persistence.backups.files = disk
         self.persistence.take_snapshot = LaterSnapshot
+        self.persistence.new_syncer = self._new_syncer
         self.loop.load()
 
     def connect(self) -> Peer:
@@ -151,8 +129,14 @@ class Machine:
         self.clock.advance(ms)
         self.loop.tick(0)
 
+    def _new_syncer(self, files: Files) -> SteppedSyncer:
+        """Syncs end when told to, and begin when chance will have it."""
+        syncer = SteppedSyncer(files)
+        syncer.is_due = lambda _took_ns: self.random.random() < 0.7
+        return syncer
+
     def end_sync(self) -> None:
-        """Give the thread that syncs its turn."""
+        """End the sync that is under way."""
         if self.engine.server.aof is not None:
             cast(SteppedSyncer, self.engine.server.aof.writer._syncer).step()
 

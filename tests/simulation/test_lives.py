@@ -27,8 +27,8 @@ from respq.effects.snapshot import Check, Pieces
 from respq.effects.writer import LogWriter
 from respq.net.server import Loop
 from tests.effects.disk import Disk
+from tests.effects.syncers import SteppedSyncer
 from tests.simulation.life import End, Errors, Life, Recovery
-from tests.simulation.machine import SteppedSyncer
 
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "0"))
 ALONE = os.environ.get("SIMULATION_SEED")
@@ -39,7 +39,6 @@ WITH_LOG, WITHOUT = {"appendonly": "yes"}, {"appendonly": "no", "save": ""}
 
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("respq.effects.writer.Syncer", SteppedSyncer)
     monkeypatch.setattr("respq.net.server._collect_garbage", lambda: None)
 
 
@@ -179,12 +178,12 @@ def answers_that_do_not_wait_for_the_write(patch: pytest.MonkeyPatch) -> None:
 
 
 def a_sync_that_covers_what_came_while_it_ran(patch: pytest.MonkeyPatch) -> None:
-    def do(self: SteppedSyncer, fd: int, path: Path, position: int) -> None:
-        do_as_ever(self, fd, path, position)
+    def end(self: SteppedSyncer, failure: SyncError | None) -> None:
+        end_as_ever(self, failure)
         self.synced += 1 << 20
 
-    do_as_ever = SteppedSyncer._do
-    patch.setattr(SteppedSyncer, "_do", do)
+    end_as_ever = SteppedSyncer._end
+    patch.setattr(SteppedSyncer, "_end", end)
 
 
 def a_failed_sync_tried_again(patch: pytest.MonkeyPatch) -> None:

@@ -11,14 +11,13 @@ import pytest
 from tests.conftest import encode
 from tests.effects.disk import Disk
 from tests.simulation.life import MANIFEST, Recovery
-from tests.simulation.machine import NOTHING, Machine, Peer, SteppedSyncer
+from tests.simulation.machine import NOTHING, Machine, Peer
 
 BACKUP = Path("/data/backupdir")
 
 
 @pytest.fixture(autouse=True)
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("respq.effects.writer.Syncer", SteppedSyncer)
     monkeypatch.setattr("respq.net.server._collect_garbage", lambda: None)
 
 

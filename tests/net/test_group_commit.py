@@ -1,0 +1,89 @@
+"""When a sync of the log begins: at once, or when those who have just been answered have asked again."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+
+from respq.net import group_commit
+from respq.net.group_commit import GroupCommit
+from respq.net.sending import Sender
+from respq.state import Server
+
+MS = 1_000_000
+
+
+class Moment:
+    """A loop at some moment: how long it has been busy, how many replies wait, what time it is."""
+
+    def __init__(self) -> None:
+        self.now_ns = 1_000 * MS
+        self.stats = self
+        self.loop_us = 0
+        self.replies_waiting = 0
+        self.commit = GroupCommit(cast(Server, self), cast(Sender, self))
+
+    def is_due(self, replies: int, *, idle: bool = False) -> bool:
+        """After a sync of 4 ms."""
+        self.replies_waiting, self.commit.idle = replies, idle
+        return self.commit.is_due(4 * MS)
+
+
+@pytest.fixture
+def moment(monkeypatch: pytest.MonkeyPatch) -> Moment:
+    moment = Moment()
+    monkeypatch.setattr(group_commit, "stopwatch_ns", lambda: moment.now_ns)
+    return moment
+
+
+def test_somebody_alone_waits_for_nobody(moment: Moment) -> None:
+    for _ in range(3):
+        moment.now_ns += MS
+        assert moment.is_due(1)
+        assert not moment.commit.wants_a_look()
+
+
+def test_several_wait_until_nothing_more_comes(moment: Moment) -> None:
+    assert moment.is_due(3)
+    moment.now_ns += 4 * MS
+    for _ in range(2):
+        assert not moment.is_due(2)
+        assert moment.commit.wants_a_look()
+        assert not moment.commit.wants_a_look(), "once a turn"
+    assert moment.is_due(3, idle=True)
+    assert not moment.commit.wants_a_look()
+
+
+def test_they_wait_no_longer_than_a_sync_takes(moment: Moment) -> None:
+    assert moment.is_due(3)
+    moment.now_ns += 100 * MS
+    assert not moment.is_due(3)
+    moment.now_ns += 4 * MS - 1
+    assert not moment.is_due(3)
+    moment.now_ns += 1
+    assert moment.is_due(3)
+    moment.now_ns += 4 * MS
+    assert not moment.is_due(3), "from then on"
+
+
+def test_a_loop_that_is_busy_for_more_than_half_of_the_time_does_not_wait(moment: Moment) -> None:
+    def sync(busy_us: int, *, idle: bool = False) -> bool:
+        """10 ms after the one before."""
+        moment.now_ns += 10 * MS
+        moment.loop_us += busy_us
+        return moment.is_due(3, idle=idle)
+
+    def syncs(busy_us: int) -> None:
+        assert all(sync(busy_us, idle=True) for _ in range(30))
+
+    syncs(5_100)
+    assert sync(5_100)
+    syncs(4_600)
+    assert sync(4_600), "a little less is no reason for another way"
+    assert sync(4_300)
+    assert sync(4_900), "nor is a single sync"
+    syncs(4_400)
+    assert not sync(4_400)
+    syncs(4_900)
+    assert not sync(4_900)

@@ -96,6 +96,11 @@ class ThreadSyncer(Syncer):
         self._idle.set()
         self._thread: threading.Thread | None = None
 
+    @property
+    def busy(self) -> bool:
+        """Until the thread is through with it: what it has still to say would be said of the next sync."""
+        return not self._idle.is_set()
+
     def _begin(self, fd: int) -> None:
         if self._thread is None:
             thread = threading.Thread(target=self._run, name="respq-sync", daemon=True)

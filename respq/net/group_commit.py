@@ -40,9 +40,7 @@ class GroupCommit:
         self._sender = sender
         self._postponed = False  # a sync, in this turn
         self._waits_since_ns = 0  # for more to come; 0: it does not
-        self._share = (
-            0.0  # of the time from sync to sync in which the loop was busy, the latest counting most
-        )
+        self._share = 0.0  # of its time in which the loop was busy, of late
         self._at_once = False  # the loop is slower than the disk
         self._replies = 0  # that waited for the last sync
         self._began_ns = 0  # the last sync

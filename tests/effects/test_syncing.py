@@ -7,13 +7,14 @@ import errno
 import os
 import select
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from respq.effects import kernel_sync
-from respq.effects.files import Files
+from respq.effects.files import Files, SyncError
 from respq.effects.kernel_sync import KernelSyncer, new_syncer
 from respq.effects.syncing import Syncer, ThreadSyncer
 from tests.effects.disk import Disk
@@ -100,6 +101,28 @@ def test_a_sync_that_fails_says_why(
     syncer.wait()
     assert str(syncer.failure) == f"{written[1]}: cannot sync: Input/output error"
     assert syncer.synced == 0
+    syncer.close()
+
+
+def test_a_thread_is_busy_until_it_is_through_with_a_sync(written: tuple[int, Path]) -> None:
+    """Else the next could begin before that, and whoever waited for it would be told that it has ended."""
+    syncer = ThreadSyncer(Files())
+    noted, go_on = threading.Event(), threading.Event()
+    note = syncer._end
+
+    def stopped_behind(failure: SyncError | None) -> None:
+        note(failure)
+        noted.set()
+        go_on.wait(60)
+
+    syncer._end = stopped_behind  # type: ignore[method-assign]  # the moment at which another thread may run
+    syncer.start(*written, 1)
+    assert noted.wait(60)
+    assert syncer.synced == 1
+    assert syncer.busy
+    go_on.set()
+    syncer.wait()
+    assert not syncer.busy
     syncer.close()
 
 

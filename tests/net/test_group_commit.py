@@ -24,10 +24,10 @@ class Moment:
         self.replies_waiting = 0
         self.commit = GroupCommit(cast(Server, self), cast(Sender, self))
 
-    def is_due(self, replies: int, *, idle: bool = False) -> bool:
-        """After a sync of 4 ms."""
+    def is_due(self, replies: int, *, idle: bool = False, took_ms: int = 4) -> bool:
+        """After a sync of so many ms."""
         self.replies_waiting, self.commit.idle = replies, idle
-        return self.commit.is_due(4 * MS)
+        return self.commit.is_due(took_ms * MS)
 
 
 @pytest.fixture
@@ -65,6 +65,14 @@ def test_they_wait_no_longer_than_a_sync_takes(moment: Moment) -> None:
     assert moment.is_due(3)
     moment.now_ns += 4 * MS
     assert not moment.is_due(3), "from then on"
+
+
+def test_a_sync_that_took_very_long_makes_nobody_wait_as_long_again(moment: Moment) -> None:
+    assert moment.is_due(3)
+    moment.now_ns += 5_000 * MS
+    assert not moment.is_due(3, took_ms=5_000)
+    moment.now_ns += 5 * MS
+    assert moment.is_due(3, took_ms=5_000)
 
 
 def test_a_loop_that_is_busy_for_more_than_half_of_the_time_does_not_wait(moment: Moment) -> None:

@@ -26,8 +26,8 @@ class Syncer(ABC):
 
     def __init__(self, files: Files, fd: int) -> None:
         self.fd = fd  # to be watched
-        # Whether a sync that is wanted may begin now, after one that took so many ns.
-        self.is_due: Callable[[int], bool] = lambda _: True
+        self.is_due: Callable[[Syncer], bool] = lambda _: True  # whether a sync that is wanted may begin now
+        self.in_loop = False  # syncs are so short that handing them over costs more: they are done at once
         self.unwatch: Callable[[], None] = lambda: None  # before `fd` is closed
         self.synced = 0  # log position that the last successful sync covers
         self.took_ns = 0  # by the last sync
@@ -45,7 +45,10 @@ class Syncer(ABC):
         """Sync `fd`, which holds the log up to `position`; only while not `busy`."""
         self._began_ns = stopwatch_ns()
         self._job = fd, path, position
-        self._begin(fd)
+        if self.in_loop:
+            self._sync()
+        else:
+            self._begin(fd)
 
     def _sync(self) -> None:
         """Do what `start` was told, in the thread that calls."""

@@ -16,7 +16,8 @@ ordinary torn end.
 at each later call. See `files` for why nothing else would be honest.
 
 **always** syncs behind the loop's back (`syncing`), one sync at a time, and commands are executed
-meanwhile: the next sync covers all that was written until it starts. Redis syncs in its loop, once per turn.
+meanwhile: the next sync covers all that was written until it starts. Redis syncs in its loop, once per turn,
+and so does this while the disk is so fast that it is sooner done than handed over.
 
 **everysec** syncs in the same way, and writing goes on meanwhile. Redis puts writes
 off for up to two seconds then, because they may block behind the sync, and answers all the same. Here a
@@ -132,7 +133,7 @@ class LogWriter:
         if self.on_delay is not None and not self._sync_reported:
             self.on_delay("aof-fsync-always", self._syncer.took_ns)
         self._sync_reported = True
-        if self.synced < self.written and self._syncer.is_due(self._syncer.took_ns):
+        if self.synced < self.written and self._syncer.is_due(self._syncer):
             self._start_sync(now_ms)
 
     def _sync_if_due(self, now_ms: int) -> None:
@@ -148,6 +149,7 @@ class LogWriter:
         self._slow_sync_noted = False
         self._sync_reported = False
         self._syncer.start(self._fd, self.path, self.written)
+        self._raise_failure()  # if it was done at once
 
     def _note_slow_sync(self, now_ms: int) -> None:
         if not self._slow_sync_noted and now_ms - self._last_sync_ms >= _SLOW_SYNC_MS:

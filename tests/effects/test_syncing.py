@@ -139,6 +139,16 @@ def answer_with(syncer: KernelSyncer, result: int, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(syncer, "_call", changed)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_short_is_done_at_once(kind: type[Syncer], written: tuple[int, Path]) -> None:
+    syncer = kind(Files())
+    syncer.in_loop = True
+    syncer.start(*written, 3)
+    assert (syncer.busy, syncer.synced) == (False, 3)
+    assert select.select([syncer.fd], [], [], 0)[0] == []
+    syncer.close()
+
+
 @on_linux
 def test_what_the_kernel_does_not_take_is_done_at_once(
     written: tuple[int, Path], monkeypatch: pytest.MonkeyPatch

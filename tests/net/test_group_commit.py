@@ -6,10 +6,12 @@ from typing import cast
 
 import pytest
 
+from respq.effects.files import Files
 from respq.net import group_commit
 from respq.net.group_commit import GroupCommit
 from respq.net.sending import Sender
 from respq.state import Server
+from tests.effects.syncers import ImmediateSyncer
 
 MS = 1_000_000
 
@@ -23,11 +25,13 @@ class Moment:
         self.loop_us = 0
         self.replies_waiting = 0
         self.commit = GroupCommit(cast(Server, self), cast(Sender, self))
+        self.syncer = ImmediateSyncer(Files())
 
-    def is_due(self, replies: int, *, idle: bool = False, took_ms: int = 4) -> bool:
+    def is_due(self, replies: int, *, idle: bool = False, took_ms: float = 4) -> bool:
         """After a sync of so many ms."""
         self.replies_waiting, self.commit.idle = replies, idle
-        return self.commit.is_due(took_ms * MS)
+        self.syncer.took_ns = int(took_ms * MS)
+        return self.commit.is_due(self.syncer)
 
 
 @pytest.fixture
@@ -73,6 +77,19 @@ def test_a_sync_that_took_very_long_makes_nobody_wait_as_long_again(moment: Mome
     assert not moment.is_due(3, took_ms=5_000)
     moment.now_ns += 5 * MS
     assert moment.is_due(3, took_ms=5_000)
+
+
+def test_short_syncs_are_done_in_the_loop_when_nothing_more_comes(moment: Moment) -> None:
+    def in_loop(took_ms: float) -> bool:
+        moment.now_ns += MS
+        moment.loop_us += 1_000
+        assert moment.is_due(3, idle=True, took_ms=took_ms)
+        return moment.syncer.in_loop
+
+    assert [in_loop(took_ms) for took_ms in (0, 0.2, 0.29, 0.31, 0.49)] == [False, True, True, False, True]
+    moment.now_ns += MS
+    assert not moment.is_due(3, took_ms=0.2), "however busy the loop is: that is the syncs"
+    assert not in_loop(4)
 
 
 def test_a_loop_that_is_busy_for_more_than_half_of_the_time_does_not_wait(moment: Moment) -> None:

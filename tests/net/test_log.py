@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -166,6 +167,7 @@ class SlowDisk(Disk):
 
     def datasync(self, fd: int) -> None:
         assert self.may_sync.wait(60)
+        time.sleep(0.001)  # long enough not to be waited for in the loop
         super().datasync(fd)
 
 

@@ -18,6 +18,7 @@ import hiredis
 from respq.clock import ManualClock
 from respq.config import Config
 from respq.effects.files import Files
+from respq.effects.syncing import Syncer
 from respq.engine import Engine
 from respq.log import Log
 from respq.net.connection import Connection
@@ -130,10 +131,14 @@ class Machine:
         self.loop.tick(0)
 
     def _new_syncer(self, files: Files) -> SteppedSyncer:
-        """Syncs end when told to, and begin when chance will have it."""
+        """Syncs begin when chance will have it, and end at once or when told to."""
         syncer = SteppedSyncer(files)
-        syncer.is_due = lambda _took_ns: self.random.random() < 0.7
+        syncer.is_due = self._is_due
         return syncer
+
+    def _is_due(self, syncer: Syncer) -> bool:
+        syncer.in_loop = self.random.random() < 0.3
+        return self.random.random() < 0.7
 
     def end_sync(self) -> None:
         """End the sync that is under way."""

@@ -3,7 +3,8 @@ import { FlowProducer, Queue, QueueEvents } from "bullmq";
 
 const connection = { port: Number(process.argv[2]) };
 const queue = new Queue("jobs", { connection });
-const events = new QueueEvents("jobs", { connection });
+// From the beginning: else what happens before its first XREAD is lost, and a job may be waited for in vain.
+const events = new QueueEvents("jobs", { connection, lastEventId: "0-0" });
 
 async function outcome(job) {
   try {

@@ -27,7 +27,7 @@ class Syncer(ABC):
     def __init__(self, files: Files, fd: int) -> None:
         self.fd = fd  # to be watched
         self.is_due: Callable[[Syncer], bool] = lambda _: True  # whether a sync that is wanted may begin now
-        self.in_loop = False  # syncs are so short that handing them over costs more: they are done at once
+        self.in_loop = False  # `is_due` found syncs so short that handing them over costs more
         self.unwatch: Callable[[], None] = lambda: None  # before `fd` is closed
         self.synced = 0  # log position that the last successful sync covers
         self.took_ns = 0  # by the last sync
@@ -41,11 +41,11 @@ class Syncer(ABC):
         """Whether a sync is running."""
         return self._job is not None
 
-    def start(self, fd: int, path: Path, position: int) -> None:
-        """Sync `fd`, which holds the log up to `position`; only while not `busy`."""
+    def start(self, fd: int, path: Path, position: int, *, in_loop: bool = False) -> None:
+        """Sync `fd`, which holds the log up to `position`; only while not `busy`. `in_loop`: at once."""
         self._began_ns = stopwatch_ns()
         self._job = fd, path, position
-        if self.in_loop:
+        if in_loop:
             self._sync()
         else:
             self._begin(fd)

@@ -134,7 +134,7 @@ class LogWriter:
             self.on_delay("aof-fsync-always", self._syncer.took_ns)
         self._sync_reported = True
         if self.synced < self.written and self._syncer.is_due(self._syncer):
-            self._start_sync(now_ms)
+            self._start_sync(now_ms, in_loop=self._syncer.in_loop)
 
     def _sync_if_due(self, now_ms: int) -> None:
         if 0 <= now_ms - self._last_sync_ms < _SYNC_INTERVAL_MS:
@@ -144,11 +144,11 @@ class LogWriter:
         elif self.synced < self.written:
             self._start_sync(now_ms)
 
-    def _start_sync(self, now_ms: int) -> None:
+    def _start_sync(self, now_ms: int, *, in_loop: bool = False) -> None:
         self._last_sync_ms = now_ms
         self._slow_sync_noted = False
         self._sync_reported = False
-        self._syncer.start(self._fd, self.path, self.written)
+        self._syncer.start(self._fd, self.path, self.written, in_loop=in_loop)
         self._raise_failure()  # if it was done at once
 
     def _note_slow_sync(self, now_ms: int) -> None:

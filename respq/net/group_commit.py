@@ -15,7 +15,7 @@ A disk that syncs in 0.2 ms is as fast as the kernel is at waking who syncs and 
 take less than half a millisecond on average they are done in the loop, as in Redis, when nothing more comes.
 
 Measured against Redis: LPUSH of 200 B by 50 clients, P=1 / P=16, on two cores, on a disk made to sync in so
-many ms; the first line on a real one, medians of 8.
+many ms; the first line on a real one, medians of 6 to 8.
 
 | ms | at once | when nothing more comes | that, in the loop | this |
 |---|---|---|---|---|

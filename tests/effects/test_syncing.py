@@ -104,7 +104,9 @@ def test_a_sync_that_fails_says_why(
     syncer.close()
 
 
-def test_a_thread_is_busy_until_it_is_through_with_a_sync(written: tuple[int, Path]) -> None:
+def test_a_thread_is_busy_until_it_is_through_with_a_sync(
+    written: tuple[int, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else the next could begin before that, and whoever waited for it would be told that it has ended."""
     syncer = ThreadSyncer(Files())
     noted, go_on = threading.Event(), threading.Event()
@@ -115,7 +117,7 @@ def test_a_thread_is_busy_until_it_is_through_with_a_sync(written: tuple[int, Pa
         noted.set()
         go_on.wait(60)
 
-    syncer._end = stopped_behind  # type: ignore[method-assign]  # the moment at which another thread may run
+    monkeypatch.setattr(syncer, "_end", stopped_behind)  # the moment at which another thread may run
     syncer.start(*written, 1)
     assert noted.wait(60)
     assert syncer.synced == 1
@@ -142,8 +144,7 @@ def answer_with(syncer: KernelSyncer, result: int, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_short_is_done_at_once(kind: type[Syncer], written: tuple[int, Path]) -> None:
     syncer = kind(Files())
-    syncer.in_loop = True
-    syncer.start(*written, 3)
+    syncer.start(*written, 3, in_loop=True)
     assert (syncer.busy, syncer.synced) == (False, 3)
     assert select.select([syncer.fd], [], [], 0)[0] == []
     syncer.close()

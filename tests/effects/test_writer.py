@@ -112,6 +112,23 @@ def test_everysec_syncs_once_a_second_and_after_the_last_write() -> None:
     writer.close(13_000)
 
 
+def test_only_always_syncs_in_the_loop() -> None:
+    """What gathers in a second, or before a rewrite, is no short sync, whatever syncs took before."""
+    disk = SlowDisk()
+    writer = writer_on(disk, ALWAYS)
+    writer._syncer.in_loop = True
+    disk.go_on.release()
+    writer.append(b"a")
+    assert writer.flush(10_000)
+    assert writer.synced == 1
+    writer.fsync = EVERYSEC
+    writer.append(b"b")
+    assert writer.flush(20_000)  # would wait for ever
+    assert (writer.syncing, writer.synced) == (True, 1)
+    disk.go_on.release(2)
+    writer.close(20_000)
+
+
 def test_a_sync_begins_when_it_is_due() -> None:
     disk = Disk()
     writer = writer_on(disk, ALWAYS, syncer=ImmediateSyncer)

@@ -57,7 +57,9 @@ def test_while_the_log_cannot_be_written_writes_are_refused_as_by_redis(kept: Ke
 
 def test_what_a_rewrite_could_not_write_at_its_beginning_is_not_acknowledged(kept: Kept, ann: Peer) -> None:
     ann.send("BGREWRITEAOF")
-    while not kept.server.aof.prepare_rewrite(kept.clock.now_ms):  # type: ignore[union-attr]  # it has one
+    aof = kept.server.aof
+    assert aof is not None
+    while not aof.prepare_rewrite(kept.clock.now_ms):
         pass
     kept.disk.fail(0, errno.ENOSPC, only="write", forever=True)
     ann.send("SET", "unsure", 1)

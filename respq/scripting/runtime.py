@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from respq.digests import sha1_hex
@@ -167,9 +168,7 @@ class Runtime:
     def _source(self, name: str) -> Compiled:
         compiled = _COMPILED.get(name)
         if compiled is None:
-            from importlib import resources  # noqa: PLC0415  # for the first script
-
-            text = (resources.files("respq.scripting") / "lua" / f"{name}.lua").read_bytes()
+            text = (Path(__file__).with_name("lua") / f"{name}.lua").read_bytes()
             compiled = self._dump(text)
             compiled = _COMPILED[name] = keep_callers(compiled, all_of_them=True) or compiled
         return self._lua.compile(compiled)

@@ -32,13 +32,17 @@ def snapshot(follower: Wire) -> bytes:
     return sent.removesuffix(mark)
 
 
-def filled(net: Net, elements: int = 3) -> Wire:
+def filled(net: Net, elements: int = 3, large: int = 0) -> Wire:
+    """A client of a server with some data, and on demand with a string of so many bytes, sent as it is."""
     alice = net.connect()
     alice.ask("RPUSH", "jobs", *range(elements))
     alice.ask("SELECT", 3)
     alice.ask("SET", "elsewhere", "x")
     alice.ask("FUNCTION", "LOAD", LIBRARY)
     alice.line()  # the name behind its length
+    if large:
+        alice.ask("SETRANGE", "large", large, "x")
+        alice.ask("CONFIG", "SET", "rdbcompression", "no")
     return alice
 
 
@@ -89,9 +93,7 @@ def test_one_after_the_other_and_none_for_those_who_have_left(net: Net) -> None:
 
 
 def test_a_client_that_is_killed_gets_no_more(net: Net) -> None:
-    alice = filled(net)
-    alice.ask("SETRANGE", "large", 64 << 20, "x")
-    alice.ask("CONFIG", "SET", "rdbcompression", "no")
+    alice = filled(net, large=64 << 20)
     follower = net.connect()
     ask_for_snapshot(follower)
     net.until(lambda: net.logged("Sending a snapshot"))
@@ -101,9 +103,8 @@ def test_a_client_that_is_killed_gets_no_more(net: Net) -> None:
 
 
 def test_a_client_that_does_not_read_is_not_waited_for(net: Net) -> None:
-    alice = filled(net)
-    alice.ask("SETRANGE", "large", 64 << 20, "x")
-    alice.ask("CONFIG", "SET", "rdbcompression", "no", "repl-timeout", 1)
+    alice = filled(net, large=64 << 20)
+    alice.ask("CONFIG", "SET", "repl-timeout", 1)
     follower = net.connect()
     ask_for_snapshot(follower)
     net.until(lambda: net.logged("No snapshot was sent"))
@@ -111,9 +112,7 @@ def test_a_client_that_does_not_read_is_not_waited_for(net: Net) -> None:
 
 
 def test_neither_replies_nor_pushes_come_into_the_midst_of_it(net: Net) -> None:
-    alice = filled(net)
-    alice.ask("SETRANGE", "large", 16 << 20, "x")
-    alice.ask("CONFIG", "SET", "rdbcompression", "no")
+    alice = filled(net, large=16 << 20)
     follower = net.connect()
     follower.write(
         encode("HELLO", 3) + encode("CLIENT", "TRACKING", "ON", "BCAST") + encode("SUBSCRIBE", "news")
@@ -131,9 +130,7 @@ def test_neither_replies_nor_pushes_come_into_the_midst_of_it(net: Net) -> None:
 
 
 def test_who_leaves_in_the_midst_of_it_is_let_go(net: Net) -> None:
-    alice = filled(net)
-    alice.ask("SETRANGE", "large", 64 << 20, "x")
-    alice.ask("CONFIG", "SET", "rdbcompression", "no")
+    filled(net, large=64 << 20)
     follower = net.connect()
     ask_for_snapshot(follower)
     net.until(lambda: net.logged("Sending a snapshot"))
@@ -143,9 +140,7 @@ def test_who_leaves_in_the_midst_of_it_is_let_go(net: Net) -> None:
 
 
 def test_no_other_child_meanwhile(net: Net) -> None:
-    alice = filled(net)
-    alice.ask("SETRANGE", "large", 64 << 20, "x")
-    alice.ask("CONFIG", "SET", "rdbcompression", "no")
+    alice = filled(net, large=64 << 20)
     follower = net.connect()
     ask_for_snapshot(follower)
     net.until(lambda: net.logged("Sending a snapshot"))

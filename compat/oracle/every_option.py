@@ -29,7 +29,7 @@ from compat.oracle.case import (
     in_line,
 )
 from compat.oracle.grammar.every_option import SETUPS, USER, every_option
-from compat.oracle.grammar.family import Command, Rule, Sentences
+from compat.oracle.grammar.family import Command, Rule, Sentences, with_spans
 from compat.oracle.grammar.tree import Trees
 from compat.oracle.runner import Plan
 from compat.oracle.wire import Argv
@@ -84,7 +84,7 @@ class EveryOption(Sentences):
             commands.append(command)
             if self._chance() < DAMAGED and name not in WHOLE:
                 commands.append(self._damaged(command))
-        return sorted(commands, key=lambda command: command.name in LAST)
+        return with_spans(sorted(commands, key=lambda command: command.name in LAST), seed)
 
     def _meeting(self, name: str, choice: str) -> Command:
         for _ in range(TRIES):

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from compat.oracle.case import BRIEF, BRIEF_MS
 from compat.oracle.elsewhere import ELSEWHERE
-from compat.oracle.grammar.family import Family, Rule, Values
+from compat.oracle.grammar.family import SPAN, Family, Rule, Values
 from compat.oracle.grammar.functions import FUNCTIONS_FAMILY, PAYLOADS, STRINGS
 from compat.oracle.grammar.generic import DUMPS
 from compat.oracle.grammar.scripts import sha_of
@@ -99,8 +99,7 @@ FORGET_USERS = [[b"ACL", b"DELUSER", b"u3", b"u4", USER], [b"ACL", b"LOG", b"RES
 ODD = [b"-1", b"x", b"", b"1.5", b"9223372036854775808"]
 SMALL = [b"0", b"1", b"2", b"3", b"10"] * 8 + ODD
 POSITIVE = [b"1", b"2", b"3", b"10"] * 10 + [b"0", *ODD]
-# In s or ms: none of them ends in a run. Many, because which of two equal ones is later is chance.
-SPANS = [b"%d000" % n for n in range(1000, 1040)] + [b"0", *ODD]
+SPANS = [b"%b000" % SPAN] * 40 + [b"0", *ODD]  # in s or ms: none of them ends in a run
 LATER_S = [b"9999999999", b"9999999990"] * 15 + [b"1", *ODD]
 LATER_MS = [b"9999999999000", b"9999999990000"] * 15 + [b"1", *ODD]
 NUMBERS = [b"0", b"1", b"2", b"-1", b"1.5"] * 8 + [b"x", b"", b"nan", b"inf"]

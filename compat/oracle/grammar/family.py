@@ -31,6 +31,9 @@ CONFLICT = 0.02  # how often a second alternative follows the first
 DAMAGE = 0.02  # how often an argument is lost or added
 SHORT = 0.02  # how often an `extra` line comes that is too short, where damage seldom leads to one
 REPEATS = (1, 1, 1, 2, 2, 3, 5)
+# In a value it stands for a number of four digits that no other place of the sequence has: which of two equal
+# spans ends later, which GT and LT ask, is a matter of the millisecond.
+SPAN = b"{span}"
 COUNTS = ("numkeys", "numfields", "numids")  # arguments that say how often the next one follows
 
 ARITY = "ERR wrong number of arguments for"
@@ -110,7 +113,7 @@ class Sentences:
         for name, strangers in self.family.apart.items():
             if any(command.name == name for command in commands):
                 commands = [command for command in commands if command.name not in strangers]
-        return commands
+        return with_spans(commands, seed)
 
     def _command(self, name: str) -> Command:
         rule = self.family.all_rules[name]
@@ -127,6 +130,16 @@ class Sentences:
         elif chance > 0.97:
             argv[0] = argv[0].lower()
         return Command(name, argv, choices)
+
+
+def with_spans(commands: Sequence[Command], seed: int) -> list[Command]:
+    """`commands` with a number in place of every SPAN: the same for the same seed, and in no order."""
+    numbers = (1000 + (seed + at * 3571) % 8999 for at in itertools.count())  # 8999 is prime: no repetition
+
+    def numbered(word: bytes) -> bytes:
+        return word.replace(SPAN, b"%d" % next(numbers)) if SPAN in word else word
+
+    return [command._replace(argv=list(map(numbered, command.argv))) for command in commands]
 
 
 class _Compiler:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compat.oracle.case import BRIEF_MS
-from compat.oracle.grammar.family import ARITY, NOT_INTEGER, SHORT, SYNTAX, Family, Rule
+from compat.oracle.grammar.family import ARITY, NOT_INTEGER, SHORT, SPAN, SYNTAX, Family, Rule
 from compat.oracle.grammar.lists import NO_KEY
 from compat.oracle.grammar.strings import LATER
 
@@ -12,8 +12,8 @@ DBS = [b"0", b"1", b"2"] * 6 + [b"15", b"16", b"-1", b"x", b"9223372036854775808
 PATTERNS = [
     *[b"*", b"k*", b"?1", b"[kl]1", b"[^k]*", b"k[1-2]", b"gone", b"\\k1", b"k[", b"*1*", b""],
 ]
-# Many, because whether GT or LT holds between equal spans is a matter of the millisecond.
-AHEAD = [b"%d000" % n for n in range(1, 25)]
+AHEAD_S = [b"%b000" % SPAN] * 24
+AHEAD_MS = [b"%b000500" % SPAN] * 24
 AWRY = [b"x", b"1.5", b"9223372036854775807", b"-9223372036854775808", b""]
 # A string, a list, a sorted set and a hash as redis-server 8.2.3 dumps them; and what no server dumped.
 DUMPS = [
@@ -97,8 +97,8 @@ GENERIC = Family(
         "UNLINK": Rule(0.5, errors=(ARITY,), extra=[[b"UNLINK"]], extra_chance=SHORT),
         "EXISTS": Rule(1, errors=(ARITY,), extra=[[b"EXISTS"]], extra_chance=SHORT),
         "TOUCH": Rule(0.5, errors=(ARITY,), extra=[[b"TOUCH"]], extra_chance=SHORT),
-        "EXPIRE": _expiry(b"EXPIRE", AHEAD),
-        "PEXPIRE": _expiry(b"PEXPIRE", [b"%d500" % n for n in range(1000, 25000, 1000)]),
+        "EXPIRE": _expiry(b"EXPIRE", AHEAD_S),
+        "PEXPIRE": _expiry(b"PEXPIRE", AHEAD_MS),
         "EXPIREAT": _expiry(b"EXPIREAT", [b"99999999%02d" % n for n in range(24)]),
         "PEXPIREAT": _expiry(b"PEXPIREAT", [b"99999999%02d000" % n for n in range(24)]),
         "EXPIRETIME": Rule(0.8, errors=(ARITY,)),

@@ -8,6 +8,7 @@ sequence runs, unless it is past when it is given: what happens then depends on 
 from __future__ import annotations
 
 from compat.oracle.grammar.family import ARITY, NOT_FLOAT, NOT_INTEGER, SYNTAX, WRONGTYPE, Family, Rule
+from compat.oracle.grammar.generic import AHEAD_MS, AHEAD_S
 from compat.oracle.grammar.strings import AMOUNTS, FLOATS, OVERFLOW
 
 KEYS = [b"h1"] * 5 + [b"h2"] * 3 + [b"t1"] * 2 + [b"t2", b"s1", b"gone"]
@@ -16,9 +17,6 @@ VALUES = [*[b"1", b"2", b"v", b"-7", b"10.5"] * 2, *[b"", b"x" * 64, b"922337203
 LONG = b"z" * 65  # not in a listpack
 TABLE = [word for n in range(600) for word in (b"f%d" % n, b"%d" % n)]
 NUMFIELDS = [b"0", b"-1", b"x", b"9", b"1", b"2147483648"]
-# Many, because whether GT or LT holds between equal spans is a matter of the millisecond.
-AHEAD_S = [b"%d000" % n for n in range(1, 25)]
-AHEAD_MS = [b"%d500" % n for n in range(1000, 25000, 1000)]
 LATER_S = [b"99999999%02d" % n for n in range(24)]
 LATER_MS = [b"99999999%02d000" % n for n in range(24)]
 AWRY = [b"0", b"0", b"-1", b"x", b"1.5", b"", b"9223372036854775807", b"70368744177664"]

@@ -8,10 +8,10 @@ from the Specs; the summary is the first line of the docstring. A subcommand reg
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from inspect import getdoc
 
-from respq.flags import Channels, Flag, Keys
+from respq.flags import Channels, Docs, Flag, Keys
 from respq.protocol import Argv
 from respq.state import BulkHandler, Client, Handler, Spec
 
@@ -38,6 +38,7 @@ __all__ = [
     "SKIP_SLOWLOG",
     "SPECS",
     "STALE",
+    "SYSCMD",
     "WRITE",
     "Argv",
     "Channels",
@@ -70,6 +71,7 @@ SCRIPT_RUNNER = Flag.SCRIPT_RUNNER
 SKIP_MONITOR = Flag.SKIP_MONITOR
 SKIP_SLOWLOG = Flag.SKIP_SLOWLOG
 STALE = Flag.STALE
+SYSCMD = Flag.SYSCMD
 WRITE = Flag.WRITE
 
 SPECS: dict[str, Spec] = {}  # by upper-case name; "CLIENT|KILL" for a subcommand
@@ -102,20 +104,27 @@ def command(
     complexity: str = "O(1)",
     bulk: BulkHandler | None = None,
     channels: Channels | None = None,
+    deprecated_since: str = "",
+    replaced_by: str = "",
+    argument_groups: str = "",
+    argument_versions: Mapping[str, str] | None = None,
 ) -> Callable[[Handler], Handler]:
     """Declare the decorated function as the handler of `name`.
 
     `arity` counts the name, and is a minimum if negative, as in COMMAND INFO. `acl` names the
     categories that flags and group do not imply, `tips` are COMMAND INFO's. `bulk`, if given,
     executes a run of these commands as one: see `state.BulkHandler`. `channels` says which arguments are
-    channels that the user has to be allowed.
+    channels that the user has to be allowed. What remains is documentation: see `flags.Docs`.
     """
 
     def register(handler: Handler) -> Handler:
         summary = (getdoc(handler) or "").partition("\n")[0].rstrip(".")
         _register(Spec(
-            name, handler, arity, flags, keys, group, since, syntax, acl, tips, complexity, summary, bulk,
-            channels,
+            name, handler, arity, flags, keys, group, since, acl, tips,
+            Docs(
+                summary, syntax, complexity, deprecated_since, replaced_by, argument_groups,
+                argument_versions or {},
+            ), bulk, channels,
         ))  # fmt: skip
         return handler
 
@@ -133,7 +142,7 @@ def container(
 ) -> None:
     """Declare `name` as a container of the subcommands that register as `NAME|…`."""
     _register(Spec(
-        name, None, -2, flags, (), group, since, "", acl, (), "Depends on subcommand", summary, None
+        name, None, -2, flags, (), group, since, acl, (), Docs(summary, complexity="Depends on subcommand"),
     ))  # fmt: skip
 
 

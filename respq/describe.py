@@ -13,7 +13,7 @@ from respq.flags import Flag, Keys
 from respq.protocol import Argv
 from respq.state import Spec
 
-HIDDEN = Flag.MAY_REPLICATE | Flag.ASYNC_LOADING  # not among the words of COMMAND INFO
+HIDDEN = Flag.MAY_REPLICATE | Flag.ASYNC_LOADING | Flag.SYSCMD  # not among the words of COMMAND INFO
 NEWER = {Flag.SCRIPT_RUNNER: (8, 10)}  # from which version of Redis on they are
 
 # In the order of COMMAND INFO.

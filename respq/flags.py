@@ -1,10 +1,11 @@
-"""What a command's declaration says of it besides its handler: flags, and where its keys stand."""
+"""What a command's declaration says of it besides its handler: flags, where its keys stand, documentation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, auto
 from enum import Flag as EnumFlag
+from typing import NamedTuple
 
 from respq.protocol import Argv
 
@@ -34,6 +35,7 @@ class Flag(EnumFlag):
     MOVABLEKEYS = auto()
     ASKING = auto()
     SCRIPT_RUNNER = auto()  # shown from Redis 8.10 on
+    SYSCMD = auto()  # not for applications; shown by COMMAND DOCS alone
 
 
 class Channels(Enum):
@@ -42,6 +44,18 @@ class Channels(Enum):
     FIRST = auto()
     ALL = auto()
     PATTERNS = auto()  # all, and these are patterns
+
+
+class Docs(NamedTuple):
+    """What is said of a command to people: in COMMAND DOCS, and in part in the README."""
+
+    summary: str
+    syntax: str = ""  # its arguments, in the notation of `syntax`
+    complexity: str = ""
+    deprecated_since: str = ""  # the version of Redis, if it is
+    replaced_by: str = ""  # as COMMAND DOCS says it; of what is deprecated
+    argument_groups: str = ""  # the names of the groups among the arguments, outer before inner
+    argument_versions: Mapping[str, str] = {}  # which version of Redis brought an argument, by its name
 
 
 class Keys:

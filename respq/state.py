@@ -14,7 +14,7 @@ from respq.acl.log import AccessLog
 from respq.datatypes.value import Value
 from respq.effects.backup import BackupStatus
 from respq.errors import CommandError, wrong_type
-from respq.flags import Channels, Flag, Keys
+from respq.flags import Channels, Docs, Flag, Keys
 from respq.gauge import Gauge
 from respq.keyspace import Database, Effects, databases
 from respq.latency import STEP_BITS, Histogram, LatencyMonitor
@@ -67,15 +67,15 @@ class Spec:
     """One declared command, and what was counted of it."""
 
     __slots__ = (
-        "acl", "arity", "as_sent", "bare", "bulk", "calls", "channels", "complexity", "failed_calls", "flags",
+        "acl", "arity", "as_sent", "bare", "bulk", "calls", "channels", "docs", "failed_calls", "flags",
         "group", "handler", "keys", "latencies", "name", "queueable", "quick", "rejected_calls", "since",
-        "subcommands", "summary", "syntax", "timed_calls", "tips", "usec",
+        "subcommands", "timed_calls", "tips", "usec",
     )  # fmt: skip
 
     def __init__(
         self, name: str, handler: Handler | None, arity: int, flags: Flag, keys: tuple[Keys, ...],
-        group: str, since: str, syntax: str, acl: str, tips: tuple[str, ...], complexity: str, summary: str,
-        bulk: BulkHandler | None, channels: Channels | None = None,
+        group: str, since: str, acl: str, tips: tuple[str, ...], docs: Docs,
+        bulk: BulkHandler | None = None, channels: Channels | None = None,
     ) -> None:  # fmt: skip
         self.name = name  # upper case; CLIENT|KILL for a subcommand
         self.handler = handler  # None for a container of subcommands
@@ -84,11 +84,9 @@ class Spec:
         self.keys = keys
         self.group = group
         self.since = since  # the Redis version that brought it
-        self.syntax = syntax
         self.acl = acl  # categories that flags and group do not imply
         self.tips = tips
-        self.complexity = complexity
-        self.summary = summary
+        self.docs = docs
         self.bulk = bulk
         self.channels = channels
         self.subcommands: dict[str, Spec] = {}  # by full name

@@ -21,7 +21,7 @@ from respq.accesses import Frequencies, untouching
 from respq.acl.permissions import Permissions
 from respq.describe import NoKeysError, key_indexes, unbalanced
 from respq.errors import CommandError, shown
-from respq.flags import Flag
+from respq.flags import Docs, Flag
 from respq.importing import importing
 from respq.large import LargeCommands
 from respq.monitor import monitored
@@ -281,9 +281,7 @@ def _refuse_to_run(client: Client, argv: Argv) -> bytes:
 
 
 # Stands in entries whose execution is counted elsewhere or not at all.
-NOT_COUNTED = Spec(
-    "", _refuse_to_run, 1, Flag(0), (), "", "", "", "", (), "", "", None
-)  # fmt: skip
+NOT_COUNTED = Spec("", _refuse_to_run, 1, Flag(0), (), "", "", "", (), Docs(""))
 
 
 def wrong_arity(spec: Spec) -> Rejected:

@@ -145,13 +145,13 @@ def commands() -> str:
             groups.setdefault(SPECS[name].group, []).append(SPECS[name])
     tables = []
     for group in sorted(groups):
-        rows = [(code(usage(spec)), spec.summary) for spec in groups[group]]
+        rows = [(code(usage(spec)), spec.docs.summary) for spec in groups[group]]
         tables.append(f"**{group.capitalize()}** ({len(rows)})\n\n{table(('command', ''), rows)}")
     return "\n\n".join(tables)
 
 
 def usage(spec: Spec) -> str:
-    syntax = re.sub(r"\s*\|\s*", "|", spec.syntax)
+    syntax = re.sub(r"\s*\|\s*", "|", spec.docs.syntax)
     return f"{spec.name.replace('|', ' ')} {syntax}".rstrip()
 
 

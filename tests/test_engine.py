@@ -112,7 +112,7 @@ def test_waiters_are_served_in_one_walk(engine: Workbench, alice: Peer) -> None:
 
 
 def test_every_command_is_declared_with_a_summary() -> None:
-    assert [spec.name for spec in SPECS.values() if not spec.summary] == []
+    assert [spec.name for spec in SPECS.values() if not spec.docs.summary] == []
 
 
 def test_what_became_ready_is_settled_by_a_batch_without_effects(

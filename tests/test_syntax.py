@@ -10,9 +10,9 @@ from respq.commands import SPECS
 from respq.syntax import Argument, parse, render
 
 
-@pytest.mark.parametrize("name", sorted(name for name, spec in SPECS.items() if spec.syntax))
+@pytest.mark.parametrize("name", sorted(name for name, spec in SPECS.items() if spec.docs.syntax))
 def test_every_declaration_comes_out_as_it_was_written(name: str) -> None:
-    spaced = re.sub(r"\s*\|\s*", " | ", SPECS[name].syntax)
+    spaced = re.sub(r"\s*\|\s*", " | ", SPECS[name].docs.syntax)
     assert render(parse(spaced)) == spaced
 
 

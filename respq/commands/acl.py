@@ -248,7 +248,8 @@ def acl_save(c: Client, argv: Argv) -> bytes:
 
 
 @command("ACL|LOG", arity=-2, flags=PRIVILEGED, group="server", since="6.0.0", syntax="[count | RESET]",
-         complexity="O(N) for N entries")  # fmt: skip
+         complexity="O(N) for N entries",
+         argument_groups="operation")  # fmt: skip
 def acl_log(c: Client, argv: Argv) -> bytes:
     """What was refused to whom, the latest first; or forget it."""
     if len(argv) > 3:

@@ -100,7 +100,8 @@ def _bits_between(start: int, end: int, unit: int, length: int) -> tuple[int, in
 
 
 @command("BITCOUNT", arity=-2, flags=READONLY, keys=READ, group="bitmap", since="2.6.0",
-         syntax="key [start end [BYTE|BIT]]", complexity="O(N), N bytes")  # fmt: skip
+         syntax="key [start end [BYTE|BIT]]", complexity="O(N), N bytes",
+         argument_groups="range unit", argument_versions={"unit": "7.0.0"})  # fmt: skip
 def bitcount(c: Client, argv: Argv) -> bytes:
     """Return how many bits are set in the string under a key, or in a range of it."""
     start, end, unit = 0, -1, 8
@@ -116,7 +117,8 @@ def bitcount(c: Client, argv: Argv) -> bytes:
 
 
 @command("BITPOS", arity=-3, flags=READONLY, keys=READ, group="bitmap", since="2.8.7",
-         syntax="key bit [start [end [BYTE|BIT]]]", complexity="O(N), N bytes")  # fmt: skip
+         syntax="key bit [start [end [BYTE|BIT]]]", complexity="O(N), N bytes",
+         argument_groups="range end-unit-block unit", argument_versions={"unit": "7.0.0"})  # fmt: skip
 def bitpos(c: Client, argv: Argv) -> bytes:
     """Return where the first bit with a value stands in the string under a key, or in a range of it, or -1.
 
@@ -146,7 +148,8 @@ def bitpos(c: Client, argv: Argv) -> bytes:
 
 @command("BITOP", arity=-4, flags=WRITE | DENYOOM, keys=(key(2, "OW update"), keys(3, -1, 1, "RO access")),
          group="bitmap", since="2.6.0", syntax="<AND|OR|XOR|NOT|DIFF|DIFF1|ANDOR|ONE> destkey key [key ...]",
-         complexity="O(N), N bytes of all strings")  # fmt: skip
+         complexity="O(N), N bytes of all strings",
+         argument_groups="operation")  # fmt: skip
 def bitop(c: Client, argv: Argv) -> bytes:
     """Combine strings bit by bit and store the result, or delete the key if it is empty; return its length.
 
@@ -269,6 +272,7 @@ def _read_fields(c: Client, name: bytes, steps: list[_Step]) -> bytes:
          keys=(Keys("RW access update variable_flags", 1, notes=NOTE_ON_BITFIELD),), group="bitmap",
          since="3.2.0", complexity="O(1) for each subcommand",
          syntax=f"key [{A_STEP} [{A_STEP} ...]]",
+         argument_groups="operation get-block write overflow-block write-operation set-block incrby-block",
 )  # fmt: skip
 def bitfield(c: Client, argv: Argv) -> bytes:
     """Read, set and increment integers of any width in the string under a key; return one number each.
@@ -305,7 +309,8 @@ def bitfield(c: Client, argv: Argv) -> bytes:
 
 @command("BITFIELD_RO", arity=-2, flags=READONLY | FAST, keys=READ, group="bitmap", since="6.0.0",
          syntax="key [GET encoding offset [GET encoding offset ...]]",
-         complexity="O(1) for each subcommand")  # fmt: skip
+         complexity="O(1) for each subcommand",
+         argument_groups="get-block")  # fmt: skip
 def bitfield_ro(c: Client, argv: Argv) -> bytes:
     """Read integers of any width in the string under a key."""
     steps = _parse_steps(c, argv)

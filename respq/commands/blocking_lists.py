@@ -85,6 +85,7 @@ def brpop(c: Client, argv: Argv) -> bytes:
     since="7.0.0",
     syntax="timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",
     complexity="O(n + m), n keys, m elements taken",
+    argument_groups="where",
 )
 def blmpop(c: Client, argv: Argv) -> bytes:
     """Take elements off the first of several lists that has any, waiting for them if need be."""
@@ -111,6 +112,7 @@ def _move_or_park(c: Client, argv: Argv, from_left: bool, to_left: bool, logged:
     group="list",
     since="6.2.0",
     syntax="source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout",
+    argument_groups="wherefrom whereto",
 )
 def blmove(c: Client, argv: Argv) -> bytes:
     """Move an element between ends of two lists, waiting for one if need be."""
@@ -126,6 +128,8 @@ def blmove(c: Client, argv: Argv) -> bytes:
     group="list",
     since="2.2.0",
     syntax="source destination timeout",
+    deprecated_since="6.2.0",
+    replaced_by="`BLMOVE` with the `RIGHT` and `LEFT` arguments",
 )
 def brpoplpush(c: Client, argv: Argv) -> bytes:
     """Move the tail of a list to the head of another, waiting for one if need be."""

@@ -41,7 +41,8 @@ def bzpopmax(c: Client, argv: Argv) -> bytes:
 @command("BZMPOP", arity=-5, flags=WRITE | BLOCKING | MOVABLEKEYS,
          keys=(Keys("RW access delete", 2, counted=True),), group="sorted-set", since="7.0.0",
          syntax="timeout numkeys key [key ...] <MIN | MAX> [COUNT count]",
-         complexity="O(k + m log n), k keys, m members taken of n")  # fmt: skip
+         complexity="O(k + m log n), k keys, m members taken of n",
+         argument_groups="where")  # fmt: skip
 def bzmpop(c: Client, argv: Argv) -> bytes:
     """Take members off one end of the first of several sorted sets that has any, waiting if need be."""
     names, highest, count = pop_words(argv, 2)

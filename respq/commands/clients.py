@@ -62,7 +62,8 @@ def client_setname(c: Client, argv: Argv) -> bytes:
 
 
 @command("CLIENT|SETINFO", arity=4, flags=ORDINARY, group="connection", since="7.2.0",
-         syntax="<LIB-NAME libname | LIB-VER libver>", tips=EVERY_NODE)  # fmt: skip
+         syntax="<LIB-NAME libname | LIB-VER libver>", tips=EVERY_NODE,
+         argument_groups="attr")  # fmt: skip
 def client_setinfo(c: Client, argv: Argv) -> bytes:
     """Say which client library speaks over this connection."""
     attribute = argv[2].upper()
@@ -75,14 +76,16 @@ def client_setinfo(c: Client, argv: Argv) -> bytes:
     return OK
 
 
-@command("CLIENT|NO-EVICT", arity=3, flags=PRIVILEGED, group="connection", since="7.0.0", syntax="<ON | OFF>")
+@command("CLIENT|NO-EVICT", arity=3, flags=PRIVILEGED, group="connection", since="7.0.0", syntax="<ON | OFF>",
+         argument_groups="enabled")  # fmt: skip
 def client_no_evict(c: Client, argv: Argv) -> bytes:
     """Spare this connection when clients are closed to save memory."""
     c.no_evict = _on_or_off(argv[2])
     return OK
 
 
-@command("CLIENT|NO-TOUCH", arity=3, flags=ORDINARY, group="connection", since="7.2.0", syntax="<ON | OFF>")
+@command("CLIENT|NO-TOUCH", arity=3, flags=ORDINARY, group="connection", since="7.2.0", syntax="<ON | OFF>",
+         argument_groups="enabled")  # fmt: skip
 def client_no_touch(c: Client, argv: Argv) -> bytes:
     """Let this connection read keys without making them recently used."""
     c.no_touch = _on_or_off(argv[2])
@@ -108,7 +111,8 @@ def _on_or_off(word: bytes) -> bool:
 
 
 @command("CLIENT|REPLY", arity=3, flags=ORDINARY, group="connection", since="3.2.0",
-         syntax="<ON | OFF | SKIP>")  # fmt: skip
+         syntax="<ON | OFF | SKIP>",
+         argument_groups="action")  # fmt: skip
 def client_reply(c: Client, argv: Argv) -> bytes:
     """Answer this connection, or not, or not to its next command."""
     mode = argv[2].upper()
@@ -136,7 +140,9 @@ def client_info(c: Client, argv: Argv) -> bytes:
 @command("CLIENT|LIST", arity=-2, flags=PRIVILEGED, group="connection", since="2.4.0",
          syntax="[TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] [ID client-id [client-id ...]]",
          tips=("nondeterministic_output",),
-         complexity="O(N) for N connections")  # fmt: skip
+         complexity="O(N) for N connections",
+         argument_groups="client-type",
+         argument_versions={"client-type": "5.0.0", "client-id": "6.2.0"})  # fmt: skip
 def client_list(c: Client, argv: Argv) -> bytes:
     """One line for every connection, or for those that are asked for; filters are those of CLIENT KILL."""
     c.server.settle_watching(c)
@@ -275,7 +281,10 @@ def _flags(client: Client) -> str:
 
 @command("CLIENT|KILL", arity=-3, flags=PRIVILEGED, group="connection", since="2.4.0",
          syntax=f"<ip:port | <{KILL_FILTER}> [<{KILL_FILTER}> ...]>",
-         complexity="O(N) for N connections")  # fmt: skip
+         complexity="O(N) for N connections",
+         argument_groups="filter new-format client-type skipme",
+         argument_versions={"client-id": "2.8.12", "client-type": "2.8.12", "master": "3.2.0",
+             "replica": "5.0.0", "laddr": "6.2.0", "maxage": "7.4.0"})  # fmt: skip
 def client_kill(c: Client, argv: Argv) -> bytes:
     """Close connections: the one with an address, or all that every filter fits."""
     clients = list(c.server.clients.values())
@@ -377,7 +386,8 @@ _FILTERS: dict[bytes, Callable[[Client, bytes], Test]] = {
 
 @command("CLIENT|UNBLOCK", arity=-3, flags=PRIVILEGED, group="connection", since="5.0.0",
          syntax="client-id [TIMEOUT | ERROR]",
-         complexity="O(keys waited for)")  # fmt: skip
+         complexity="O(keys waited for)",
+         argument_groups="unblock-type")  # fmt: skip
 def client_unblock(c: Client, argv: Argv) -> bytes:
     """End the wait of a blocked client, as if its time were up or with an error."""
     if len(argv) > 4:
@@ -401,7 +411,8 @@ def client_unblock(c: Client, argv: Argv) -> bytes:
 
 
 @command("CLIENT|PAUSE", arity=-3, flags=PRIVILEGED, group="connection", since="3.0.0",
-         syntax="timeout [WRITE | ALL]")  # fmt: skip
+         syntax="timeout [WRITE | ALL]",
+         argument_groups="mode", argument_versions={"mode": "6.2.0"})  # fmt: skip
 def client_pause(c: Client, argv: Argv) -> bytes:
     """Let the commands of all clients wait, or those that write, for so many milliseconds."""
     if len(argv) > 4:

@@ -66,6 +66,18 @@ SUBCOMMANDS: Final = (
     ("SLOTS", 2, LOADING | STALE, "3.0.0", "", _VARIES),
 )
 
+# What COMMAND DOCS calls the groups of their arguments.
+GROUPS: Final = {
+    "ADDSLOTSRANGE": "range",
+    "DELSLOTSRANGE": "range",
+    "FAILOVER": "options",
+    "RESET": "reset-type",
+    "SETSLOT": "subcommand",
+    "SLOT-STATS": "filter slotsrange orderby order",
+}
+VERSIONS: Final = {"MEET": {"cluster-bus-port": "4.0.0"}}  # of arguments
+DEPRECATED: Final = {"SLAVES": ("5.0.0", "`CLUSTER REPLICAS`"), "SLOTS": ("7.0.0", "`CLUSTER SHARDS`")}
+
 
 def refuse(c: Client, argv: Argv) -> bytes:
     """Refuse, since the server is no part of a cluster."""
@@ -74,8 +86,10 @@ def refuse(c: Client, argv: Argv) -> bytes:
 
 container("CLUSTER", group="cluster", since="3.0.0", summary="Commands about a cluster, all of them refused")
 for _name, _arity, _flags, _since, _syntax, _tips in SUBCOMMANDS:
+    _deprecated_since, _replaced_by = DEPRECATED.get(_name, ("", ""))
     command(f"CLUSTER|{_name}", arity=_arity, flags=_flags, group="cluster", since=_since, syntax=_syntax,
-            tips=_tips)(refuse)  # fmt: skip
+            tips=_tips, argument_groups=GROUPS.get(_name, ""), argument_versions=VERSIONS.get(_name),
+            deprecated_since=_deprecated_since, replaced_by=_replaced_by)(refuse)  # fmt: skip
 for _name, _flags in (
     ("READONLY", LOADING | STALE | FAST),
     ("READWRITE", LOADING | STALE | FAST),

@@ -26,7 +26,8 @@ def config_get(c: Client, argv: Argv) -> bytes:
 
 @command("CONFIG|SET", arity=-4, flags=PRIVILEGED, group="server", since="2.0.0",
          syntax="parameter value [parameter value ...]", complexity=PER_PARAMETER,
-         tips=EVERY_NODE)  # fmt: skip
+         tips=EVERY_NODE,
+         argument_groups="data")  # fmt: skip
 def config_set(c: Client, argv: Argv) -> bytes:
     """Change directives while the server runs: all of them, or none."""
     if len(argv) % 2:

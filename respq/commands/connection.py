@@ -19,7 +19,8 @@ from respq.state import Closing
 BEFORE_AUTH = NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY
 
 
-@command("AUTH", arity=-2, flags=BEFORE_AUTH, group="connection", since="1.0.0", syntax="[username] password")
+@command("AUTH", arity=-2, flags=BEFORE_AUTH, group="connection", since="1.0.0", syntax="[username] password",
+         argument_versions={"username": "6.0.0"})  # fmt: skip
 def auth(c: Client, argv: Argv) -> bytes:
     """Authenticate the connection."""
     if len(argv) > 3:
@@ -47,7 +48,8 @@ def authenticate(c: Client, name: bytes, password: bytes, command_name: bytes) -
 
 
 @command("HELLO", arity=-1, flags=BEFORE_AUTH, group="connection", since="6.0.0",
-         syntax="[protover [AUTH username password] [SETNAME clientname]]")  # fmt: skip
+         syntax="[protover [AUTH username password] [SETNAME clientname]]",
+         argument_groups="arguments auth")  # fmt: skip
 def hello(c: Client, argv: Argv) -> bytes:
     """Choose the version of the protocol; authenticate and name the connection on the way."""
     enc = c.enc
@@ -133,7 +135,8 @@ def ping(c: Client, argv: Argv) -> bytes:
     return PONG if len(argv) == 1 else bulk(argv[1])
 
 
-@command("QUIT", arity=-1, flags=BEFORE_AUTH, group="connection", since="1.0.0")
+@command("QUIT", arity=-1, flags=BEFORE_AUTH, group="connection", since="1.0.0",
+         deprecated_since="7.2.0", replaced_by="just closing the connection")  # fmt: skip
 def close(c: Client, argv: Argv) -> bytes:
     """Close the connection."""
     raise Closing(OK)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from respq import fingerprint
 from respq.accesses import IDLE_SPAN_S, idle_s
 from respq.clock import sleep
-from respq.command import ADMIN, LOADING, NOSCRIPT, STALE, Argv, Client, command
+from respq.command import ADMIN, LOADING, NOSCRIPT, STALE, SYSCMD, Argv, Client, command
 from respq.commands.arguments import parse_non_negative
 from respq.commands.generic import encoding_of
 from respq.commands.help import help_reply
@@ -30,7 +30,7 @@ MOST_SECONDS = 2**63 / 1_000_000  # microseconds of 64 bits; redis-server does n
 _NUMBER = re.compile(rb"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
 
-@command("DEBUG", arity=-2, flags=ADMIN | NOSCRIPT | LOADING | STALE, group="server", since="1.0.0",
+@command("DEBUG", arity=-2, flags=ADMIN | NOSCRIPT | LOADING | STALE | SYSCMD, group="server", since="1.0.0",
          complexity="Depends on subcommand")  # fmt: skip
 def debug(c: Client, argv: Argv) -> bytes:
     """Help tests with what no other command can do."""

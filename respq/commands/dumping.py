@@ -7,7 +7,7 @@ policy goes by.
 from __future__ import annotations
 
 from respq.accesses import MOST_FREQUENT
-from respq.command import DENYOOM, READONLY, WRITE, Argv, Client, command, key
+from respq.command import DENYOOM, READONLY, SYSCMD, WRITE, Argv, Client, command, key
 from respq.commands.arguments import Options, parse_int
 from respq.datatypes.hashes import HashValue
 from respq.datatypes.value import Value
@@ -41,15 +41,19 @@ def dumped(c: Client, value: Value) -> bytes:
 
 
 @command("RESTORE", arity=-4, flags=WRITE | DENYOOM, keys=_REPLACED, group="generic", since="2.6.0",
-         syntax=_RESTORE, acl="dangerous", complexity="O(N) with N being the size of the value")  # fmt: skip
+         syntax=_RESTORE, acl="dangerous", complexity="O(N) with N being the size of the value",
+         argument_versions={"replace": "3.0.0", "absttl": "5.0.0", "seconds": "5.0.0",
+             "frequency": "5.0.0"})  # fmt: skip
 def restore(c: Client, argv: Argv) -> bytes:
     """Create a key with the value that DUMP returned."""
     return _restore(c, argv)
 
 
-@command("RESTORE-ASKING", arity=-4, flags=WRITE | DENYOOM | Flag.ASKING, keys=_REPLACED, group="server",
-         since="3.0.0", syntax=_RESTORE, acl="keyspace dangerous",
-         complexity="O(N) with N being the size of the value")  # fmt: skip
+@command("RESTORE-ASKING", arity=-4, flags=WRITE | DENYOOM | Flag.ASKING | SYSCMD, keys=_REPLACED,
+         group="server", since="3.0.0", syntax=_RESTORE, acl="keyspace dangerous",
+         complexity="O(N) with N being the size of the value",
+         argument_versions={"replace": "3.0.0", "absttl": "5.0.0", "seconds": "5.0.0",
+             "frequency": "5.0.0"})  # fmt: skip
 def restore_asking(c: Client, argv: Argv) -> bytes:
     """Do what RESTORE does, as nodes of a cluster call it."""
     return _restore(c, argv)

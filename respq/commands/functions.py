@@ -108,7 +108,8 @@ def function_delete(c: Client, argv: Argv) -> bytes:
 
 
 @command("FUNCTION|FLUSH", arity=-2, flags=NOSCRIPT | WRITE, group="scripting", since="7.0.0",
-         syntax="[ASYNC | SYNC]", tips=_ON_ALL_SHARDS, complexity="O(N) for N functions")  # fmt: skip
+         syntax="[ASYNC | SYNC]", tips=_ON_ALL_SHARDS, complexity="O(N) for N functions",
+         argument_groups="flush-type")  # fmt: skip
 def function_flush(c: Client, argv: Argv) -> bytes:
     """Delete all libraries."""
     if len(argv) > 3:
@@ -130,7 +131,8 @@ def function_dump(c: Client, argv: Argv) -> bytes:
 
 @command("FUNCTION|RESTORE", arity=-3, flags=NOSCRIPT | WRITE | DENYOOM, group="scripting", since="7.0.0",
          syntax="serialized-value [FLUSH | APPEND | REPLACE]", tips=_ON_ALL_SHARDS,
-         complexity="O(N) for N functions")  # fmt: skip
+         complexity="O(N) for N functions",
+         argument_groups="policy")  # fmt: skip
 def function_restore(c: Client, argv: Argv) -> bytes:
     """Load the libraries that FUNCTION DUMP returned, besides others or in their place."""
     if len(argv) > 4:

@@ -142,7 +142,8 @@ def keys_(c: Client, argv: Argv) -> bytes:
 @command("SCAN", arity=-2, flags=READONLY, group="generic", since="2.8.0",
          syntax="cursor [MATCH pattern] [COUNT count] [TYPE type]",
          tips=("nondeterministic_output", "request_policy:special", "response_policy:special"),
-         complexity="O(N) with N being COUNT, per call")  # fmt: skip
+         complexity="O(N) with N being COUNT, per call",
+         argument_versions={"type": "6.0.0"})  # fmt: skip
 def scan(c: Client, argv: Argv) -> bytes:
     """Return some of the keys and the cursor with which to ask for the next."""
     cursor = parse_cursor(argv[1])
@@ -214,28 +215,32 @@ def _expire(c: Client, argv: Argv, unit_ms: int, base_ms: int, command_name: str
 
 
 @command("EXPIRE", arity=-3, flags=WRITE | FAST, keys=UPDATE, group="generic", since="1.0.0",
-         syntax="key seconds [NX|XX|GT|LT]")  # fmt: skip
+         syntax="key seconds [NX|XX|GT|LT]",
+         argument_groups="condition", argument_versions={"condition": "7.0.0"})  # fmt: skip
 def expire(c: Client, argv: Argv) -> bytes:
     """Let a key expire in a number of seconds."""
     return _expire(c, argv, 1000, c.server.present_ms, "expire")
 
 
 @command("PEXPIRE", arity=-3, flags=WRITE | FAST, keys=UPDATE, group="generic", since="2.6.0",
-         syntax="key milliseconds [NX|XX|GT|LT]")  # fmt: skip
+         syntax="key milliseconds [NX|XX|GT|LT]",
+         argument_groups="condition", argument_versions={"condition": "7.0.0"})  # fmt: skip
 def pexpire(c: Client, argv: Argv) -> bytes:
     """Let a key expire in a number of milliseconds."""
     return _expire(c, argv, 1, c.server.present_ms, "pexpire")
 
 
 @command("EXPIREAT", arity=-3, flags=WRITE | FAST, keys=UPDATE, group="generic", since="1.2.0",
-         syntax="key unix-time-seconds [NX|XX|GT|LT]")  # fmt: skip
+         syntax="key unix-time-seconds [NX|XX|GT|LT]",
+         argument_groups="condition", argument_versions={"condition": "7.0.0"})  # fmt: skip
 def expireat(c: Client, argv: Argv) -> bytes:
     """Let a key expire at a Unix time in seconds."""
     return _expire(c, argv, 1000, 0, "expireat")
 
 
 @command("PEXPIREAT", arity=-3, flags=WRITE | FAST, keys=UPDATE, group="generic", since="2.6.0",
-         syntax="key unix-time-milliseconds [NX|XX|GT|LT]")  # fmt: skip
+         syntax="key unix-time-milliseconds [NX|XX|GT|LT]",
+         argument_groups="condition", argument_versions={"condition": "7.0.0"})  # fmt: skip
 def pexpireat(c: Client, argv: Argv) -> bytes:
     """Let a key expire at a Unix time in milliseconds."""
     return _expire(c, argv, 1, 0, "pexpireat")

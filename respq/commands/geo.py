@@ -96,7 +96,9 @@ def _shown_point(c: Client, point: Point) -> bytes:
 
 @command("GEOADD", arity=-5, flags=WRITE | DENYOOM, keys=(key(1, "RW update"),), group="geo", since="3.2.0",
          syntax="key [NX | XX] [CH] longitude latitude member [longitude latitude member ...]",
-         complexity="O(m log n), m members added to n")  # fmt: skip
+         complexity="O(m log n), m members added to n",
+         argument_groups="condition data",
+         argument_versions={"condition": "6.2.0", "change": "6.2.0"})  # fmt: skip
 def geoadd(c: Client, argv: Argv) -> bytes:
     """Add members with their places to a sorted set, or give them other places."""
     at = 2
@@ -137,7 +139,8 @@ def _scores(c: Client, name: bytes) -> dict[bytes, float]:
 
 
 @command("GEODIST", arity=-4, flags=READONLY, keys=READ, group="geo", since="3.2.0",
-         syntax="key member1 member2 [M | KM | FT | MI]")  # fmt: skip
+         syntax="key member1 member2 [M | KM | FT | MI]",
+         argument_groups="unit")  # fmt: skip
 def geodist(c: Client, argv: Argv) -> bytes:
     """Return how far two members are from each other, or null."""
     if len(argv) > 5:
@@ -289,7 +292,8 @@ def _geosearch(c: Client, argv: Argv, at: int, destination: bytes | None) -> byt
 
 
 @command("GEOSEARCH", arity=-7, flags=READONLY, keys=READ, group="geo", since="6.2.0", complexity=OF_SEARCH,
-         syntax=f"key {FROM_AND_BY} {ORDER} {COUNT} {SHOWN}")  # fmt: skip
+         syntax=f"key {FROM_AND_BY} {ORDER} {COUNT} {SHOWN}",
+         argument_groups="from fromlonlat by circle unit box unit order count-block")  # fmt: skip
 def geosearch(c: Client, argv: Argv) -> bytes:
     """Return the members that are within a circle or a box."""
     return _geosearch(c, argv, 2, None)
@@ -297,7 +301,8 @@ def geosearch(c: Client, argv: Argv) -> bytes:
 
 @command("GEOSEARCHSTORE", arity=-8, flags=WRITE | DENYOOM, keys=(key(1, "OW update"), key(2, "RO access")),
          group="geo", since="6.2.0", complexity=OF_SEARCH,
-         syntax=f"destination source {FROM_AND_BY} {ORDER} {COUNT} [STOREDIST]")  # fmt: skip
+         syntax=f"destination source {FROM_AND_BY} {ORDER} {COUNT} [STOREDIST]",
+         argument_groups="from fromlonlat by circle unit box unit order count-block")  # fmt: skip
 def geosearchstore(c: Client, argv: Argv) -> bytes:
     """Store the members that are within a circle or a box, with their places or distances as scores."""
     return _geosearch(c, argv, 3, argv[1])
@@ -347,7 +352,10 @@ def _around_member(c: Client, argv: Argv, *, may_store: bool) -> bytes:
 
 @command("GEORADIUS", arity=-6, flags=WRITE | DENYOOM | MOVABLEKEYS, keys=_stored(6), group="geo",
          since="3.2.0", syntax=f"key longitude latitude radius {UNIT} {SHOWN} {COUNT} {ORDER} {STORE}",
-         complexity=OF_SEARCH)  # fmt: skip
+         complexity=OF_SEARCH,
+         deprecated_since="6.2.0",
+         replaced_by="`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument",
+         argument_groups="unit count-block order store", argument_versions={"any": "6.2.0"})  # fmt: skip
 def georadius(c: Client, argv: Argv) -> bytes:
     """Return or store the members that are within a radius of a place; GEOSEARCH does more."""
     return _around_point(c, argv, may_store=True)
@@ -355,7 +363,9 @@ def georadius(c: Client, argv: Argv) -> bytes:
 
 @command("GEORADIUS_RO", arity=-6, flags=READONLY, keys=READ, group="geo", since="3.2.10",
          syntax=f"key longitude latitude radius {UNIT} {SHOWN} {COUNT} {ORDER}",
-         complexity=OF_SEARCH)  # fmt: skip
+         complexity=OF_SEARCH,
+         deprecated_since="6.2.0", replaced_by="`GEOSEARCH` with the `BYRADIUS` argument",
+         argument_groups="unit count-block order", argument_versions={"any": "6.2.0"})  # fmt: skip
 def georadius_ro(c: Client, argv: Argv) -> bytes:
     """Return the members that are within a radius of a place."""
     return _around_point(c, argv, may_store=False)
@@ -363,14 +373,20 @@ def georadius_ro(c: Client, argv: Argv) -> bytes:
 
 @command("GEORADIUSBYMEMBER", arity=-5, flags=WRITE | DENYOOM | MOVABLEKEYS, keys=_stored(5), group="geo",
          since="3.2.0", syntax=f"key member radius {UNIT} {SHOWN} {COUNT} {ORDER} {STORE}",
-         complexity=OF_SEARCH)  # fmt: skip
+         complexity=OF_SEARCH,
+         deprecated_since="6.2.0",
+         replaced_by="`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments",
+         argument_groups="unit count-block order store")  # fmt: skip
 def georadiusbymember(c: Client, argv: Argv) -> bytes:
     """Return or store the members that are within a radius of a member; GEOSEARCH does more."""
     return _around_member(c, argv, may_store=True)
 
 
 @command("GEORADIUSBYMEMBER_RO", arity=-5, flags=READONLY, keys=READ, group="geo", since="3.2.10",
-         syntax=f"key member radius {UNIT} {SHOWN} {COUNT} {ORDER}", complexity=OF_SEARCH)  # fmt: skip
+         syntax=f"key member radius {UNIT} {SHOWN} {COUNT} {ORDER}", complexity=OF_SEARCH,
+         deprecated_since="6.2.0",
+         replaced_by="`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments",
+         argument_groups="unit count-block order")  # fmt: skip
 def georadiusbymember_ro(c: Client, argv: Argv) -> bytes:
     """Return the members that are within a radius of a member."""
     return _around_member(c, argv, may_store=False)

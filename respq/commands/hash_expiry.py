@@ -110,7 +110,8 @@ def _hexpire(c: Client, argv: Argv, unit_ms: int, base_ms: int, command_name: st
 
 @command("HEXPIRE", arity=-6, flags=WRITE | FAST, keys=UPDATE, group="hash", since="7.4.0",
          syntax="key seconds [NX|XX|GT|LT] <FIELDS numfields field [field ...]>",
-         complexity=PER_FIELD)  # fmt: skip
+         complexity=PER_FIELD,
+         argument_groups="condition fields")  # fmt: skip
 def hexpire(c: Client, argv: Argv) -> bytes:
     """Let fields of a hash expire in a number of seconds."""
     return _hexpire(c, argv, 1000, c.server.present_ms, "hexpire")
@@ -118,7 +119,8 @@ def hexpire(c: Client, argv: Argv) -> bytes:
 
 @command("HPEXPIRE", arity=-6, flags=WRITE | FAST, keys=UPDATE, group="hash", since="7.4.0",
          syntax="key milliseconds [NX|XX|GT|LT] <FIELDS numfields field [field ...]>",
-         complexity=PER_FIELD)  # fmt: skip
+         complexity=PER_FIELD,
+         argument_groups="condition fields")  # fmt: skip
 def hpexpire(c: Client, argv: Argv) -> bytes:
     """Let fields of a hash expire in a number of milliseconds."""
     return _hexpire(c, argv, 1, c.server.present_ms, "hpexpire")
@@ -126,7 +128,8 @@ def hpexpire(c: Client, argv: Argv) -> bytes:
 
 @command("HEXPIREAT", arity=-6, flags=WRITE | FAST, keys=UPDATE, group="hash", since="7.4.0",
          syntax="key unix-time-seconds [NX|XX|GT|LT] <FIELDS numfields field [field ...]>",
-         complexity=PER_FIELD)  # fmt: skip
+         complexity=PER_FIELD,
+         argument_groups="condition fields")  # fmt: skip
 def hexpireat(c: Client, argv: Argv) -> bytes:
     """Let fields of a hash expire at a Unix time in seconds."""
     return _hexpire(c, argv, 1000, 0, "hexpireat")
@@ -134,14 +137,16 @@ def hexpireat(c: Client, argv: Argv) -> bytes:
 
 @command("HPEXPIREAT", arity=-6, flags=WRITE | FAST, keys=UPDATE, group="hash", since="7.4.0",
          syntax="key unix-time-milliseconds [NX|XX|GT|LT] <FIELDS numfields field [field ...]>",
-         complexity=PER_FIELD)  # fmt: skip
+         complexity=PER_FIELD,
+         argument_groups="condition fields")  # fmt: skip
 def hpexpireat(c: Client, argv: Argv) -> bytes:
     """Let fields of a hash expire at a Unix time in milliseconds."""
     return _hexpire(c, argv, 1, 0, "hpexpireat")
 
 
 @command("HPERSIST", arity=-5, flags=WRITE | FAST, keys=UPDATE, group="hash", since="7.4.0",
-         syntax="key <FIELDS numfields field [field ...]>", complexity=PER_FIELD)  # fmt: skip
+         syntax="key <FIELDS numfields field [field ...]>", complexity=PER_FIELD,
+         argument_groups="fields")  # fmt: skip
 def hpersist(c: Client, argv: Argv) -> bytes:
     """Take away the expiry of fields of a hash."""
     name = argv[1]
@@ -182,7 +187,8 @@ def _time_left(c: Client, argv: Argv, since_ms: int, unit_ms: int) -> bytes:
 
 @command("HTTL", arity=-5, flags=READONLY | FAST, keys=READ, group="hash", since="7.4.0",
          syntax="key <FIELDS numfields field [field ...]>", tips=("nondeterministic_output",),
-         complexity=PER_FIELD)  # fmt: skip
+         complexity=PER_FIELD,
+         argument_groups="fields")  # fmt: skip
 def httl(c: Client, argv: Argv) -> bytes:
     """Return the seconds until fields expire; -1 for one that never does, -2 for one that is missing."""
     return _time_left(c, argv, c.server.clock.now_ms, 1000)
@@ -190,21 +196,24 @@ def httl(c: Client, argv: Argv) -> bytes:
 
 @command("HPTTL", arity=-5, flags=READONLY | FAST, keys=READ, group="hash", since="7.4.0",
          syntax="key <FIELDS numfields field [field ...]>", tips=("nondeterministic_output",),
-         complexity=PER_FIELD)  # fmt: skip
+         complexity=PER_FIELD,
+         argument_groups="fields")  # fmt: skip
 def hpttl(c: Client, argv: Argv) -> bytes:
     """Return the ms until fields expire; -1 for one that never does, -2 for one that is missing."""
     return _time_left(c, argv, c.server.clock.now_ms, 1)
 
 
 @command("HEXPIRETIME", arity=-5, flags=READONLY | FAST, keys=READ, group="hash", since="7.4.0",
-         syntax="key <FIELDS numfields field [field ...]>", complexity=PER_FIELD)  # fmt: skip
+         syntax="key <FIELDS numfields field [field ...]>", complexity=PER_FIELD,
+         argument_groups="fields")  # fmt: skip
 def hexpiretime(c: Client, argv: Argv) -> bytes:
     """Return the Unix times in seconds at which fields expire; -1 if never, -2 if there is no field."""
     return _time_left(c, argv, 0, 1000)
 
 
 @command("HPEXPIRETIME", arity=-5, flags=READONLY | FAST, keys=READ, group="hash", since="7.4.0",
-         syntax="key <FIELDS numfields field [field ...]>", complexity=PER_FIELD)  # fmt: skip
+         syntax="key <FIELDS numfields field [field ...]>", complexity=PER_FIELD,
+         argument_groups="fields")  # fmt: skip
 def hpexpiretime(c: Client, argv: Argv) -> bytes:
     """Return the Unix times in ms at which fields expire; -1 if never, -2 if there is no field."""
     return _time_left(c, argv, 0, 1)
@@ -215,7 +224,8 @@ def hpexpiretime(c: Client, argv: Argv) -> bytes:
 
 @command("HGETEX", arity=-5, flags=WRITE | FAST, keys=READ_AND_EXPIRE, group="hash", since="8.0.0",
          syntax="key [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|PERSIST]"
-         " <FIELDS numfields field [field ...]>", complexity=PER_FIELD)  # fmt: skip
+         " <FIELDS numfields field [field ...]>", complexity=PER_FIELD,
+         argument_groups="expiration fields")  # fmt: skip
 def hgetex(c: Client, argv: Argv) -> bytes:
     """Return the values under fields of a hash and set or take away their expiry."""
     name, option = argv[1], argv[2].upper()
@@ -336,7 +346,8 @@ def _wrong_number(command_name: str) -> CommandError:
 @command("HSETEX", arity=-6, flags=WRITE | DENYOOM | FAST, keys=UPDATE, group="hash", since="8.0.0",
          syntax="key [FNX|FXX] [EX seconds|PX milliseconds|EXAT unix-time-seconds"
          "|PXAT unix-time-milliseconds|KEEPTTL] <FIELDS numfields field value [field value ...]>",
-         complexity=PER_FIELD)  # fmt: skip
+         complexity=PER_FIELD,
+         argument_groups="condition expiration fields data")  # fmt: skip
 def hsetex(c: Client, argv: Argv) -> bytes:
     """Put values under fields of a hash, with an expiry or a condition if options ask for one."""
     name = argv[1]

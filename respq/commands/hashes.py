@@ -137,7 +137,8 @@ def _hset_each(c: Client, run: Run) -> bytes | None:
 
 @command("HSET", arity=-4, flags=WRITE | DENYOOM | FAST, keys=(key(1, "RW update"),), group="hash",
          since="2.0.0", syntax="key field value [field value ...]",
-         complexity="O(N) with N being the number of fields", bulk=_hset_run)  # fmt: skip
+         complexity="O(N) with N being the number of fields", bulk=_hset_run,
+         argument_groups="data")  # fmt: skip
 def hset(c: Client, argv: Argv) -> bytes:
     """Put values under fields of a hash; return how many fields are new."""
     if len(argv) != 4:
@@ -174,7 +175,9 @@ def _set_all(c: Client, argv: Argv, command_name: str) -> int:
 
 @command("HMSET", arity=-4, flags=WRITE | DENYOOM | FAST, keys=(key(1, "RW update"),), group="hash",
          since="2.0.0", syntax="key field value [field value ...]",
-         complexity="O(N) with N being the number of fields")  # fmt: skip
+         complexity="O(N) with N being the number of fields",
+         deprecated_since="4.0.0", replaced_by="`HSET` with multiple field-value pairs",
+         argument_groups="data")  # fmt: skip
 def hmset(c: Client, argv: Argv) -> bytes:
     """Put values under fields of a hash."""
     _set_all(c, argv, "hmset")
@@ -379,7 +382,8 @@ def _flat(value: HashValue, fields: Sequence[bytes]) -> list[bytes]:
 
 @command("HRANDFIELD", arity=-2, flags=READONLY, keys=READ, group="hash", since="6.2.0",
          syntax="key [count [WITHVALUES]]", tips=("nondeterministic_output",),
-         complexity="O(N) with N being the number of fields returned")  # fmt: skip
+         complexity="O(N) with N being the number of fields returned",
+         argument_groups="options")  # fmt: skip
 def hrandfield(c: Client, argv: Argv) -> bytes:
     """Return any fields of a hash: so many different ones, or, if negative, so many with repetitions."""
     if len(argv) == 2:
@@ -431,7 +435,8 @@ def hdel(c: Client, argv: Argv) -> bytes:
 
 @command("HGETDEL", arity=-5, flags=WRITE | FAST, keys=(key(1, "RW access delete"),), group="hash",
          since="8.0.0", syntax="key <FIELDS numfields field [field ...]>",
-         complexity="O(N) with N being the number of fields named")  # fmt: skip
+         complexity="O(N) with N being the number of fields named",
+         argument_groups="fields")  # fmt: skip
 def hgetdel(c: Client, argv: Argv) -> bytes:
     """Return the values under fields of a hash and delete the fields."""
     name = argv[1]

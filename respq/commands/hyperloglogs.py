@@ -6,7 +6,20 @@ disturbs a WATCH, but is no event; PFMERGE is an event even if it changes nothin
 
 from __future__ import annotations
 
-from respq.command import ADMIN, DENYOOM, FAST, READONLY, WRITE, Argv, Client, Keys, command, key, keys
+from respq.command import (
+    ADMIN,
+    DENYOOM,
+    FAST,
+    READONLY,
+    SYSCMD,
+    WRITE,
+    Argv,
+    Client,
+    Keys,
+    command,
+    key,
+    keys,
+)
 from respq.datatypes import hyperloglogs
 from respq.datatypes.hyperloglogs import CorruptedError
 from respq.datatypes.strings import StringValue
@@ -113,8 +126,9 @@ def pfmerge(c: Client, argv: Argv) -> bytes:
 # -- for whoever looks inside ----------------------------------------------------------------------
 
 
-@command("PFDEBUG", arity=3, flags=WRITE | DENYOOM | ADMIN, keys=(key(2, "RW access"),), group="hyperloglog",
-         since="2.8.9", syntax="subcommand key", complexity="O(N), N registers")  # fmt: skip
+@command("PFDEBUG", arity=3, flags=WRITE | DENYOOM | ADMIN | SYSCMD, keys=(key(2, "RW access"),),
+         group="hyperloglog", since="2.8.9", syntax="subcommand key",
+         complexity="O(N), N registers")  # fmt: skip
 def pfdebug(c: Client, argv: Argv) -> bytes:
     """Show a HyperLogLog: GETREG its registers, DECODE its opcodes, ENCODING its form; TODENSE changes it."""
     _, subcommand, name = argv
@@ -157,7 +171,7 @@ def _encoding(c: Client, argv: Argv, value: StringValue) -> bytes:
 _SUBCOMMANDS = {b"GETREG": _getreg, b"DECODE": _decode, b"ENCODING": _encoding, b"TODENSE": _to_dense}
 
 
-@command("PFSELFTEST", arity=1, flags=ADMIN, group="hyperloglog", since="2.8.9",
+@command("PFSELFTEST", arity=1, flags=ADMIN | SYSCMD, group="hyperloglog", since="2.8.9",
          complexity="O(N), N elements that are counted")  # fmt: skip
 def pfselftest(c: Client, argv: Argv) -> bytes:
     """Count known numbers of elements in both forms; say whether they agree and how far they are off."""

@@ -1,48 +1,24 @@
 """COMMAND: the commands themselves, generated from their declarations.
 
-COMMAND INFO equals what redis-server 8.2.3 answers for the same command; a test compares them all.
-COMMAND DOCS has summaries of our own; the arguments come from the notation in the declaration, so
-groups have no names of their own there and nothing is said of versions.
+COMMAND INFO equals what redis-server 8.2.3 answers for the same command; a test compares them all. COMMAND
+DOCS stands in `documentation`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import count
 
 from respq.command import LOADING, STALE, Argv, Client, command
+from respq.commands.documentation import document, shown_name, simples
 from respq.commands.help import help_reply
 from respq.describe import NoKeysError, categories, flag_words, key_indexes, key_range, key_words
 from respq.errors import CommandError, syntax_error
 from respq.flags import Flag, Keys
 from respq.glob import matcher
-from respq.protocol.resp import ONE, ZERO, Encoder, array, bulk, bulks, integer, simple
+from respq.protocol.resp import ONE, ZERO, Encoder, array, bulk, bulks, integer
 from respq.state import Server, Spec
-from respq.syntax import EMPTY, SYMBOLS, Argument, parse
 
 ANYTIME = LOADING | STALE
-# What an argument of a certain name is; any other is a string.
-KEY_NAMES = {
-    "destination", "destkey", "dst", "key", "key1", "key2", "keys", "newkey", "source", "sourcekey", "src",
-    "storedistkey", "storekey",
-}  # fmt: skip
-INTEGER_NAMES = {
-    "bit", "bits", "client-id", "cluster-bus-port", "config-epoch", "count", "cursor", "db", "decrement",
-    "destination-db", "end", "end-slot", "entries-added", "entriesread", "frequency", "increment",
-    "index", "index1", "index2", "len", "limit", "maxage", "milliseconds", "min-match-len", "ms",
-    "num-matches", "numfields", "numids", "numkeys", "numlocal", "numreplicas", "offset", "port",
-    "protover", "rank", "seconds", "slot", "start", "start-slot", "stop", "timeout", "ttl", "version",
-    "weight",
-}  # fmt: skip
-DOUBLE_NAMES = {"height", "latitude", "longitude", "radius", "score", "width"}
-SCORES_BETWEEN = {"ZCOUNT", "ZRANGEBYSCORE", "ZREMRANGEBYSCORE", "ZREVRANGEBYSCORE"}  # min and max
-IDS_BETWEEN = {"XAUTOCLAIM", "XPENDING", "XRANGE", "XREVRANGE"}  # start and end
-TOKEN_NAMES = {"ALPHA": "sorting", "CH": "change", "INCR": "increment", **SYMBOLS}  # words with another name
-SHOWN_NAMES = {
-    "auth": "password", "entriesread": "entries-read", "importing": "node-id", "keys": "key",
-    "migrating": "node-id", "node": "node-id", "storedistkey": "key", "storekey": "key",
-}  # fmt: skip
-KEY_PATTERNS = {"BY", "GET"}  # words before a pattern of keys, all of which share one key specification
 UNORDERED = ("nondeterministic_output_order",)
 
 
@@ -76,12 +52,13 @@ def command_info(c: Client, argv: Argv) -> bytes:
 def command_docs(c: Client, argv: Argv) -> bytes:
     """Document some commands or all, for people."""
     specs = [_named(c.server, name) for name in argv[2:]] if len(argv) > 2 else _commands(c.server)
-    return c.enc.map([(_name(spec), _docs(c.enc, spec)) for spec in specs if spec is not None])
+    return c.enc.map([(shown_name(spec), document(c.enc, spec)) for spec in specs if spec is not None])
 
 
 @command("COMMAND|LIST", arity=-2, flags=ANYTIME, group="server", since="7.0.0",
          syntax="[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]", acl="connection",
-         tips=UNORDERED, complexity="O(N) for N commands")  # fmt: skip
+         tips=UNORDERED, complexity="O(N) for N commands",
+         argument_groups="filterby")  # fmt: skip
 def command_list(c: Client, argv: Argv) -> bytes:
     """The names of the commands, subcommands included."""
     test: Callable[[Spec], bool] = lambda spec: True  # noqa: E731
@@ -109,7 +86,7 @@ def command_getkeysandflags(c: Client, argv: Argv) -> bytes:
     words = argv[2:]
     spec, found = _keys(c.server, words)
     return array([
-        array([bulk(words[index]), _simples(c.enc, key_words(spec, keys, words))]) for index, keys in found
+        array([bulk(words[index]), simples(c.enc, key_words(spec, keys, words))]) for index, keys in found
     ])  # fmt: skip
 
 
@@ -180,23 +157,15 @@ def _keys(server: Server, argv: Argv) -> tuple[Spec, list[tuple[int, Keys]]]:
 # -- describing ------------------------------------------------------------------------------------
 
 
-def _name(spec: Spec) -> bytes:
-    return bulk(spec.fullname.encode())
-
-
-def _simples(enc: Encoder, words: list[str]) -> bytes:
-    return enc.set([simple(word.encode()) for word in words])
-
-
 def _info(c: Client, spec: Spec) -> bytes:
     """One command as COMMAND INFO describes it."""
     enc = c.enc
     return array([
-        _name(spec),
+        shown_name(spec),
         integer(spec.arity),
-        _simples(enc, flag_words(spec, c.server.config.compat_version)),
+        simples(enc, flag_words(spec, c.server.config.compat_version)),
         *[integer(number) for number in key_range(spec)],
-        _simples(enc, [f"@{name}" for name in categories(spec)]),
+        simples(enc, [f"@{name}" for name in categories(spec)]),
         enc.set([bulk(tip.encode()) for tip in spec.tips]),
         enc.set([_key_spec(enc, keys) for keys in spec.keys]),
         enc.set([_info(c, sub) for sub in spec.subcommands.values()]),
@@ -218,7 +187,7 @@ def _key_spec(enc: Encoder, keys: Keys) -> bytes:
     else:
         find = _range(enc, keys.last, keys.step, 0)
     pairs = [
-        (bulk(b"flags"), _simples(enc, keys.flags.split())),
+        (bulk(b"flags"), simples(enc, keys.flags.split())),
         (bulk(b"begin_search"), begin),
         (bulk(b"find_keys"), find),
     ]
@@ -235,85 +204,3 @@ def _range(enc: Encoder, last: int, step: int, limit: int) -> bytes:
 def _search(enc: Encoder, kind: bytes, details: list[tuple[bytes, bytes]]) -> bytes:
     spec = enc.map([(bulk(name), value) for name, value in details])
     return enc.map([(bulk(b"type"), bulk(kind)), (bulk(b"spec"), spec)])
-
-
-def _docs(enc: Encoder, spec: Spec) -> bytes:
-    """One command as COMMAND DOCS documents it."""
-    fields = [("summary", spec.summary), ("since", spec.since), ("group", spec.group)]
-    if spec.complexity:
-        fields.append(("complexity", spec.complexity))
-    pairs = [(bulk(name.encode()), bulk(text.encode())) for name, text in fields]
-    if spec.syntax:
-        pairs.append((bulk(b"arguments"), _arguments(enc, spec, parse(spec.syntax), count())))
-    if spec.subcommands:
-        subcommands = [(_name(sub), _docs(enc, sub)) for sub in spec.subcommands.values()]
-        pairs.append((bulk(b"subcommands"), enc.map(subcommands)))
-    return enc.map(pairs)
-
-
-def _arguments(enc: Encoder, spec: Spec, arguments: list[Argument], key_specs: Iterator[int]) -> bytes:
-    """The arguments of a command; `key_specs` numbers the keys among them."""
-    return array([enc.map(_argument(enc, spec, argument, key_specs)) for argument in arguments])
-
-
-def _argument(
-    enc: Encoder, spec: Spec, argument: Argument, key_specs: Iterator[int]
-) -> list[tuple[bytes, bytes]]:
-    """One argument or group as COMMAND DOCS describes it."""
-    kind = _type(spec, argument)
-    shown = name = argument.name or TOKEN_NAMES.get(argument.token) or argument.token.lower() or kind
-    of_keys = kind == "pattern" and argument.token in KEY_PATTERNS
-    if of_keys:
-        name = f"{argument.token.lower()}-{name}"
-    parts = argument.alternatives or argument.parts
-    fields = [("name", name), ("type", kind)]
-    if not parts:
-        fields.append(("display_text", SHOWN_NAMES.get(shown, shown)))
-    pairs = [(bulk(field.encode()), bulk(text.encode())) for field, text in fields]
-    if kind == "key" or of_keys:
-        pairs.append((bulk(b"key_spec_index"), integer(_key_spec_of(spec, argument, key_specs))))
-    if argument.token:
-        token = "" if argument.token == EMPTY else argument.token
-        pairs.append((bulk(b"token"), bulk(token.encode())))
-    flags = [flag for flag in ("optional", "multiple", "multiple_token") if getattr(argument, flag)]
-    if flags:
-        pairs.append((bulk(b"flags"), _simples(enc, flags)))
-    if parts:
-        pairs.append((bulk(b"arguments"), _arguments(enc, spec, parts, key_specs)))
-    return pairs
-
-
-def _key_spec_of(spec: Spec, argument: Argument, key_specs: Iterator[int]) -> int:
-    """The number of the key specification that an argument belongs to."""
-    unknown = [number for number, keys in enumerate(spec.keys) if keys.find is not None and not keys.at]
-    if argument.token in KEY_PATTERNS:
-        return unknown[0]
-    if unknown and argument.token:
-        return unknown[-1]
-    return min(next(key_specs), len(spec.keys) - 1)  # the last one may be of several arguments
-
-
-def _type(spec: Spec, argument: Argument) -> str:
-    """What an argument is, in the words of COMMAND DOCS."""
-    name = argument.name
-    if not name:
-        return "oneof" if argument.alternatives else "block" if argument.parts else "pure-token"
-    if name in KEY_NAMES:
-        return "key" if spec.keys else "string"
-    if name == "pattern":
-        return name
-    if name.startswith("unix-time"):
-        return "unix-time"
-    if (name == "timeout" and Flag.WRITE | Flag.BLOCKING in spec.flags) or (
-        name == "increment" and spec.name.endswith("BYFLOAT")
-    ):
-        return "double"
-    if name in DOUBLE_NAMES or (name in {"min", "max"} and spec.name in SCORES_BETWEEN):
-        return "double"
-    if spec.name == "ZRANGE" and name in {"start", "stop"}:  # or scores, or members
-        return "string"
-    if spec.name in IDS_BETWEEN and name in {"start", "end"}:
-        return "string"
-    if (name == "min-idle-time" and argument.token) or (name == "value" and spec.group == "bitmap"):
-        return "integer"
-    return "integer" if name in INTEGER_NAMES else "string"

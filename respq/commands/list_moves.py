@@ -55,6 +55,7 @@ def move(c: Client, argv: Argv, from_left: bool, to_left: bool, logged: Argv) ->
     group="list",
     since="6.2.0",
     syntax="source destination <LEFT | RIGHT> <LEFT | RIGHT>",
+    argument_groups="wherefrom whereto",
 )
 def lmove(c: Client, argv: Argv) -> bytes:
     """Take an element off one end of a list and push it onto one end of another."""
@@ -69,6 +70,8 @@ def lmove(c: Client, argv: Argv) -> bytes:
     group="list",
     since="1.2.0",
     syntax="source destination",
+    deprecated_since="6.2.0",
+    replaced_by="`LMOVE` with the `RIGHT` and `LEFT` arguments",
 )
 def rpoplpush(c: Client, argv: Argv) -> bytes:
     """Take an element off the tail of a list and prepend it to another."""

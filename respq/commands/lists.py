@@ -186,6 +186,7 @@ def rpushx(c: Client, argv: Argv) -> bytes:
     since="2.2.0",
     syntax="key <BEFORE | AFTER> pivot element",
     complexity="O(n), n elements up to the pivot",
+    argument_groups="where",
 )
 def linsert(c: Client, argv: Argv) -> bytes:
     """Insert an element before or after the first one that equals the pivot."""
@@ -267,6 +268,7 @@ def _rpop_run(c: Client, run: Run) -> bytes | None:
     syntax="key [count]",
     complexity="O(n), n elements taken",
     bulk=_lpop_run,
+    argument_versions={"count": "6.2.0"},
 )
 def lpop(c: Client, argv: Argv) -> bytes:
     """Take elements off the head of a list."""
@@ -293,6 +295,7 @@ def lpop(c: Client, argv: Argv) -> bytes:
     syntax="key [count]",
     complexity="O(n), n elements taken",
     bulk=_rpop_run,
+    argument_versions={"count": "6.2.0"},
 )
 def rpop(c: Client, argv: Argv) -> bytes:
     """Take elements off the tail of a list."""
@@ -357,6 +360,7 @@ def pop_first(c: Client, names: list[bytes], left: bool, count: int | None) -> b
     since="7.0.0",
     syntax="numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",
     complexity="O(n + m), n keys, m elements taken",
+    argument_groups="where",
 )
 def lmpop(c: Client, argv: Argv) -> bytes:
     """Take elements off the first of several lists that has any."""

@@ -96,7 +96,10 @@ KEYS = (
          syntax="host port <key | \"\"> destination-db timeout [COPY] [REPLACE]"
          " [AUTH auth | AUTH2 username password] [KEYS keys [keys ...]]",
          acl="dangerous", tips=("nondeterministic_output",),
-         complexity="That of DUMP, DEL and RESTORE, and O(N) for what is transferred")  # fmt: skip
+         complexity="That of DUMP, DEL and RESTORE, and O(N) for what is transferred",
+         argument_groups="key-selector authentication auth2",
+         argument_versions={"copy": "3.0.0", "replace": "3.0.0", "auth": "4.0.7",
+             "auth2": "6.0.0", "keys": "3.0.6"})  # fmt: skip
 def migrate(c: Client, argv: Argv) -> bytes:
     """Move keys to another server."""
     request = _parse(argv)

@@ -43,7 +43,7 @@ command("MODULE|LOAD", arity=-3, flags=_CHANGE, group="server", since="4.0.0",
         syntax="path [arg [arg ...]]")(_refuse)  # fmt: skip
 command("MODULE|LOADEX", arity=-3, flags=_CHANGE, group="server", since="7.0.0",
         syntax="path [CONFIG name value [CONFIG name value ...]] [ARGS args [args ...]]",
-        )(_refuse)  # fmt: skip
+        argument_groups="configs")(_refuse)  # fmt: skip
 command("MODULE|UNLOAD", arity=3, flags=_CHANGE, group="server", since="4.0.0", syntax="name")(_refuse)
 
 

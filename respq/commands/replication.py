@@ -18,6 +18,7 @@ from respq.command import (
     NO_MULTI,
     NOSCRIPT,
     STALE,
+    SYSCMD,
     Argv,
     Client,
     command,
@@ -41,8 +42,11 @@ def role(c: Client, argv: Argv) -> bytes:
 
 
 @command("REPLICAOF", arity=3, flags=FOLLOWING, group="server", since="5.0.0",
-         syntax="<host port | NO ONE>")  # fmt: skip
-@command("SLAVEOF", arity=3, flags=FOLLOWING, group="server", since="1.0.0", syntax="<host port | NO ONE>")
+         syntax="<host port | NO ONE>",
+         argument_groups="args host-port no-one")  # fmt: skip
+@command("SLAVEOF", arity=3, flags=FOLLOWING, group="server", since="1.0.0", syntax="<host port | NO ONE>",
+         deprecated_since="5.0.0", replaced_by="`REPLICAOF`",
+         argument_groups="args host-port no-one")  # fmt: skip
 def replicaof(c: Client, argv: Argv) -> bytes:
     """Agree to be nobody's replica; refuse to be one."""
     if argv[1].upper() == b"NO" and argv[2].upper() == b"ONE":
@@ -74,7 +78,8 @@ def sync(c: Client, argv: Argv) -> bytes:
 
 
 @command("FAILOVER", arity=-1, flags=ADMIN | NOSCRIPT | STALE, group="server", since="6.2.0",
-         syntax="[TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]")  # fmt: skip
+         syntax="[TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]",
+         argument_groups="target")  # fmt: skip
 def failover(c: Client, argv: Argv) -> bytes:
     """Refuse to change places with a replica: there is none."""
     if len(argv) == 2 and argv[1].upper() == b"ABORT":
@@ -110,8 +115,8 @@ def _next(words: Iterator[bytes]) -> bytes:
 # -- REPLCONF --------------------------------------------------------------------------------------
 
 
-@command("REPLCONF", arity=-1, flags=ADMIN | NOSCRIPT | LOADING | STALE | ALLOW_BUSY, group="server",
-         since="3.0.0")  # fmt: skip
+@command("REPLCONF", arity=-1, flags=ADMIN | NOSCRIPT | LOADING | STALE | ALLOW_BUSY | SYSCMD,
+         group="server", since="3.0.0")  # fmt: skip
 def replconf(c: Client, argv: Argv) -> bytes:
     """Hear what a replica says of itself before it asks to be fed."""
     if not len(argv) % 2:

@@ -218,7 +218,8 @@ def script_exists(c: Client, argv: Argv) -> bytes:
 
 
 @command("SCRIPT|FLUSH", arity=-2, flags=NOSCRIPT, group="scripting", since="2.6.0", syntax="[ASYNC | SYNC]",
-         tips=_ALL_NODES, complexity="O(N) for N scripts")  # fmt: skip
+         tips=_ALL_NODES, complexity="O(N) for N scripts",
+         argument_groups="flush-type", argument_versions={"flush-type": "6.2.0"})  # fmt: skip
 def script_flush(c: Client, argv: Argv) -> bytes:
     """Empty the cache of scripts."""
     if len(argv) > 3 or (len(argv) == 3 and argv[2].upper() not in (b"ASYNC", b"SYNC")):
@@ -244,7 +245,8 @@ def kill(server: Server, killer: str) -> bytes:
 
 
 @command("SCRIPT|DEBUG", arity=3, flags=NOSCRIPT, group="scripting", since="3.2.0",
-         syntax="<YES | SYNC | NO>")  # fmt: skip
+         syntax="<YES | SYNC | NO>",
+         argument_groups="mode")  # fmt: skip
 def script_debug(c: Client, argv: Argv) -> bytes:
     """Switch the debugger of scripts on or off for this client."""
     word = argv[2].upper()

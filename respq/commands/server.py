@@ -45,7 +45,8 @@ def dbsize(c: Client, argv: Argv) -> bytes:
 
 @command("FLUSHDB", arity=-1, flags=WRITE, group="server", since="1.0.0", syntax="[ASYNC | SYNC]",
          acl="keyspace dangerous", tips=EVERY_SHARD,
-         complexity="O(N) for N keys")  # fmt: skip
+         complexity="O(N) for N keys",
+         argument_groups="flush-type", argument_versions={"async": "4.0.0", "sync": "6.2.0"})  # fmt: skip
 def flushdb(c: Client, argv: Argv) -> bytes:
     """Delete every key of the selected database."""
     _check_flush_mode(argv)
@@ -55,7 +56,8 @@ def flushdb(c: Client, argv: Argv) -> bytes:
 
 @command("FLUSHALL", arity=-1, flags=WRITE, group="server", since="1.0.0", syntax="[ASYNC | SYNC]",
          acl="keyspace dangerous", tips=EVERY_SHARD,
-         complexity="O(N) for N keys in all databases")  # fmt: skip
+         complexity="O(N) for N keys in all databases",
+         argument_groups="flush-type", argument_versions={"async": "4.0.0", "sync": "6.2.0"})  # fmt: skip
 def flushall(c: Client, argv: Argv) -> bytes:
     """Delete every key of every database."""
     _check_flush_mode(argv)
@@ -138,7 +140,9 @@ def lastsave(c: Client, argv: Argv) -> bytes:
 
 @command("SHUTDOWN", arity=-1, flags=ADMIN | NOSCRIPT | LOADING | STALE | NO_MULTI | BUSY, group="server",
          since="1.0.0", syntax="[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]",
-         complexity="O(N) for N bytes that the log has yet to write")  # fmt: skip
+         complexity="O(N) for N bytes that the log has yet to write",
+         argument_groups="save-selector",
+         argument_versions={"now": "7.0.0", "force": "7.0.0", "abort": "7.0.0"})  # fmt: skip
 def shutdown(c: Client, argv: Argv) -> bytes:
     """Write the log out, and a snapshot if there are save points, and end the server."""
     options = [word.upper() for word in argv[1:]]
@@ -179,7 +183,8 @@ def save(c: Client, argv: Argv) -> bytes:
 
 
 @command("BGSAVE", arity=-1, flags=ADMIN | NOSCRIPT | NO_ASYNC_LOADING, group="server", since="1.0.0",
-         syntax="[SCHEDULE]")  # fmt: skip
+         syntax="[SCHEDULE]",
+         argument_versions={"schedule": "3.2.2"})  # fmt: skip
 def bgsave(c: Client, argv: Argv) -> bytes:
     """Write a snapshot while everybody is served."""
     option = argv[1].upper() if len(argv) > 1 else b""

@@ -137,7 +137,8 @@ def smove(c: Client, argv: Argv) -> bytes:
 
 
 @command("SPOP", arity=-2, flags=WRITE | FAST, keys=POP, group="set", since="1.0.0", syntax="key [count]",
-         tips=("nondeterministic_output",), complexity="O(n), n members returned")  # fmt: skip
+         tips=("nondeterministic_output",), complexity="O(n), n members returned",
+         argument_versions={"count": "3.2.0"})  # fmt: skip
 def spop(c: Client, argv: Argv) -> bytes:
     """Take any members out of a set; the key goes with the last."""
     if len(argv) > 3:
@@ -195,7 +196,8 @@ def smismember(c: Client, argv: Argv) -> bytes:
 
 @command("SRANDMEMBER", arity=-2, flags=READONLY, keys=READ, group="set", since="1.0.0",
          syntax="key [count]", tips=("nondeterministic_output",),
-         complexity="O(n), n members returned")  # fmt: skip
+         complexity="O(n), n members returned",
+         argument_versions={"count": "2.6.0"})  # fmt: skip
 def srandmember(c: Client, argv: Argv) -> bytes:
     """Return any members of a set: so many different ones, or, if negative, so many with repetitions."""
     if len(argv) > 3:

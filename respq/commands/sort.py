@@ -301,7 +301,8 @@ COMPLEXITY = (
 
 @command("SORT", arity=-2, flags=WRITE | DENYOOM | MOVABLEKEYS, keys=(SOURCE, PATTERNS, DESTINATION),
          group="generic", since="1.0.0", syntax=f"{SYNTAX} [STORE destination]",
-         acl="-keyspace set sortedset list dangerous", complexity=COMPLEXITY)  # fmt: skip
+         acl="-keyspace set sortedset list dangerous", complexity=COMPLEXITY,
+         argument_groups="limit order")  # fmt: skip
 def sort(c: Client, argv: Argv) -> bytes:
     """Put the elements of a list, a set or a sorted set in order, and return or store them."""
     return _execute(c, argv, Order(argv, may_store=True, may_look_up=_may_look_up(c, argv)))
@@ -309,7 +310,8 @@ def sort(c: Client, argv: Argv) -> bytes:
 
 @command("SORT_RO", arity=-2, flags=READONLY | MOVABLEKEYS, keys=(SOURCE, PATTERNS), group="generic",
          since="7.0.0", syntax=SYNTAX, acl="-keyspace set sortedset list dangerous",
-         complexity=COMPLEXITY)  # fmt: skip
+         complexity=COMPLEXITY,
+         argument_groups="limit order")  # fmt: skip
 def sort_ro(c: Client, argv: Argv) -> bytes:
     """Put the elements of a list, a set or a sorted set in order, and return them."""
     return _execute(c, argv, Order(argv, may_store=False, may_look_up=_may_look_up(c, argv)))

@@ -179,14 +179,16 @@ OF_COMBINING = {b"WEIGHTS", b"AGGREGATE"}
 
 
 @command("ZUNION", arity=-3, flags=READONLY | MOVABLEKEYS, keys=INPUTS, group="sorted-set", since="6.2.0",
-         syntax=f"numkeys key [key ...] {WEIGHTED} [WITHSCORES]", complexity=OF_UNION)  # fmt: skip
+         syntax=f"numkeys key [key ...] {WEIGHTED} [WITHSCORES]", complexity=OF_UNION,
+         argument_groups="aggregate")  # fmt: skip
 def zunion(c: Client, argv: Argv) -> bytes:
     """The members that are in any of the inputs."""
     return _answer(c, argv, _union, OF_COMBINING)
 
 
 @command("ZINTER", arity=-3, flags=READONLY | MOVABLEKEYS, keys=INPUTS, group="sorted-set", since="6.2.0",
-         syntax=f"numkeys key [key ...] {WEIGHTED} [WITHSCORES]", complexity=OF_INTERSECTION)  # fmt: skip
+         syntax=f"numkeys key [key ...] {WEIGHTED} [WITHSCORES]", complexity=OF_INTERSECTION,
+         argument_groups="aggregate")  # fmt: skip
 def zinter(c: Client, argv: Argv) -> bytes:
     """The members that are in all of the inputs."""
     return _answer(c, argv, _intersection, OF_COMBINING)
@@ -201,7 +203,8 @@ def zdiff(c: Client, argv: Argv) -> bytes:
 
 @command("ZUNIONSTORE", arity=-4, flags=WRITE | DENYOOM | MOVABLEKEYS, keys=STORE, group="sorted-set",
          since="2.0.0", syntax=f"destination numkeys key [key ...] {WEIGHTED}",
-         complexity=OF_UNION)  # fmt: skip
+         complexity=OF_UNION,
+         argument_groups="aggregate")  # fmt: skip
 def zunionstore(c: Client, argv: Argv) -> bytes:
     """Store the members that are in any of the inputs."""
     return _store(c, argv, _union, OF_COMBINING)
@@ -209,7 +212,8 @@ def zunionstore(c: Client, argv: Argv) -> bytes:
 
 @command("ZINTERSTORE", arity=-4, flags=WRITE | DENYOOM | MOVABLEKEYS, keys=STORE, group="sorted-set",
          since="2.0.0", syntax=f"destination numkeys key [key ...] {WEIGHTED}",
-         complexity=OF_INTERSECTION)  # fmt: skip
+         complexity=OF_INTERSECTION,
+         argument_groups="aggregate")  # fmt: skip
 def zinterstore(c: Client, argv: Argv) -> bytes:
     """Store the members that are in all of the inputs."""
     return _store(c, argv, _intersection, OF_COMBINING)

@@ -156,7 +156,9 @@ def _answer(c: Client, argv: Argv, by: By | None, backward: bool | None) -> byte
 
 @command("ZRANGE", arity=-4, flags=READONLY, keys=READ, group="sorted-set", since="1.2.0",
          syntax="key start stop [BYSCORE | BYLEX] [REV] [LIMIT offset count] [WITHSCORES]",
-         complexity="O(log n + m), m members returned of n")  # fmt: skip
+         complexity="O(log n + m), m members returned of n",
+         argument_groups="sortby limit",
+         argument_versions={"sortby": "6.2.0", "rev": "6.2.0", "limit": "6.2.0"})  # fmt: skip
 def zrange(c: Client, argv: Argv) -> bytes:
     """The members in a range of ranks, scores or members."""
     return _answer(c, argv, None, None)
@@ -164,7 +166,8 @@ def zrange(c: Client, argv: Argv) -> bytes:
 
 @command("ZREVRANGE", arity=-4, flags=READONLY, keys=READ, group="sorted-set", since="1.2.0",
          syntax="key start stop [WITHSCORES]",
-         complexity="O(log n + m), m members returned of n")  # fmt: skip
+         complexity="O(log n + m), m members returned of n",
+         deprecated_since="6.2.0", replaced_by="`ZRANGE` with the `REV` argument")  # fmt: skip
 def zrevrange(c: Client, argv: Argv) -> bytes:
     """The members in a range of ranks that count from the highest."""
     return _answer(c, argv, RANK, True)
@@ -172,7 +175,9 @@ def zrevrange(c: Client, argv: Argv) -> bytes:
 
 @command("ZRANGEBYSCORE", arity=-4, flags=READONLY, keys=READ, group="sorted-set", since="1.0.5",
          syntax="key min max [WITHSCORES] [LIMIT offset count]",
-         complexity="O(log n + m), m members returned of n")  # fmt: skip
+         complexity="O(log n + m), m members returned of n",
+         deprecated_since="6.2.0", replaced_by="`ZRANGE` with the `BYSCORE` argument",
+         argument_groups="limit", argument_versions={"withscores": "2.0.0"})  # fmt: skip
 def zrangebyscore(c: Client, argv: Argv) -> bytes:
     """The members in a range of scores, lowest first."""
     return _answer(c, argv, SCORE, False)
@@ -180,7 +185,9 @@ def zrangebyscore(c: Client, argv: Argv) -> bytes:
 
 @command("ZREVRANGEBYSCORE", arity=-4, flags=READONLY, keys=READ, group="sorted-set", since="2.2.0",
          syntax="key max min [WITHSCORES] [LIMIT offset count]",
-         complexity="O(log n + m), m members returned of n")  # fmt: skip
+         complexity="O(log n + m), m members returned of n",
+         deprecated_since="6.2.0", replaced_by="`ZRANGE` with the `REV` and `BYSCORE` arguments",
+         argument_groups="limit")  # fmt: skip
 def zrevrangebyscore(c: Client, argv: Argv) -> bytes:
     """The members in a range of scores, highest first."""
     return _answer(c, argv, SCORE, True)
@@ -188,7 +195,9 @@ def zrevrangebyscore(c: Client, argv: Argv) -> bytes:
 
 @command("ZRANGEBYLEX", arity=-4, flags=READONLY, keys=READ, group="sorted-set", since="2.8.9",
          syntax="key min max [LIMIT offset count]",
-         complexity="O(log n + m), m members returned of n")  # fmt: skip
+         complexity="O(log n + m), m members returned of n",
+         deprecated_since="6.2.0", replaced_by="`ZRANGE` with the `BYLEX` argument",
+         argument_groups="limit")  # fmt: skip
 def zrangebylex(c: Client, argv: Argv) -> bytes:
     """The members in a range of members that all have one score."""
     return _answer(c, argv, MEMBER, False)
@@ -196,7 +205,9 @@ def zrangebylex(c: Client, argv: Argv) -> bytes:
 
 @command("ZREVRANGEBYLEX", arity=-4, flags=READONLY, keys=READ, group="sorted-set", since="2.8.9",
          syntax="key max min [LIMIT offset count]",
-         complexity="O(log n + m), m members returned of n")  # fmt: skip
+         complexity="O(log n + m), m members returned of n",
+         deprecated_since="6.2.0", replaced_by="`ZRANGE` with the `REV` and `BYLEX` arguments",
+         argument_groups="limit")  # fmt: skip
 def zrevrangebylex(c: Client, argv: Argv) -> bytes:
     """The members in a range of members that all have one score, last first."""
     return _answer(c, argv, MEMBER, True)
@@ -204,7 +215,8 @@ def zrevrangebylex(c: Client, argv: Argv) -> bytes:
 
 @command("ZRANGESTORE", arity=-5, flags=WRITE | DENYOOM, keys=STORE, group="sorted-set", since="6.2.0",
          syntax="dst src min max [BYSCORE | BYLEX] [REV] [LIMIT offset count]",
-         complexity="O(log n + m), m members stored of n")  # fmt: skip
+         complexity="O(log n + m), m members stored of n",
+         argument_groups="sortby limit")  # fmt: skip
 def zrangestore(c: Client, argv: Argv) -> bytes:
     """Store a range of one sorted set as another, in place of whatever was there."""
     query = _parse_query(argv, 3, None, None, scores_allowed=False)

@@ -153,7 +153,10 @@ def _zadd_each(c: Client, run: Run, scores: list[float]) -> bytes | None:
 
 @command("ZADD", arity=-4, flags=WRITE | DENYOOM | FAST, keys=INSERT, group="sorted-set", since="1.2.0",
          syntax="key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]",
-         complexity="O(m log n), m members added to n", bulk=_zadd_run)  # fmt: skip
+         complexity="O(m log n), m members added to n", bulk=_zadd_run,
+         argument_groups="condition comparison data",
+         argument_versions={"condition": "3.0.2", "comparison": "6.2.0", "change": "3.0.2",
+             "increment": "3.0.2"})  # fmt: skip
 def zadd(c: Client, argv: Argv) -> bytes:
     """Add members with scores to a sorted set, or give them other scores."""
     word = argv[2]
@@ -394,7 +397,8 @@ def pop_first(c: Client, names: list[bytes], highest: bool, count: int | None) -
 
 @command("ZMPOP", arity=-4, flags=WRITE | MOVABLEKEYS, keys=(Keys("RW access delete", 1, counted=True),),
          group="sorted-set", since="7.0.0", syntax="numkeys key [key ...] <MIN | MAX> [COUNT count]",
-         complexity="O(k + m log n), k keys, m members taken of n")  # fmt: skip
+         complexity="O(k + m log n), k keys, m members taken of n",
+         argument_groups="where")  # fmt: skip
 def zmpop(c: Client, argv: Argv) -> bytes:
     """Take members off one end of the first of several sorted sets that has any."""
     return pop_first(c, *pop_words(argv, 1)) or c.enc.null_array
@@ -435,7 +439,8 @@ def zmscore(c: Client, argv: Argv) -> bytes:
 
 @command("ZRANDMEMBER", arity=-2, flags=READONLY, keys=READ, group="sorted-set", since="6.2.0",
          syntax="key [count [WITHSCORES]]", tips=("nondeterministic_output",),
-         complexity="O(n), n members returned")  # fmt: skip
+         complexity="O(n), n members returned",
+         argument_groups="options")  # fmt: skip
 def zrandmember(c: Client, argv: Argv) -> bytes:
     """Any of the members, or several: different ones, or drawn again and again if the count is negative."""
     if len(argv) > 2:

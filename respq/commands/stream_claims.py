@@ -82,7 +82,8 @@ def _parse_interval(argv: Argv) -> Interval | None:
 @command("XPENDING", arity=-3, flags=READONLY, keys=READ, group="stream", since="5.0.0",
          syntax="key group [[IDLE min-idle-time] start end count [consumer]]",
          tips=("nondeterministic_output",),
-         complexity="O(log n + m), m entries looked at")  # fmt: skip
+         complexity="O(log n + m), m entries looked at",
+         argument_groups="filters", argument_versions={"min-idle-time": "6.2.0"})  # fmt: skip
 def xpending(c: Client, argv: Argv) -> bytes:
     """What is pending in a group: how much for each consumer, or the entries of an interval of IDs."""
     interval = _parse_interval(argv)

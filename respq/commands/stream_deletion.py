@@ -66,7 +66,8 @@ def _delete(stream: StreamValue, texts: Sequence[bytes], policy: bytes) -> list[
 
 @command("XDELEX", arity=-5, flags=WRITE | FAST, keys=(key(1, "RW delete"),), group="stream", since="8.2.0",
          syntax="key [KEEPREF | DELREF | ACKED] <IDS numids id [id ...]>",
-         complexity="O(log n) for each ID and group")  # fmt: skip
+         complexity="O(log n) for each ID and group",
+         argument_groups="condition ids")  # fmt: skip
 def xdelex(c: Client, argv: Argv) -> bytes:
     """Delete entries, or leave those that groups refer to; the answer is what became of each."""
     db, name = c.db, argv[1]
@@ -118,7 +119,8 @@ def _xackdel_run(c: Client, run: Run) -> bytes | None:
 
 @command("XACKDEL", arity=-6, flags=WRITE | FAST, keys=(key(1, "RW update delete"),), group="stream",
          since="8.2.0", syntax="key group [KEEPREF | DELREF | ACKED] <IDS numids id [id ...]>",
-         complexity="O(log n) for each ID and group", bulk=_xackdel_run)  # fmt: skip
+         complexity="O(log n) for each ID and group", bulk=_xackdel_run,
+         argument_groups="condition ids")  # fmt: skip
 def xackdel(c: Client, argv: Argv) -> bytes:
     """Acknowledge entries and delete them, unless groups refer to them; the answer is what became of each."""
     db, name = c.db, argv[1]

@@ -77,6 +77,7 @@ def _xreadgroup_run(c: Client, run: Run) -> bytes | None:
     " <STREAMS key [key ...] id [id ...]>",
     complexity="O(n), n entries returned",
     bulk=_xreadgroup_run,
+    argument_groups="group-block streams",
 )
 def xreadgroup(c: Client, argv: Argv) -> bytes:
     """Entries that nobody in a group has been given yet, or what is pending for a consumer."""

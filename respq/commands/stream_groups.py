@@ -115,7 +115,8 @@ def _credible(c: Client, stream: StreamValue, argv: Argv, options: Options) -> t
 
 
 @command("XGROUP|CREATE", arity=-5, flags=WRITE | DENYOOM, keys=INSERT, group="stream", since="5.0.0",
-         syntax="key group <id | $> [MKSTREAM] [ENTRIESREAD entriesread]")  # fmt: skip
+         syntax="key group <id | $> [MKSTREAM] [ENTRIESREAD entriesread]",
+         argument_groups="id-selector")  # fmt: skip
 def xgroup_create(c: Client, argv: Argv) -> bytes:
     """Create a consumer group."""
     options = _parse_options(argv, creating=True)
@@ -136,7 +137,8 @@ def xgroup_create(c: Client, argv: Argv) -> bytes:
 
 
 @command("XGROUP|SETID", arity=-5, flags=WRITE, keys=UPDATE, group="stream", since="5.0.0",
-         syntax="key group <id | $> [ENTRIESREAD entriesread]")  # fmt: skip
+         syntax="key group <id | $> [ENTRIESREAD entriesread]",
+         argument_groups="id-selector")  # fmt: skip
 def xgroup_setid(c: Client, argv: Argv) -> bytes:
     """Set the ID that a consumer group has read up to."""
     options = _parse_options(argv, creating=False)

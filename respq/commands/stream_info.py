@@ -31,7 +31,8 @@ def _find(c: Client, argv: Argv) -> StreamValue:
 
 
 @command("XINFO|STREAM", arity=-3, flags=READONLY, keys=READ, group="stream", since="5.0.0",
-         syntax="key [FULL [COUNT count]]", complexity="O(n), n entries not looked at before")  # fmt: skip
+         syntax="key [FULL [COUNT count]]", complexity="O(n), n entries not looked at before",
+         argument_groups="full-block")  # fmt: skip
 def xinfo_stream(c: Client, argv: Argv) -> bytes:
     """Describe a stream; with FULL, its groups and first entries as well."""
     stream = _find(c, argv)

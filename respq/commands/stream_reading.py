@@ -142,7 +142,8 @@ def _begin_behind(stream: StreamValue | None, word: bytes) -> int:
     group="stream",
     since="5.0.0",
     syntax="[COUNT count] [BLOCK milliseconds] <STREAMS key [key ...] id [id ...]>",
-    complexity="O(log n) and slices of the entries, for each stream",
+    complexity="",
+    argument_groups="streams",
 )
 def xread(c: Client, argv: Argv) -> bytes:
     """The entries of several streams behind an ID each, waiting for the first ones if need be."""

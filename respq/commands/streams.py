@@ -290,6 +290,8 @@ def _xadd_ids_run(c: Client, run: Run) -> bytes | None:
     tips=("nondeterministic_output",),
     complexity="O(1), and O(n) for n entries that are trimmed",
     bulk=_xadd_run,
+    argument_groups="condition trim strategy operator id-selector data",
+    argument_versions={"nomkstream": "6.2.0", "minid": "6.2.0", "count": "6.2.0"},
 )
 def xadd(c: Client, argv: Argv) -> bytes:
     """Append an entry to a stream, creating it first if needed; the answer is its ID."""
@@ -507,7 +509,9 @@ def xdel(c: Client, argv: Argv) -> bytes:
 
 @command("XTRIM", arity=-4, flags=WRITE, keys=DELETE, group="stream", since="5.0.0",
          syntax="key <<MAXLEN | MINID> [= | ~] threshold [LIMIT count] [KEEPREF | DELREF | ACKED]>",
-         tips=("nondeterministic_output",), complexity="O(n), n entries deleted")  # fmt: skip
+         tips=("nondeterministic_output",), complexity="O(n), n entries deleted",
+         argument_groups="trim strategy operator condition",
+         argument_versions={"minid": "6.2.0", "count": "6.2.0"})  # fmt: skip
 def xtrim(c: Client, argv: Argv) -> bytes:
     """Delete entries from the beginning of a stream; the answer is how many."""
     options = _parse_options(argv, adding=False)
@@ -526,7 +530,8 @@ def xtrim(c: Client, argv: Argv) -> bytes:
 
 
 @command("XSETID", arity=-3, flags=WRITE | DENYOOM | FAST, keys=UPDATE, group="stream", since="5.0.0",
-         syntax="key last-id [ENTRIESADDED entries-added] [MAXDELETEDID max-deleted-id]")  # fmt: skip
+         syntax="key last-id [ENTRIESADDED entries-added] [MAXDELETEDID max-deleted-id]",
+         argument_versions={"entries-added": "7.0.0", "max-deleted-id": "7.0.0"})  # fmt: skip
 def xsetid(c: Client, argv: Argv) -> bytes:
     """Set what a stream remembers: its last ID, how many entries there were, the greatest one deleted."""
     last_id = parse_id(argv[2])

@@ -178,7 +178,8 @@ def getrange(c: Client, argv: Argv) -> bytes:
 
 
 @command("SUBSTR", arity=4, flags=READONLY, keys=READ, group="string", since="1.0.0",
-         syntax="key start end", complexity="O(N) with N being the length of the reply")  # fmt: skip
+         syntax="key start end", complexity="O(N) with N being the length of the reply",
+         deprecated_since="2.0.0", replaced_by="`GETRANGE`")  # fmt: skip
 def substr(c: Client, argv: Argv) -> bytes:
     """Do what GETRANGE does, under its former name."""
     return _range(c, argv)
@@ -200,7 +201,7 @@ def getdel(c: Client, argv: Argv) -> bytes:
 @command("GETEX", arity=-2, flags=WRITE | FAST,
          keys=(Keys("RW access update", 1, notes=NOTE_ON_GETEX),), group="string", since="6.2.0",
          syntax="key [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|PERSIST]",
-         )  # fmt: skip
+         argument_groups="expiration")  # fmt: skip
 def getex(c: Client, argv: Argv) -> bytes:
     """Return the string under a key and set or take away its expiry."""
     db, name = c.db, argv[1]
@@ -253,7 +254,11 @@ def _set_run(c: Client, run: Run) -> bytes | None:
 @command("SET", arity=-3, flags=WRITE | DENYOOM,
          keys=(Keys("RW access update variable_flags", 1, notes=NOTE_ON_SET),), group="string", since="1.0.0",
          syntax="key value [NX|XX] [GET] [EX seconds|PX milliseconds|EXAT unix-time-seconds"
-         "|PXAT unix-time-milliseconds|KEEPTTL]", bulk=_set_run)  # fmt: skip
+         "|PXAT unix-time-milliseconds|KEEPTTL]", bulk=_set_run,
+         argument_groups="condition expiration",
+         argument_versions={"condition": "2.6.12", "get": "6.2.0", "seconds": "2.6.12",
+             "milliseconds": "2.6.12", "unix-time-seconds": "6.2.0",
+             "unix-time-milliseconds": "6.2.0", "keepttl": "6.0.0"})  # fmt: skip
 def set_(c: Client, argv: Argv) -> bytes:
     """Put a string under a key, with an expiry or a condition if options ask for one."""
     if len(argv) != 3:
@@ -324,21 +329,24 @@ def _set_for(c: Client, argv: Argv, unit_ms: int, command_name: str) -> bytes:
 
 
 @command("SETEX", arity=4, flags=WRITE | DENYOOM, keys=REPLACE, group="string", since="2.0.0",
-         syntax="key seconds value")  # fmt: skip
+         syntax="key seconds value",
+         deprecated_since="2.6.12", replaced_by="`SET` with the `EX` argument")  # fmt: skip
 def setex(c: Client, argv: Argv) -> bytes:
     """Put a string under a key for a number of seconds."""
     return _set_for(c, argv, 1000, "setex")
 
 
 @command("PSETEX", arity=4, flags=WRITE | DENYOOM, keys=REPLACE, group="string", since="2.6.0",
-         syntax="key milliseconds value")  # fmt: skip
+         syntax="key milliseconds value",
+         deprecated_since="2.6.12", replaced_by="`SET` with the `PX` argument")  # fmt: skip
 def psetex(c: Client, argv: Argv) -> bytes:
     """Put a string under a key for a number of milliseconds."""
     return _set_for(c, argv, 1, "psetex")
 
 
 @command("SETNX", arity=3, flags=WRITE | DENYOOM | FAST, keys=(key(1, "OW insert"),), group="string",
-         since="1.0.0", syntax="key value")  # fmt: skip
+         since="1.0.0", syntax="key value",
+         deprecated_since="2.6.12", replaced_by="`SET` with the `NX` argument")  # fmt: skip
 def setnx(c: Client, argv: Argv) -> bytes:
     """Put a string under a key unless the key exists."""
     db, name = c.db, argv[1]
@@ -350,7 +358,8 @@ def setnx(c: Client, argv: Argv) -> bytes:
 
 
 @command("GETSET", arity=3, flags=WRITE | DENYOOM | FAST, keys=FIRST, group="string", since="1.0.0",
-         syntax="key value")  # fmt: skip
+         syntax="key value",
+         deprecated_since="6.2.0", replaced_by="`SET` with the `!GET` argument")  # fmt: skip
 def getset(c: Client, argv: Argv) -> bytes:
     """Put a string under a key and return the one that was there."""
     db, name = c.db, argv[1]
@@ -363,7 +372,8 @@ def getset(c: Client, argv: Argv) -> bytes:
 @command("MSET", arity=-3, flags=WRITE | DENYOOM, keys=(keys(1, -1, 2, "OW update"),), group="string",
          since="1.0.1", syntax="key value [key value ...]",
          tips=("request_policy:multi_shard", "response_policy:all_succeeded"),
-         complexity="O(N) with N being the number of keys")  # fmt: skip
+         complexity="O(N) with N being the number of keys",
+         argument_groups="data")  # fmt: skip
 def mset(c: Client, argv: Argv) -> bytes:
     """Put strings under several keys."""
     _check_pairs(argv, "mset")
@@ -373,7 +383,8 @@ def mset(c: Client, argv: Argv) -> bytes:
 
 @command("MSETNX", arity=-3, flags=WRITE | DENYOOM, keys=(keys(1, -1, 2, "OW insert"),), group="string",
          since="1.0.1", syntax="key value [key value ...]",
-         complexity="O(N) with N being the number of keys")  # fmt: skip
+         complexity="O(N) with N being the number of keys",
+         argument_groups="data")  # fmt: skip
 def msetnx(c: Client, argv: Argv) -> bytes:
     """Put strings under several keys unless one of the keys exists."""
     _check_pairs(argv, "msetnx")

@@ -17,7 +17,8 @@ _DISTINCT = "Prefixes for a single client must not overlap."
 @command("CLIENT|TRACKING", arity=-3, flags=ORDINARY, group="connection", since="6.0.0",
          syntax="<ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] "
                 "[OPTOUT] [NOLOOP]",
-         complexity="O(N) for N prefixes")  # fmt: skip
+         complexity="O(N) for N prefixes",
+         argument_groups="status")  # fmt: skip
 def client_tracking(c: Client, argv: Argv) -> bytes:
     """Tell this connection which keys have changed, of those that it has read or of some prefix; or not."""
     tracker, prefixes = _read_options(c, argv)
@@ -103,7 +104,8 @@ def _overlap(one: bytes, other: bytes) -> bool:
     return one.startswith(other) or other.startswith(one)
 
 
-@command("CLIENT|CACHING", arity=3, flags=ORDINARY, group="connection", since="6.0.0", syntax="<YES | NO>")
+@command("CLIENT|CACHING", arity=3, flags=ORDINARY, group="connection", since="6.0.0", syntax="<YES | NO>",
+         argument_groups="mode")  # fmt: skip
 def client_caching(c: Client, argv: Argv) -> bytes:
     """Say whether what the next command reads is to be remembered, where CLIENT TRACKING left that open."""
     tracker = c.tracker

@@ -7,6 +7,7 @@ JSON.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ import hiredis
 import pytest
 
 from respq.commands import SPECS
+from respq.commands.documentation import document
+from respq.protocol.resp import RESP2
+from respq.syntax import Argument, parse
 from tests.conftest import Peer, Workbench
 
 RECORD = Path(__file__).with_name("command_info.jsonl")
@@ -69,6 +73,13 @@ NEWER = {
 }
 
 NEWER_SUBCOMMANDS = {"client|capa", "client|import-source"}  # of Valkey; whose container is older
+
+
+def walk(arguments: list[Argument]) -> Iterator[Argument]:
+    """These and those within them."""
+    for argument in arguments:
+        yield argument
+        yield from walk(argument.alternatives or argument.parts)
 
 
 def decoded(reply: bytes) -> Any:
@@ -223,10 +234,47 @@ def test_docs_describe_the_arguments(alice: Peer) -> None:
     (_, docs) = decoded(alice.send("COMMAND", "DOCS", "getex"))
     key, expiration = docs[docs.index("arguments") + 1]
     assert key == ["name", "key", "type", "key", "display_text", "key", "key_spec_index", 0]
-    assert expiration[:6] == ["name", "oneof", "type", "oneof", "flags", ["optional"]]
+    assert expiration[:6] == ["name", "expiration", "type", "oneof", "flags", ["optional"]]
     seconds, *_, persist = expiration[7]
     assert seconds == ["name", "seconds", "type", "integer", "display_text", "seconds", "token", "EX"]
     assert persist == ["name", "persist", "type", "pure-token", "display_text", "persist", "token", "PERSIST"]
+
+
+def test_docs_tell_what_is_deprecated_and_what_is_not_for_applications(alice: Peer) -> None:
+    (_, docs) = decoded(alice.send("COMMAND", "DOCS", "quit"))
+    assert docs[8:] == [
+        *("doc_flags", ["deprecated"], "deprecated_since", "7.2.0"),
+        *("replaced_by", "just closing the connection"),
+    ]
+    (_, docs) = decoded(alice.send("COMMAND", "DOCS", "replconf"))
+    assert docs[8:] == ["doc_flags", ["syscmd"]]
+
+
+def test_docs_tell_which_version_brought_an_argument(alice: Peer) -> None:
+    (_, docs) = decoded(alice.send("COMMAND", "DOCS", "auth"))
+    username, password = docs[docs.index("arguments") + 1]
+    assert username[6:] == ["since", "6.0.0", "flags", ["optional"]]
+    assert password[6:] == []
+    (_, docs) = decoded(alice.send("COMMAND", "DOCS", "client|kill"))
+    ((*_, [old_format, _]),) = docs[docs.index("arguments") + 1]
+    assert old_format == [
+        *("name", "old-format", "type", "string", "display_text", "ip:port", "deprecated_since", "2.8.12")
+    ]
+
+
+NAMED = sorted(
+    name for name, spec in SPECS.items() if spec.docs.argument_groups or spec.docs.argument_versions
+)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_what_is_said_of_arguments_is_said_of_some(name: str) -> None:
+    docs = SPECS[name].docs
+    groups = docs.argument_groups.split()
+    arguments = list(walk(parse(docs.syntax)))
+    assert len([one for one in arguments if one.parts or one.alternatives]) == len(groups)
+    described = repr(decoded(document(RESP2, SPECS[name])))
+    assert [version for version in docs.argument_versions if f"'name', '{version}'" not in described] == []
 
 
 def test_docs_are_a_map_of_maps(alice: Peer) -> None:

@@ -14,6 +14,7 @@ from respq.protocol import Argv
 from respq.state import Spec
 
 HIDDEN = Flag.MAY_REPLICATE | Flag.ASYNC_LOADING | Flag.SYSCMD  # not among the words of COMMAND INFO
+COUNTED_IS_SHOWN = (8, 4)  # commands that came with this version or later show where keys are counted
 NEWER = {Flag.SCRIPT_RUNNER: (8, 10)}  # from which version of Redis on they are
 
 # In the order of COMMAND INFO.
@@ -87,8 +88,11 @@ def categories(spec: Spec) -> list[str]:
 def key_range(spec: Spec) -> tuple[int, int, int]:
     """First key, last key and step, as COMMAND INFO has them beside the key specifications.
 
-    Ranges that follow one another are taken together; the numbers say nothing about other keys.
+    Ranges that follow one another are taken together; the numbers say nothing about other keys. Where keys are
+    counted these are zeros, up to Redis 8.2; the documentation of newer commands has the place of the number.
     """
+    if len(spec.keys) == 1 and spec.keys[0].counted and _version(spec.since) >= COUNTED_IS_SHOWN:
+        return spec.keys[0].at, spec.keys[0].at, spec.keys[0].step
     plain = [keys for keys in spec.keys if not (keys.counted or keys.behind or (keys.find and not keys.at))]
     if not plain:
         return 0, 0, 0
@@ -99,6 +103,10 @@ def key_range(spec: Spec) -> tuple[int, int, int]:
             if keys.step == 1 and keys.at == last + 1:
                 last = _last(keys)
     return first.at, last, first.step
+
+
+def _version(since: str) -> tuple[int, ...]:
+    return tuple(map(int, since.split(".")))
 
 
 def _last(keys: Keys) -> int:

@@ -49,8 +49,8 @@ NEWER = {
         ["RW", "delete"],
     ),  # of Valkey 9
     "digest": (2, {"readonly", "fast"}, 1, 1, 1, {"@read", "@string", "@fast"}, ["RO", "access"]),
-    "msetex": (  # the documentation has 1, 1, 2, where Redis 8.2 has zeros for what is counted
-        *(-4, {"write", "denyoom", "movablekeys"}, 0, 0, 0),
+    "msetex": (  # where Redis 8.2 has zeros for what is counted
+        *(-4, {"write", "denyoom", "movablekeys"}, 1, 1, 2),
         *({"@write", "@string", "@slow"}, ["OW", "update"]),
     ),
     "increx": (
@@ -59,7 +59,7 @@ NEWER = {
     ),
     **dict.fromkeys(
         ("sunioncard", "sdiffcard"),  # likewise
-        (-3, {"readonly", "movablekeys"}, 0, 0, 0, {"@read", "@set", "@slow"}, ["RO", "access"]),
+        (-3, {"readonly", "movablekeys"}, 1, 1, 1, {"@read", "@set", "@slow"}, ["RO", "access"]),
     ),
     "commandlog": (-2, set(), 0, 0, 0, {"@slow"}, []),  # of Valkey 8.1
     **dict.fromkeys(("backup", "hotkeys"), (-2, set(), 0, 0, 0, {"@slow"}, [])),
@@ -116,6 +116,23 @@ def test_info_of_what_came_later_is_that_of_the_documentation(name: str, alice: 
     assert (arity, set(flags), first, last, step, set(categories), specs[0][1] if specs else []) == NEWER[
         name
     ]
+
+
+@pytest.mark.parametrize(
+    ("request_", "keys", "step"),
+    [
+        ("MSETEX 2 k 1 l 2 EX 5", ["k", "l"], 2),
+        ("SUNIONCARD 2 k l", ["k", "l"], 1),
+        ("SDIFFCARD 1 k", ["k"], 1),
+    ],
+)
+def test_counted_keys_of_what_came_later(request_: str, keys: list[str], step: int, alice: Peer) -> None:
+    name = request_.split()[0]
+    assert decoded(alice.send("COMMAND", "GETKEYS", *request_.split())) == keys
+    (info,) = decoded(alice.send("COMMAND", "INFO", name))
+    ((_, _, _, begin, _, find),) = info[8]
+    assert begin == ["type", "index", "spec", ["index", 1]]
+    assert find == ["type", "keynum", "spec", ["keynumidx", 0, "firstkey", 1, "keystep", step]]
 
 
 def test_info_of_a_subcommand_and_of_none(alice: Peer) -> None:

@@ -88,8 +88,9 @@ def categories(spec: Spec) -> list[str]:
 def key_range(spec: Spec) -> tuple[int, int, int]:
     """First key, last key and step, as COMMAND INFO has them beside the key specifications.
 
-    Ranges that follow one another are taken together; the numbers say nothing about other keys. Where keys are
-    counted these are zeros, up to Redis 8.2; the documentation of newer commands has the place of the number.
+    Ranges that follow one another are taken together; the numbers say nothing about other keys. Where keys
+    are counted these are zeros, up to Redis 8.2; the documentation of newer commands has the place of the
+    number.
     """
     if len(spec.keys) == 1 and spec.keys[0].counted and _version(spec.since) >= COUNTED_IS_SHOWN:
         return spec.keys[0].at, spec.keys[0].at, spec.keys[0].step

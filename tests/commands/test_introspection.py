@@ -119,16 +119,17 @@ def test_info_of_what_came_later_is_that_of_the_documentation(name: str, alice: 
 
 
 @pytest.mark.parametrize(
-    ("request_", "keys", "step"),
+    ("name", "rest", "keys", "step"),
     [
-        ("MSETEX 2 k 1 l 2 EX 5", ["k", "l"], 2),
-        ("SUNIONCARD 2 k l", ["k", "l"], 1),
-        ("SDIFFCARD 1 k", ["k"], 1),
+        ("MSETEX", "2 k 1 l 2 EX 5", ["k", "l"], 2),
+        ("SUNIONCARD", "2 k l", ["k", "l"], 1),
+        ("SDIFFCARD", "1 k", ["k"], 1),
     ],
 )
-def test_counted_keys_of_what_came_later(request_: str, keys: list[str], step: int, alice: Peer) -> None:
-    name = request_.split()[0]
-    assert decoded(alice.send("COMMAND", "GETKEYS", *request_.split())) == keys
+def test_counted_keys_of_what_came_later(
+    name: str, rest: str, keys: list[str], step: int, alice: Peer
+) -> None:
+    assert decoded(alice.send("COMMAND", "GETKEYS", name, *rest.split())) == keys
     (info,) = decoded(alice.send("COMMAND", "INFO", name))
     ((_, _, _, begin, _, find),) = info[8]
     assert begin == ["type", "index", "spec", ["index", 1]]

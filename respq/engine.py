@@ -43,13 +43,8 @@ if TYPE_CHECKING:
     from respq.config import Config
 
 
-KINDS = (
-    HashValue,
-    ListValue,
-    SetValue,
-    SortedSetValue,
-    StreamValue,
-)  # of values, to which the configuration is applied
+# Of values, to which the configuration is applied.
+KINDS = (HashValue, ListValue, SetValue, SortedSetValue, StreamValue)
 RUBBLE_SLICE = 500  # items freed between two looks at the time
 EXPIRE_SLICE = 32  # keys deleted between two looks at the time
 

@@ -22,9 +22,8 @@ from respq.keyspace import Database
 SAMPLED_KEYS = 10_000
 WEIGHED_KEYS = 1000  # of which the memory is counted
 SAMPLES = 5  # elements whose length stands for that of all, as in MEMORY USAGE of Redis
-STRIDE = (
-    2654435761  # a prime, 2^32 by the golden ratio: multiples of it spread evenly over any number of keys
-)
+# A prime, 2^32 by the golden ratio: multiples of it spread evenly over any number of keys.
+STRIDE = 2654435761
 KINDS: tuple[tuple[type[Value], str], ...] = (
     (StringValue, "strings_sizes"),  # bytes
     (ListValue, "lists_items"),

@@ -154,9 +154,10 @@ class Spec:
 
 QUICK = frozenset({"SET", "SETEX", "PSETEX", "GETSET", "LMOVE", "RPOPLPUSH"})  # O(1), if not FAST to Redis
 RUN_AT_ONCE = frozenset({"MULTI", "EXEC", "DISCARD", "WATCH", "QUIT", "RESET"})  # inside MULTI
+# These change what the commands behind them mean.
 SUBSCRIBING = frozenset(
     {"SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"}
-)  # change what the commands behind them mean
+)
 NOT_ALIKE = RUN_AT_ONCE | SUBSCRIBING | {"AUTH", "HELLO"}  # a transaction cannot be looked up ahead of these
 
 
@@ -523,9 +524,8 @@ class Server:
         self.set_gate("pause", None)
         self.expiry.kept = self.config.import_mode
         self.waiting.retry(UNPAUSED)
-        self.waiting.ready |= {
-            where: None for where in self.waiting.queues if isinstance(where, tuple)
-        }  # what came meanwhile
+        keys = [where for where in self.waiting.queues if isinstance(where, tuple)]
+        self.waiting.ready |= dict.fromkeys(keys)  # something may have come meanwhile
 
     def resume(self, client: Client, reply: bytes) -> None:
         """End a client's wait with `reply`; what it sent meanwhile is executed later in this tick."""

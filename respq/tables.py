@@ -80,9 +80,7 @@ class Tables:
         self._built = self._open  # those for the present gates
         self._restrictions: dict[Permissions, Restriction] = {}
         for spec in server.specs.values():
-            if (
-                spec.bulk is not None and not spec.quick and spec.group != "scripting"
-            ):  # scripts do it themselves
+            if spec.bulk is not None and not spec.quick and spec.group != "scripting":  # these time their own
                 spec.bulk = timed_run(server, spec, spec.bulk)
         self._bulk = {spec: spec.bulk for spec in server.specs.values()}  # as declared
         server.large = LargeCommands(server)

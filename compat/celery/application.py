@@ -22,11 +22,7 @@ from compat.journal import note
 
 URL = "COMPAT_CELERY_URL"
 OPTIONS = "COMPAT_CELERY_OPTIONS"  # JSON: settings that differ from those below
-PREFORK, THREADS, EVERYONE = (
-    "prefork",
-    "threads",
-    "everyone",
-)  # queues: of each pool, of both
+PREFORK, THREADS, EVERYONE = "prefork", "threads", "everyone"  # queues: of each pool, of both
 NEVER = 3600.0  # seconds: beyond what any test takes
 
 

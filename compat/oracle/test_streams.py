@@ -38,10 +38,8 @@ def test_streams_are_those_of_redis(
     try:
         with comparing(plan, trees, reference, subject) as runner:
             failures = run_family(runner, SEED, SEQUENCES)
-            for target in (
-                runner.reference,
-                subject,
-            ):  # others use the reference, and the limit is everybody's
+            for target in (runner.reference, subject):
+                # Others use the reference, and the limit is everybody's.
                 target.ask(b"CONFIG", b"SET", b"stream-node-max-entries", b"100")
     finally:
         subject.close()

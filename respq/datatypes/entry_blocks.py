@@ -353,9 +353,8 @@ class Block(_Keys):
         self.head = 0  # index of the first entry that is not gone
         self.live = len(table.ids)
         self.worn = self.live // 2  # when so few are live it is worth to be written anew
-        self._dead: bytearray | None = (
-            None  # a byte for each entry, _GONE or 0; before the head they do not count
-        )
+        # A byte for each entry, _GONE or 0; before the head they do not count.
+        self._dead: bytearray | None = None
 
     # -- reading -----------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ at the end of the rest of the hash; the register keeps the greatest. Header, the
               1vvvvvnn             n + 1 registers (at most 4) of v + 1 (at most 32)
 
 The sparse form has many spellings of one state, and which of them a string has depends on its history, so
-`Sparse.put` splits and joins in Redis's order. Dense registers are taken apart through base64, whose digits
+`_Sparse.put` splits and joins in Redis's order. Dense registers are taken apart through base64, whose digits
 are the same six bits, and the greater of two are found in all registers at once, in one long integer.
 
 Sources: the format as Redis's manual describes it; Ertl, New cardinality estimation algorithms for

@@ -82,9 +82,8 @@ class _Leaf:
         self.seen = 0  # IDs entered since the dict was new
         self._last_id = -1  # the greatest of them
         self._in_order = True
-        self._row: list[
-            bytes
-        ] = []  # IDs in order, some of them taken since, once somebody has begun in the midst
+        # IDs in order, some of them taken since; made once somebody has begun in the midst.
+        self._row: list[bytes] = []
 
     def extend(self, texts: list[bytes], last_id: int, delivery: Delivery) -> None:
         """Enter IDs in order, the last of which is `last_id`, behind all that the leaf has seen."""

@@ -95,7 +95,7 @@ class Shards:
 
     def get(self, field: bytes) -> bytes | None:
         """As of a dict."""
-        place = (code := hash(field)) & self._low  # `_shard_of`, written out
+        place = (code := hash(field)) & self._low  # `_place_of`, written out
         if place < self._split:
             place = code & (2 * self._low + 1)
         shard = self._shards[place]

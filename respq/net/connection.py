@@ -53,9 +53,8 @@ class Connection:
         self.sock = sock
         self.peer = peer  # remembered: a socket that was reset does not tell any more
         self._address = self._local_address = ""  # as shown, once somebody has asked
-        if (
-            sock.family == socket.AF_UNIX
-        ):  # a closed one does not tell its path any more, the slow log may ask
+        if sock.family == socket.AF_UNIX:
+            # Closed, it does not tell its path any more, for which the slow log may ask.
             self._address = self._local_address = _shown_path(sock.getsockname())
         self.fd = sock.fileno()
         self.recv = sock.recv

@@ -33,9 +33,8 @@ class Run:
         self._columns = columns
         self._commands = commands
         self._described = described or []
-        self.last: Sequence[bytes] = (
-            columns[0] if columns and len(columns) == 1 else []
-        )  # if nothing else differs
+        # The last words, if nothing else differs.
+        self.last: Sequence[bytes] = columns[0] if columns and len(columns) == 1 else []
         if described:
             self.count, self.words = described[0].count, len(shared) + len(described)
         elif columns:

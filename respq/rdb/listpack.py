@@ -125,7 +125,7 @@ def read(data: bytes, at: int, end: int, most: int = _ANY) -> tuple[list[bytes],
             if data[at] != size:
                 raise BadFormatError("an element of a listpack has two lengths")
             at += 1
-        elif size < 16383:  # `_backward`, written out
+        elif size < 16383:  # `backward`, written out
             if data[at] != size >> 7 or data[at + 1] != size & 127 | 128:
                 raise BadFormatError("an element of a listpack has two lengths")
             at += 2

@@ -215,9 +215,8 @@ def test_a_selective_client_goes_on_as_it_is_told(alice: Peer, bob: Peer) -> Non
     alice.feed(b"CLIENT CACHING YES\r\nCLIENT ID\r\nGET b\r\nGET c\r\n")
     bob.send("MSET", "a", 1, "b", 1, "c", 1)
     assert alice.take() == invalidated("b")
-    alice.feed(
-        b"CLIENT CACHING YES\r\nCLIENT TRACKING ON\r\nGET d\r\n"
-    )  # to the default, which has no choice
+    # To the default, which has no choice.
+    alice.feed(b"CLIENT CACHING YES\r\nCLIENT TRACKING ON\r\nGET d\r\n")
     bob.send("SET", "d", 1)
     assert alice.take() == invalidated("d")
 

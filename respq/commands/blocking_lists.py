@@ -46,47 +46,24 @@ def _pop_or_park(
     return c.park(argv, [(c.db, name) for name in names], timeout_ms, c.enc.null_array)
 
 
-@command(
-    "BLPOP",
-    arity=-3,
-    flags=WRITE | BLOCKING,
-    keys=ALL_BUT_LAST,
-    group="list",
-    since="2.0.0",
-    syntax="key [key ...] timeout",
-    complexity="O(n), n keys",
-)
+@command("BLPOP", arity=-3, flags=WRITE | BLOCKING, keys=ALL_BUT_LAST, group="list", since="2.0.0",
+         syntax="key [key ...] timeout", complexity="O(n), n keys")  # fmt: skip
 def blpop(c: Client, argv: Argv) -> bytes:
     """Take the head of the first list that has one, waiting for it if need be."""
     return _pop_or_park(c, argv, argv[1:-1], True, None, argv[-1])
 
 
-@command(
-    "BRPOP",
-    arity=-3,
-    flags=WRITE | BLOCKING,
-    keys=ALL_BUT_LAST,
-    group="list",
-    since="2.0.0",
-    syntax="key [key ...] timeout",
-    complexity="O(n), n keys",
-)
+@command("BRPOP", arity=-3, flags=WRITE | BLOCKING, keys=ALL_BUT_LAST, group="list", since="2.0.0",
+         syntax="key [key ...] timeout", complexity="O(n), n keys")  # fmt: skip
 def brpop(c: Client, argv: Argv) -> bytes:
     """Take the tail of the first list that has one, waiting for it if need be."""
     return _pop_or_park(c, argv, argv[1:-1], False, None, argv[-1])
 
 
-@command(
-    "BLMPOP",
-    arity=-5,
-    flags=WRITE | BLOCKING | MOVABLEKEYS,
-    keys=(Keys("RW access delete", 2, counted=True),),
-    group="list",
-    since="7.0.0",
-    syntax="timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",
-    complexity="O(n + m), n keys, m elements taken",
-    argument_groups="where",
-)
+@command("BLMPOP", arity=-5, flags=WRITE | BLOCKING | MOVABLEKEYS,
+         keys=(Keys("RW access delete", 2, counted=True),), group="list", since="7.0.0",
+         syntax="timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",
+         complexity="O(n + m), n keys, m elements taken", argument_groups="where")  # fmt: skip
 def blmpop(c: Client, argv: Argv) -> bytes:
     """Take elements off the first of several lists that has any, waiting for them if need be."""
     names, left, count = pop_words(argv, 2)
@@ -104,48 +81,26 @@ def _move_or_park(c: Client, argv: Argv, from_left: bool, to_left: bool, logged:
     return c.park(argv, [(c.db, source)], timeout_ms, c.enc.null_array)
 
 
-@command(
-    "BLMOVE",
-    arity=6,
-    flags=WRITE | DENYOOM | BLOCKING,
-    keys=MOVE,
-    group="list",
-    since="6.2.0",
-    syntax="source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout",
-    argument_groups="wherefrom whereto",
-)
+@command("BLMOVE", arity=6, flags=WRITE | DENYOOM | BLOCKING, keys=MOVE, group="list", since="6.2.0",
+         syntax="source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout",
+         argument_groups="wherefrom whereto")  # fmt: skip
 def blmove(c: Client, argv: Argv) -> bytes:
     """Move an element between ends of two lists, waiting for one if need be."""
     from_left, to_left = is_left(argv[3]), is_left(argv[4])
     return _move_or_park(c, argv, from_left, to_left, [b"LMOVE", *argv[1:-1]])
 
 
-@command(
-    "BRPOPLPUSH",
-    arity=4,
-    flags=WRITE | DENYOOM | BLOCKING,
-    keys=MOVE,
-    group="list",
-    since="2.2.0",
-    syntax="source destination timeout",
-    deprecated_since="6.2.0",
-    replaced_by="`BLMOVE` with the `RIGHT` and `LEFT` arguments",
-)
+@command("BRPOPLPUSH", arity=4, flags=WRITE | DENYOOM | BLOCKING, keys=MOVE, group="list", since="2.2.0",
+         syntax="source destination timeout", deprecated_since="6.2.0",
+         replaced_by="`BLMOVE` with the `RIGHT` and `LEFT` arguments")  # fmt: skip
 def brpoplpush(c: Client, argv: Argv) -> bytes:
     """Move the tail of a list to the head of another, waiting for one if need be."""
     return _move_or_park(c, argv, False, True, [b"RPOPLPUSH", *argv[1:-1]])
 
 
-@command(
-    "BLMOVEM",
-    arity=-6,
-    flags=WRITE | DENYOOM | BLOCKING,
-    keys=MOVE,
-    group="list",
-    since="8.10.0",
-    syntax=f"source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout {SEVERAL}",
-    complexity="O(n), n elements moved",
-)
+@command("BLMOVEM", arity=-6, flags=WRITE | DENYOOM | BLOCKING, keys=MOVE, group="list", since="8.10.0",
+         syntax=f"source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout {SEVERAL}",
+         complexity="O(n), n elements moved")  # fmt: skip
 def blmovem(c: Client, argv: Argv) -> bytes:
     """Move elements between ends of two lists, waiting for one, or for all that EXACTLY asks for."""
     several = parse_several(argv[6:])

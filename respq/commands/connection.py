@@ -119,15 +119,8 @@ def echo(c: Client, argv: Argv) -> bytes:
     return bulk(argv[1])
 
 
-@command(
-    "PING",
-    arity=-1,
-    flags=FAST,
-    group="connection",
-    since="1.0.0",
-    syntax="[message]",
-    tips=("request_policy:all_shards", "response_policy:all_succeeded"),
-)
+@command("PING", arity=-1, flags=FAST, group="connection", since="1.0.0", syntax="[message]",
+         tips=("request_policy:all_shards", "response_policy:all_succeeded"))  # fmt: skip
 def ping(c: Client, argv: Argv) -> bytes:
     """Answer PONG, or the message if one is given."""
     if len(argv) > 2:

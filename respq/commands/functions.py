@@ -203,14 +203,9 @@ def _described_function(c: Client, function: Function) -> bytes:
     ])  # fmt: skip
 
 
-@command(
-    "FUNCTION|STATS",
-    arity=2,
-    flags=NOSCRIPT | ALLOW_BUSY,
-    group="scripting",
-    since="7.0.0",
-    tips=("nondeterministic_output", "request_policy:all_shards", "response_policy:special"),
-)
+@command("FUNCTION|STATS", arity=2, flags=NOSCRIPT | ALLOW_BUSY, group="scripting", since="7.0.0",
+         tips=("nondeterministic_output", "request_policy:all_shards",
+             "response_policy:special"))  # fmt: skip
 def function_stats(c: Client, argv: Argv) -> bytes:
     """Tell which function runs, if one has been running for long, and how many there are."""
     server = c.server

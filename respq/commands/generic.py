@@ -158,8 +158,8 @@ def _is_of(value: Value | None, kind: bytes | None) -> bool:
 
 
 @command("RANDOMKEY", arity=1, flags=READONLY, group="generic", since="1.0.0",
-         tips=("request_policy:all_shards", "response_policy:special", "nondeterministic_output"),
-         )  # fmt: skip
+         tips=("request_policy:all_shards", "response_policy:special",
+             "nondeterministic_output"))  # fmt: skip
 def randomkey(c: Client, argv: Argv) -> bytes:
     """Return any of the keys, or null if there is none."""
     return c.enc.maybe_bulk(c.db.random_key(c.server.rng))

@@ -12,16 +12,9 @@ from respq.protocol.resp import array, bulk, integer
 CELL_BYTES = 4  # of the table that Redis makes: its limit holds here as well
 
 
-@command(
-    "LCS",
-    arity=-3,
-    flags=READONLY,
-    keys=(keys(1, 2, 1, "RO access"),),
-    group="string",
-    since="7.0.0",
-    syntax="key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]",
-    complexity="O(N M / 60) for strings of N and M bytes",
-)
+@command("LCS", arity=-3, flags=READONLY, keys=(keys(1, 2, 1, "RO access"),), group="string", since="7.0.0",
+         syntax="key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]",
+         complexity="O(N M / 60) for strings of N and M bytes")  # fmt: skip
 def lcs(c: Client, argv: Argv) -> bytes:
     """Return the longest common subsequence of two strings, its length, or where it stands in both."""
     found = [c.read_any(name) for name in argv[1:3]]

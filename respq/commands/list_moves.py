@@ -47,32 +47,17 @@ def move(c: Client, argv: Argv, from_left: bool, to_left: bool, logged: Argv) ->
     return bulk(element)
 
 
-@command(
-    "LMOVE",
-    arity=5,
-    flags=WRITE | DENYOOM,
-    keys=MOVE,
-    group="list",
-    since="6.2.0",
-    syntax="source destination <LEFT | RIGHT> <LEFT | RIGHT>",
-    argument_groups="wherefrom whereto",
-)
+@command("LMOVE", arity=5, flags=WRITE | DENYOOM, keys=MOVE, group="list", since="6.2.0",
+         syntax="source destination <LEFT | RIGHT> <LEFT | RIGHT>",
+         argument_groups="wherefrom whereto")  # fmt: skip
 def lmove(c: Client, argv: Argv) -> bytes:
     """Take an element off one end of a list and push it onto one end of another."""
     return move(c, argv, is_left(argv[3]), is_left(argv[4]), argv) or c.enc.null
 
 
-@command(
-    "RPOPLPUSH",
-    arity=3,
-    flags=WRITE | DENYOOM,
-    keys=MOVE,
-    group="list",
-    since="1.2.0",
-    syntax="source destination",
-    deprecated_since="6.2.0",
-    replaced_by="`LMOVE` with the `RIGHT` and `LEFT` arguments",
-)
+@command("RPOPLPUSH", arity=3, flags=WRITE | DENYOOM, keys=MOVE, group="list", since="1.2.0",
+         syntax="source destination", deprecated_since="6.2.0",
+         replaced_by="`LMOVE` with the `RIGHT` and `LEFT` arguments")  # fmt: skip
 def rpoplpush(c: Client, argv: Argv) -> bytes:
     """Take an element off the tail of a list and prepend it to another."""
     return move(c, argv, False, True, argv) or c.enc.null
@@ -151,16 +136,9 @@ def _log(c: Client, argv: Argv, moved: list[bytes], whole: bool) -> None:
     c.log_together(mark)
 
 
-@command(
-    "LMOVEM",
-    arity=-5,
-    flags=WRITE | DENYOOM,
-    keys=MOVE,
-    group="list",
-    since="8.10.0",
-    syntax=f"source destination <LEFT | RIGHT> <LEFT | RIGHT> {SEVERAL}",
-    complexity="O(n), n elements moved",
-)
+@command("LMOVEM", arity=-5, flags=WRITE | DENYOOM, keys=MOVE, group="list", since="8.10.0",
+         syntax=f"source destination <LEFT | RIGHT> <LEFT | RIGHT> {SEVERAL}",
+         complexity="O(n), n elements moved")  # fmt: skip
 def lmovem(c: Client, argv: Argv) -> bytes:
     """Take elements off one end of a list and push them onto one end of another, one by one or in order."""
     return move_several(c, argv, parse_several(argv[5:])) or c.enc.null_array

@@ -91,17 +91,8 @@ def _rpush_run(c: Client, run: Run) -> bytes | None:
     return _push_run(c, run, False)
 
 
-@command(
-    "LPUSH",
-    arity=-3,
-    flags=WRITE | DENYOOM | FAST,
-    keys=INSERT,
-    group="list",
-    since="1.0.0",
-    syntax="key element [element ...]",
-    complexity="O(n), n elements",
-    bulk=_lpush_run,
-)
+@command("LPUSH", arity=-3, flags=WRITE | DENYOOM | FAST, keys=INSERT, group="list", since="1.0.0",
+         syntax="key element [element ...]", complexity="O(n), n elements", bulk=_lpush_run)  # fmt: skip
 def lpush(c: Client, argv: Argv) -> bytes:
     """Prepend elements to a list one by one, creating it first if needed."""
     db, name = c.db, argv[1]
@@ -114,17 +105,8 @@ def lpush(c: Client, argv: Argv) -> bytes:
     return b":%d\r\n" % length
 
 
-@command(
-    "RPUSH",
-    arity=-3,
-    flags=WRITE | DENYOOM | FAST,
-    keys=INSERT,
-    group="list",
-    since="1.0.0",
-    syntax="key element [element ...]",
-    complexity="O(n), n elements",
-    bulk=_rpush_run,
-)
+@command("RPUSH", arity=-3, flags=WRITE | DENYOOM | FAST, keys=INSERT, group="list", since="1.0.0",
+         syntax="key element [element ...]", complexity="O(n), n elements", bulk=_rpush_run)  # fmt: skip
 def rpush(c: Client, argv: Argv) -> bytes:
     """Append elements to a list, creating it first if needed."""
     db, name = c.db, argv[1]
@@ -137,16 +119,8 @@ def rpush(c: Client, argv: Argv) -> bytes:
     return b":%d\r\n" % length
 
 
-@command(
-    "LPUSHX",
-    arity=-3,
-    flags=WRITE | DENYOOM | FAST,
-    keys=INSERT,
-    group="list",
-    since="2.2.0",
-    syntax="key element [element ...]",
-    complexity="O(n), n elements",
-)
+@command("LPUSHX", arity=-3, flags=WRITE | DENYOOM | FAST, keys=INSERT, group="list", since="2.2.0",
+         syntax="key element [element ...]", complexity="O(n), n elements")  # fmt: skip
 def lpushx(c: Client, argv: Argv) -> bytes:
     """Prepend elements to a list that exists already."""
     items = c.db.find(argv[1], ListValue)
@@ -157,16 +131,8 @@ def lpushx(c: Client, argv: Argv) -> bytes:
     return integer(length)
 
 
-@command(
-    "RPUSHX",
-    arity=-3,
-    flags=WRITE | DENYOOM | FAST,
-    keys=INSERT,
-    group="list",
-    since="2.2.0",
-    syntax="key element [element ...]",
-    complexity="O(n), n elements",
-)
+@command("RPUSHX", arity=-3, flags=WRITE | DENYOOM | FAST, keys=INSERT, group="list", since="2.2.0",
+         syntax="key element [element ...]", complexity="O(n), n elements")  # fmt: skip
 def rpushx(c: Client, argv: Argv) -> bytes:
     """Append elements to a list that exists already."""
     items = c.db.find(argv[1], ListValue)
@@ -177,17 +143,9 @@ def rpushx(c: Client, argv: Argv) -> bytes:
     return integer(length)
 
 
-@command(
-    "LINSERT",
-    arity=5,
-    flags=WRITE | DENYOOM,
-    keys=INSERT,
-    group="list",
-    since="2.2.0",
-    syntax="key <BEFORE | AFTER> pivot element",
-    complexity="O(n), n elements up to the pivot",
-    argument_groups="where",
-)
+@command("LINSERT", arity=5, flags=WRITE | DENYOOM, keys=INSERT, group="list", since="2.2.0",
+         syntax="key <BEFORE | AFTER> pivot element", complexity="O(n), n elements up to the pivot",
+         argument_groups="where")  # fmt: skip
 def linsert(c: Client, argv: Argv) -> bytes:
     """Insert an element before or after the first one that equals the pivot."""
     _, name, where, pivot, element = argv
@@ -258,18 +216,9 @@ def _rpop_run(c: Client, run: Run) -> bytes | None:
     return _pop_run(c, run, False)
 
 
-@command(
-    "LPOP",
-    arity=-2,
-    flags=WRITE | FAST,
-    keys=POP,
-    group="list",
-    since="1.0.0",
-    syntax="key [count]",
-    complexity="O(n), n elements taken",
-    bulk=_lpop_run,
-    argument_versions={"count": "6.2.0"},
-)
+@command("LPOP", arity=-2, flags=WRITE | FAST, keys=POP, group="list", since="1.0.0", syntax="key [count]",
+         complexity="O(n), n elements taken", bulk=_lpop_run,
+         argument_versions={"count": "6.2.0"})  # fmt: skip
 def lpop(c: Client, argv: Argv) -> bytes:
     """Take elements off the head of a list."""
     if len(argv) > 2:
@@ -285,18 +234,9 @@ def lpop(c: Client, argv: Argv) -> bytes:
     return b"$%d\r\n%b\r\n" % (len(element), element)
 
 
-@command(
-    "RPOP",
-    arity=-2,
-    flags=WRITE | FAST,
-    keys=POP,
-    group="list",
-    since="1.0.0",
-    syntax="key [count]",
-    complexity="O(n), n elements taken",
-    bulk=_rpop_run,
-    argument_versions={"count": "6.2.0"},
-)
+@command("RPOP", arity=-2, flags=WRITE | FAST, keys=POP, group="list", since="1.0.0", syntax="key [count]",
+         complexity="O(n), n elements taken", bulk=_rpop_run,
+         argument_versions={"count": "6.2.0"})  # fmt: skip
 def rpop(c: Client, argv: Argv) -> bytes:
     """Take elements off the tail of a list."""
     if len(argv) > 2:
@@ -351,17 +291,9 @@ def pop_first(c: Client, names: list[bytes], left: bool, count: int | None) -> b
     return None
 
 
-@command(
-    "LMPOP",
-    arity=-4,
-    flags=WRITE | MOVABLEKEYS,
-    keys=(Keys("RW access delete", 1, counted=True),),
-    group="list",
-    since="7.0.0",
-    syntax="numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",
-    complexity="O(n + m), n keys, m elements taken",
-    argument_groups="where",
-)
+@command("LMPOP", arity=-4, flags=WRITE | MOVABLEKEYS, keys=(Keys("RW access delete", 1, counted=True),),
+         group="list", since="7.0.0", syntax="numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",
+         complexity="O(n + m), n keys, m elements taken", argument_groups="where")  # fmt: skip
 def lmpop(c: Client, argv: Argv) -> bytes:
     """Take elements off the first of several lists that has any."""
     return pop_first(c, *pop_words(argv, 1)) or c.enc.null_array
@@ -370,31 +302,16 @@ def lmpop(c: Client, argv: Argv) -> bytes:
 # -- read ------------------------------------------------------------------------------------------
 
 
-@command(
-    "LLEN",
-    arity=2,
-    flags=READONLY | FAST,
-    keys=(key(1, "RO"),),
-    group="list",
-    since="1.0.0",
-    syntax="key",
-)
+@command("LLEN", arity=2, flags=READONLY | FAST, keys=(key(1, "RO"),), group="list", since="1.0.0",
+         syntax="key")  # fmt: skip
 def llen(c: Client, argv: Argv) -> bytes:
     """The length of a list, 0 if there is none."""
     items = c.read(argv[1], ListValue)
     return ZERO if items is None else integer(items.count)
 
 
-@command(
-    "LINDEX",
-    arity=3,
-    flags=READONLY,
-    keys=READ,
-    group="list",
-    since="1.0.0",
-    syntax="key index",
-    complexity="O(n), n chunks to the nearer end",
-)
+@command("LINDEX", arity=3, flags=READONLY, keys=READ, group="list", since="1.0.0", syntax="key index",
+         complexity="O(n), n chunks to the nearer end")  # fmt: skip
 def lindex(c: Client, argv: Argv) -> bytes:
     """The element at an index, which counts from the tail if negative."""
     items = c.read(argv[1], ListValue)
@@ -413,16 +330,8 @@ def _bounds(length: int, start: int, stop: int) -> tuple[int, int]:
     return start, min(stop, length - 1)
 
 
-@command(
-    "LRANGE",
-    arity=4,
-    flags=READONLY,
-    keys=READ,
-    group="list",
-    since="1.0.0",
-    syntax="key start stop",
-    complexity="O(s + n), s chunks to the nearer end, n elements returned",
-)
+@command("LRANGE", arity=4, flags=READONLY, keys=READ, group="list", since="1.0.0", syntax="key start stop",
+         complexity="O(s + n), s chunks to the nearer end, n elements returned")  # fmt: skip
 def lrange(c: Client, argv: Argv) -> bytes:
     """The elements between two indexes, both included."""
     start, stop = parse_int(argv[2]), parse_int(argv[3])
@@ -434,16 +343,9 @@ def lrange(c: Client, argv: Argv) -> bytes:
     return b"".join([b"*%d\r\n" % max(0, stop - start + 1), *replies])
 
 
-@command(
-    "LPOS",
-    arity=-3,
-    flags=READONLY,
-    keys=READ,
-    group="list",
-    since="6.0.6",
-    syntax="key element [RANK rank] [COUNT num-matches] [MAXLEN len]",
-    complexity="O(n), n elements",
-)
+@command("LPOS", arity=-3, flags=READONLY, keys=READ, group="list", since="6.0.6",
+         syntax="key element [RANK rank] [COUNT num-matches] [MAXLEN len]",
+         complexity="O(n), n elements")  # fmt: skip
 def lpos(c: Client, argv: Argv) -> bytes:
     """The index of elements that equal the given one."""
     rank, maxlen = 1, 0
@@ -469,16 +371,8 @@ def lpos(c: Client, argv: Argv) -> bytes:
 # -- edit ------------------------------------------------------------------------------------------
 
 
-@command(
-    "LSET",
-    arity=4,
-    flags=WRITE | DENYOOM,
-    keys=(key(1, "RW update"),),
-    group="list",
-    since="1.0.0",
-    syntax="key index element",
-    complexity="O(n), n chunks to the nearer end",
-)
+@command("LSET", arity=4, flags=WRITE | DENYOOM, keys=(key(1, "RW update"),), group="list", since="1.0.0",
+         syntax="key index element", complexity="O(n), n chunks to the nearer end")  # fmt: skip
 def lset(c: Client, argv: Argv) -> bytes:
     """Replace the element at an index."""
     items = c.db.find(argv[1], ListValue)
@@ -492,16 +386,8 @@ def lset(c: Client, argv: Argv) -> bytes:
     return OK
 
 
-@command(
-    "LREM",
-    arity=4,
-    flags=WRITE,
-    keys=(key(1, "RW delete"),),
-    group="list",
-    since="1.0.0",
-    syntax="key count element",
-    complexity="O(n), n elements",
-)
+@command("LREM", arity=4, flags=WRITE, keys=(key(1, "RW delete"),), group="list", since="1.0.0",
+         syntax="key count element", complexity="O(n), n elements")  # fmt: skip
 def lrem(c: Client, argv: Argv) -> bytes:
     """Remove elements that equal the given one: the first, the last or all."""
     count = parse_int_between(argv[2], -INT64_MAX, INT64_MAX)
@@ -514,16 +400,8 @@ def lrem(c: Client, argv: Argv) -> bytes:
     return integer(removed)
 
 
-@command(
-    "LTRIM",
-    arity=4,
-    flags=WRITE,
-    keys=(key(1, "RW delete"),),
-    group="list",
-    since="1.0.0",
-    syntax="key start stop",
-    complexity="O(n), n elements removed",
-)
+@command("LTRIM", arity=4, flags=WRITE, keys=(key(1, "RW delete"),), group="list", since="1.0.0",
+         syntax="key start stop", complexity="O(n), n elements removed")  # fmt: skip
 def ltrim(c: Client, argv: Argv) -> bytes:
     """Keep the elements between two indexes, both included, and remove the others."""
     start, stop = parse_int(argv[2]), parse_int(argv[3])

@@ -57,17 +57,8 @@ def _create(c: Client, name: bytes, first: bytes, count: int) -> SetValue:
     return members
 
 
-@command(
-    "SADD",
-    arity=-3,
-    flags=WRITE | DENYOOM | FAST,
-    keys=INSERT,
-    group="set",
-    since="1.0.0",
-    syntax="key member [member ...]",
-    complexity="O(n), n members",
-    bulk=_sadd_run,
-)
+@command("SADD", arity=-3, flags=WRITE | DENYOOM | FAST, keys=INSERT, group="set", since="1.0.0",
+         syntax="key member [member ...]", complexity="O(n), n members", bulk=_sadd_run)  # fmt: skip
 def sadd(c: Client, argv: Argv) -> bytes:
     """Add members to a set, creating it first if needed."""
     db, name = c.db, argv[1]
@@ -84,16 +75,8 @@ def sadd(c: Client, argv: Argv) -> bytes:
     return integer(added)
 
 
-@command(
-    "SREM",
-    arity=-3,
-    flags=WRITE | FAST,
-    keys=DELETE,
-    group="set",
-    since="1.0.0",
-    syntax="key member [member ...]",
-    complexity="O(n), n members",
-)
+@command("SREM", arity=-3, flags=WRITE | FAST, keys=DELETE, group="set", since="1.0.0",
+         syntax="key member [member ...]", complexity="O(n), n members")  # fmt: skip
 def srem(c: Client, argv: Argv) -> bytes:
     """Remove members from a set; the key goes with the last."""
     db, name = c.db, argv[1]

@@ -66,19 +66,12 @@ def _xreadgroup_run(c: Client, run: Run) -> bytes | None:
     return b"".join(replies) + c.enc.null_array * (run.count - len(parts))
 
 
-@command(
-    "XREADGROUP",
-    arity=-7,
-    flags=WRITE | BLOCKING | MOVABLEKEYS,
-    keys=(Keys("RO access", 4, -1, behind=b"STREAMS", naming=b"GROUP"),),
-    group="stream",
-    since="5.0.0",
-    syntax="<GROUP group consumer> [COUNT count] [BLOCK milliseconds] [NOACK]"
-    " <STREAMS key [key ...] id [id ...]>",
-    complexity="O(n), n entries returned",
-    bulk=_xreadgroup_run,
-    argument_groups="group-block streams",
-)
+@command("XREADGROUP", arity=-7, flags=WRITE | BLOCKING | MOVABLEKEYS,
+         keys=(Keys("RO access", 4, -1, behind=b"STREAMS", naming=b"GROUP"),), group="stream", since="5.0.0",
+         syntax="<GROUP group consumer> [COUNT count] [BLOCK milliseconds] [NOACK]"
+             " <STREAMS key [key ...] id [id ...]>",
+         complexity="O(n), n entries returned", bulk=_xreadgroup_run,
+         argument_groups="group-block streams")  # fmt: skip
 def xreadgroup(c: Client, argv: Argv) -> bytes:
     """Entries that nobody in a group has been given yet, or what is pending for a consumer."""
     reading = parse_reading(c, argv, grouped=True)

@@ -134,17 +134,10 @@ def _begin_behind(stream: StreamValue | None, word: bytes) -> int:
     return stream.top_id() - 1 if word == b"+" and len(stream) else stream.last_id
 
 
-@command(
-    "XREAD",
-    arity=-4,
-    flags=READONLY | BLOCKING | MOVABLEKEYS,
-    keys=(Keys("RO access", 1, -1, behind=b"STREAMS"),),
-    group="stream",
-    since="5.0.0",
-    syntax="[COUNT count] [BLOCK milliseconds] <STREAMS key [key ...] id [id ...]>",
-    complexity="",
-    argument_groups="streams",
-)
+@command("XREAD", arity=-4, flags=READONLY | BLOCKING | MOVABLEKEYS,
+         keys=(Keys("RO access", 1, -1, behind=b"STREAMS"),), group="stream", since="5.0.0",
+         syntax="[COUNT count] [BLOCK milliseconds] <STREAMS key [key ...] id [id ...]>", complexity="",
+         argument_groups="streams")  # fmt: skip
 def xread(c: Client, argv: Argv) -> bytes:
     """The entries of several streams behind an ID each, waiting for the first ones if need be."""
     reading = parse_reading(c, argv, grouped=False)

@@ -278,21 +278,13 @@ def _xadd_ids_run(c: Client, run: Run) -> bytes | None:
     return bulk_strings(texts)
 
 
-@command(
-    "XADD",
-    arity=-5,
-    flags=WRITE | DENYOOM | FAST,
-    keys=(Keys("RW update", 1, notes=NOTE_ON_XADD),),
-    group="stream",
-    since="5.0.0",
-    syntax="key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [<MAXLEN | MINID> [= | ~] threshold [LIMIT count]]"
-    " <* | id> field value [field value ...]",
-    tips=("nondeterministic_output",),
-    complexity="O(1), and O(n) for n entries that are trimmed",
-    bulk=_xadd_run,
-    argument_groups="condition trim strategy operator id-selector data",
-    argument_versions={"nomkstream": "6.2.0", "minid": "6.2.0", "count": "6.2.0"},
-)
+@command("XADD", arity=-5, flags=WRITE | DENYOOM | FAST,
+         keys=(Keys("RW update", 1, notes=NOTE_ON_XADD),), group="stream", since="5.0.0",
+         syntax="key [NOMKSTREAM] [KEEPREF | DELREF | ACKED] [<MAXLEN | MINID> [= | ~] threshold"
+             " [LIMIT count]] <* | id> field value [field value ...]",
+         tips=("nondeterministic_output",), complexity="O(1), and O(n) for n entries that are trimmed",
+         bulk=_xadd_run, argument_groups="condition trim strategy operator id-selector data",
+         argument_versions={"nomkstream": "6.2.0", "minid": "6.2.0", "count": "6.2.0"})  # fmt: skip
 def xadd(c: Client, argv: Argv) -> bytes:
     """Append an entry to a stream, creating it first if needed; the answer is its ID."""
     if argv[2] != b"*":

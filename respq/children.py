@@ -49,6 +49,7 @@ class History:
     last_seconds: int = -1
     last_private_bytes: int = 0
     retry_at_ms: int = 0  # no automatic attempt before
+    first_waits: bool = False  # the one that is to begin a log, until another child has ended
 
     def note(self, ok: bool, now_ms: int) -> None:
         """Record the end of a rewrite; from the third failure on, automatic ones wait 1, 2, 4 … 60 min."""

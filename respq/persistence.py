@@ -20,7 +20,7 @@ from respq.backups import Backups
 from respq.children import History
 from respq.config.kinds import ConfigError
 from respq.dumps import Dumps
-from respq.effects.aof import AppendOnlyFile
+from respq.effects.aof import BEGINNING, AppendOnlyFile
 from respq.effects.files import AofError, Files, SyncError
 from respq.effects.kernel_sync import NewSyncer, new_syncer
 from respq.effects.manifest import COMMANDS, DUMP
@@ -152,9 +152,12 @@ class Persistence:
         """Write the last snapshot, if there are save points; tell whether the server may stop.
 
         `how` has the words of `shutdown-on-sigterm`: save or nosave in any case, force: stop even if that
-        fails. There is nobody for whom `now` would not wait.
+        fails, or a log is beginning. There is nobody for whom `now` would not wait.
         """
         words = how.split()
+        if self.server.log_is_beginning and "force" not in words:
+            self.engine.log("warning", BEGINNING)
+            return False
         wanted = "save" in words or (self.config.save and "nosave" not in words)
         if not wanted or self.server.loading:
             return True
@@ -196,7 +199,12 @@ class Persistence:
         self.dumps.close()
         self.transfers.close()
         self.backups.close()
+        self._close_log()
+
+    def _close_log(self) -> None:
+        """Write and sync all of the log; there is none any more. Raises AofError."""
         self._rewrite_at_ms = 0
+        self.server.saves.rewrites.first_waits = False
         aof, self.server.aof = self.server.aof, None
         if aof is not None:
             aof.close(self.engine.clock.now_ms)
@@ -306,13 +314,24 @@ class Persistence:
         log = self.server.kept_log
         if log is not None:
             self._look_after_log(log, now_ms)
+        elif self._first_waits and self._is_wanted(now_ms) and not self._another_writes():
+            self._begin_to_log(now_ms)
         self.dumps.cron(now_ms)
         self.transfers.cron()
         self.backups.cron(now_ms)
 
     def _is_rewriting(self) -> bool:
         aof = self.server.aof
-        return aof is not None and (aof.rewriting or aof.rewrite_asked_for)
+        return self._first_waits or (aof is not None and (aof.rewriting or aof.rewrite_asked_for))
+
+    @property
+    def _first_waits(self) -> bool:
+        """Whether a log is to begin that does not write yet."""
+        return self.server.saves.rewrites.first_waits
+
+    def _another_writes(self) -> bool:
+        """Whether a child is at work on something else than the log."""
+        return self.dumps.in_progress or self.transfers.in_progress
 
     def _has_other_child(self) -> bool:
         """Whether a child is at work, or is to be, that writes no snapshot."""
@@ -325,7 +344,7 @@ class Persistence:
     def _look_after_log(self, aof: AppendOnlyFile, now_ms: int) -> None:
         if aof.rewriting:
             self._look_after_rewrite(aof, now_ms)
-        if self.dumps.in_progress or self.transfers.in_progress or self.backups.keeps_log:
+        if self._another_writes() or self.backups.keeps_log:
             return  # one child at a time
         config = self.config
         due = aof.wants_rewrite(now_ms, config.auto_aof_rewrite_percentage, config.auto_aof_rewrite_min_size)
@@ -346,7 +365,8 @@ class Persistence:
         Return whether it has to wait for more than that: another child, or the end of a transaction.
         """
         aof = self.server.kept_log
-        assert aof is not None
+        if aof is None:
+            return True  # it begins with one
         if self.backups.keeps_log:
             raise CommandError(
                 "Background append only file rewriting has to wait for the backup that is incrementing:"
@@ -356,7 +376,7 @@ class Persistence:
             raise CommandError("Background append only file rewriting already in progress")
         self._rewrite_at_ms = self.engine.clock.now_ms
         aof.rewrite_asked_for = True
-        aof.rewrite_waits = within_transaction or self.dumps.in_progress or self.transfers.in_progress
+        aof.rewrite_waits = within_transaction or self._another_writes()
         return aof.rewrite_waits
 
     def _begin_rewrite(self, aof: AppendOnlyFile, now_ms: int, why: str) -> None:
@@ -441,9 +461,25 @@ class Persistence:
         if not self.config.appendonly:
             self.backups.fail("appendonly was switched off")
             self._switch_off()
-        elif self.server.kept_log is None:
+        elif self.server.kept_log is None and not self._first_waits:
             self.backups.fail("appendonly was switched on")
+            if self._another_writes():
+                self._rewrite_at_ms = self.engine.clock.now_ms
+                self.server.saves.rewrites.first_waits = True
+                self.engine.log("notice", "An append-only file begins once the child that writes has ended")
+            else:
+                self._switch_on()
+
+    def _begin_to_log(self, now_ms: int) -> None:
+        """Begin the log that had to wait; if that fails, it is tried again."""
+        self.server.drain()  # what was done before is in the base
+        try:
             self._switch_on()
+        except ConfigError:
+            self._rewrite_at_ms = now_ms + RETRY_MS
+            return
+        self._rewrite_at_ms = 0
+        self.server.saves.rewrites.first_waits = False
 
     def _switch_on(self) -> None:
         aof = self._new_log()
@@ -461,7 +497,7 @@ class Persistence:
     def _switch_off(self) -> None:
         """Do without a log, even if the last of it cannot be written: a full disk may be the reason."""
         try:
-            self.close()
+            self._close_log()
         except AofError as error:
             self.engine.log("warning", f"{error}; the log ends without it")
         self.caught_up = True

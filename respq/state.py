@@ -477,6 +477,11 @@ class Server:
         return None if self.aof is None or self.aof.temporary else self.aof
 
     @property
+    def log_is_beginning(self) -> bool:
+        """Whether a log that was switched on is not whole yet: to stop now would lose what is in memory."""
+        return self.kept_log is not None and self.kept_log.is_beginning
+
+    @property
     def redis_version(self) -> str:
         """The version that clients are told."""
         return ".".join(map(str, self.config.compat_version))

@@ -263,6 +263,82 @@ def test_a_rewrite_comes_first_and_a_snapshot_after_it() -> None:
     assert kept.info("aof_rewrites") == "2"
 
 
+def test_a_log_that_is_switched_on_meanwhile_begins_when_it_is_written(saved: Saved) -> None:
+    """Checked on redis-server 8.2.3: one child at a time, and nothing of the log before."""
+    saved.alice.send("BGSAVE")
+    assert saved.alice.send("CONFIG", "SET", "appendonly", "yes") == b"+OK\r\n"
+    assert [saved.info(f"aof_{name}") for name in STATES] == ["1", "0", "1"]
+    assert saved.alice.send("BGREWRITEAOF") == b"+Background append only file rewriting scheduled\r\n"
+    assert saved.alice.send("CONFIG", "SET", "appendonly", "yes") == b"+OK\r\n"
+    assert saved.alice.send("INCR", "n") == b":1\r\n"
+    waiting = saved.peer()
+    assert waiting.send("WAITAOF", "1", "0", "0") == b""
+    saved.tend()
+    assert saved.server.aof is None
+    assert saved.info("rdb_bgsave_in_progress") == "1"
+    saved.tend(2)
+    assert [saved.info(f"rdb_{name}") for name in ("bgsave_in_progress", "last_bgsave_status")] == ["0", "ok"]
+    assert [saved.info(f"aof_{name}") for name in STATES] == ["1", "1", "0"]
+    assert waiting.take() == b""
+    saved.tend(2)
+    assert waiting.take() == b"*2\r\n:1\r\n:0\r\n"
+    assert Saved(saved.disk.after_kill(), saved.clock.now_ms, appendonly="yes").data() == saved.data()
+
+
+STATES = ("enabled", "rewrite_in_progress", "rewrite_scheduled")
+
+
+def test_a_log_that_waits_to_begin_can_be_switched_off(saved: Saved) -> None:
+    saved.alice.send("BGSAVE")
+    saved.alice.send("CONFIG", "SET", "appendonly", "yes")
+    assert saved.alice.send("CONFIG", "SET", "appendonly", "no") == b"+OK\r\n"
+    assert [saved.info(f"aof_{name}") for name in STATES] == ["0", "0", "0"]
+    assert saved.alice.send("BGREWRITEAOF").startswith(b"-ERR Can't execute an AOF background rewriting")
+    saved.tend(6)
+    assert saved.info("rdb_last_bgsave_status") == "ok"
+    assert saved.server.aof is None
+
+
+def test_a_log_that_could_not_begin_when_its_time_had_come_is_tried_again(saved: Saved) -> None:
+    saved.alice.send("BGSAVE")
+    saved.alice.send("CONFIG", "SET", "appendonly", "yes")
+    saved.tend(2)
+    saved.disk.fail(0, errno.EACCES, forever=True)
+    saved.tend(2)
+    assert saved.server.aof is None
+    assert [saved.info(f"aof_{name}") for name in STATES] == ["1", "0", "1"]
+    saved.disk.works()
+    saved.pass_time(1000)
+    saved.tend(3)
+    assert saved.server.aof is not None
+    assert saved.server.aof.is_whole
+
+
+def test_switching_the_log_off_leaves_the_snapshot_being_written() -> None:
+    server = Saved(appendonly="yes")
+    server.alice.send("BGSAVE")
+    assert server.alice.send("CONFIG", "SET", "appendonly", "no") == b"+OK\r\n"
+    assert server.info("rdb_bgsave_in_progress") == "1"
+    server.tend(6)
+    assert DUMP in server.disk.names_now
+
+
+def test_a_server_does_not_stop_before_a_log_that_was_switched_on_is_whole(saved: Saved) -> None:
+    """As redis-server 8.2.3, while its first base is being written."""
+    reasons: list[str] = []
+    saved.server.shut_down = reasons.append
+    saved.alice.send("CONFIG", "SET", "appendonly", "yes")
+    for words in ((), ("NOSAVE",), ("SAVE",), ("NOW",)):
+        assert saved.alice.send("SHUTDOWN", *words) == b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n"
+    assert not saved.persistence.is_ready_to_stop()
+    assert saved.persistence.is_ready_to_stop("force")
+    assert reasons == []
+    saved.peer().send("SHUTDOWN", "FORCE")
+    assert len(reasons) == 1
+    saved.tend(2)
+    assert saved.persistence.is_ready_to_stop()
+
+
 def test_save_points_have_it_written(saved: Saved) -> None:
     saved.alice.send("CONFIG", "SET", "save", "60 2")
     saved.pass_time(61_000)

@@ -505,8 +505,8 @@ def waitaof(c: Client, argv: Argv) -> bytes:
     replicas = parse_non_negative(argv[2])
     timeout_ms = parse_timeout_ms(argv[3], c.server.clock.now_ms)
     aof = c.server.kept_log
-    if aof is None:
-        if local:
+    if aof is None:  # or not yet; what was written is in its base then
+        if local and not c.server.saves.rewrites.first_waits:
             raise CommandError("WAITAOF cannot be used when numlocal is set but appendonly is disabled.")
         synced = 0
     else:

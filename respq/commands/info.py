@@ -215,7 +215,7 @@ def _no_log(server: Server) -> Fields:
     history = server.saves.rewrites
     yield "aof_enabled", int(server.config.appendonly)  # perhaps it is being loaded
     yield "aof_rewrite_in_progress", 0
-    yield "aof_rewrite_scheduled", 0
+    yield "aof_rewrite_scheduled", int(history.first_waits)
     yield "aof_last_rewrite_time_sec", history.last_seconds
     yield "aof_current_rewrite_time_sec", -1
     yield "aof_last_bgrewrite_status", "ok" if history.last_ok else "err"

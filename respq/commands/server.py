@@ -24,6 +24,7 @@ from respq.command import (
 )
 from respq.command import ALLOW_BUSY as BUSY
 from respq.commands.arguments import parse_int, parse_int_between
+from respq.effects.aof import BEGINNING
 from respq.errors import CommandError, syntax_error
 from respq.keyspace import Database
 from respq.notifications import WHOLESALE
@@ -157,6 +158,9 @@ def shutdown(c: Client, argv: Argv) -> bytes:
         if b"NOSAVE" not in chosen:
             raise Rejected(c.server.busy.refusal, "BUSY")
         c.server.busy.abandoned = True
+    if c.server.log_is_beginning and b"FORCE" not in chosen:
+        c.server.log("warning", BEGINNING)
+        raise CommandError("Errors trying to SHUTDOWN. Check logs.")
     wanted = b"SAVE" in chosen or (c.server.config.save and b"NOSAVE" not in chosen)
     if wanted and not c.server.loading:  # the snapshot that is being loaded is the better one
         _save_at_end(c, b"FORCE" in chosen)
@@ -206,7 +210,7 @@ def _cancel_save(c: Client) -> bytes:
 @command("BGREWRITEAOF", arity=1, flags=ADMIN | NOSCRIPT | NO_ASYNC_LOADING, group="server", since="1.0.0")
 def bgrewriteaof(c: Client, argv: Argv) -> bytes:
     """Write the append-only file anew, as short as it can be."""
-    if c.server.kept_log is None:
+    if c.server.kept_log is None and not c.server.saves.rewrites.first_waits:
         raise CommandError(
             "Can't execute an AOF background rewriting. Please check the server logs for more information."
         )

@@ -41,6 +41,12 @@ from respq.protocol.runs import Run
 
 log = logging.getLogger(__name__)
 
+# Why the server does not stop.
+BEGINNING = (
+    "The append-only file that was switched on is not whole yet, so the server goes on. SHUTDOWN FORCE ends"
+    " it all the same, and loses what was done since the last snapshot"
+)
+
 
 class AppendOnlyFile:
     """The log in `directory`, which belongs to this process alone."""
@@ -256,6 +262,11 @@ class AppendOnlyFile:
     def is_whole(self) -> bool:
         """Whether what is written belongs to the set: not before the rewrite that switches the log on."""
         return self.writer.path in map(self._set.path, self._set.manifest.increments)
+
+    @property
+    def is_beginning(self) -> bool:
+        """Whether the rewrite goes on that switches the log on; until it has ended nothing is kept."""
+        return self.rewriting and not self.is_whole
 
     @property
     def synced(self) -> int:

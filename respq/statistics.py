@@ -31,7 +31,6 @@ class Statistics:
         self.evicted_keys = 0
         self.evicted_clients = 0
         self.evicted_scripts = 0
-        self.expired_keys = 0  # of databases that were flushed since; see Server.expired_keys
         self.expire_us = 0  # spent on keys that nobody asked for
         self.expire_cut_short = 0  # slices that left some, for their time was up
         self.forks = 0

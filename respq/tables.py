@@ -185,7 +185,7 @@ class Tables:
         wrappers = self._observers(mode)
         if mode.queueing:
             wrappers.append(_queueing)
-        wrappers += [partial(_gated, gate) for gate in self.gates.values()]
+        wrappers += [partial(gated, gate) for gate in self.gates.values()]
         if mode.monitoring:
             wrappers.append(_spectating)
         if mode.listening:
@@ -365,12 +365,14 @@ def out_of_memory() -> Rejected:
     return Rejected("command not allowed when used memory > 'maxmemory'.", "OOM")
 
 
-def _gated(gate: Gate, spec: Spec, handler: Handler) -> Handler:
-    def gated(c: Client, argv: Argv) -> bytes:
+def gated(gate: Gate, spec: Spec, handler: Handler) -> Handler:
+    """The handler of a command behind a gate."""
+
+    def behind_gate(c: Client, argv: Argv) -> bytes:
         gate(c, argv, spec)
         return handler(c, argv)
 
-    return gated
+    return behind_gate
 
 
 def _locked(spec: Spec, handler: Handler) -> Handler:

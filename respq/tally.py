@@ -41,11 +41,6 @@ class Tally(Generic[T]):
         self.sample_at = 0  # commands in `done` from which the batch that ends is a sample
         self.samples: list[tuple[T | None, int]] = []  # what was alone in its batch, or None; its share in ns
 
-    @property
-    def total(self) -> int:
-        """How many there have been. O(1)."""
-        return self.gone + len(self.done)
-
     def sample(self, commands: int, took_ns: int) -> None:
         """The last so many made up a batch, which took so long and is a sample."""
         if commands:

@@ -92,7 +92,7 @@ def test_a_command_alone_in_its_batch_has_the_time_of_that() -> None:
     tally.settle(tracking=True)
     assert (one.calls, one.spent) == (2, [(200, 2, [100, 200])])
     assert (other.calls, other.spent) == (1, [(200, 1, [300])])
-    assert tally.total == 3
+    assert (tally.gone, tally.done) == (3, [])
 
 
 def test_commands_of_one_batch_share_its_time() -> None:

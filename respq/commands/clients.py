@@ -20,7 +20,7 @@ from respq.draining import give_up
 from respq.errors import CommandError, shown, syntax_error
 from respq.flags import Flag
 from respq.protocol.resp import OK, ONE, ZERO, integer
-from respq.state import Closing, Server, Spec
+from respq.state import Closing, Gate, Server, Spec
 from respq.tables import flags_of
 from respq.waiting import UNPAUSED
 
@@ -80,7 +80,7 @@ def client_setinfo(c: Client, argv: Argv) -> bytes:
          argument_groups="enabled")  # fmt: skip
 def client_no_evict(c: Client, argv: Argv) -> bytes:
     """Spare this connection when clients are closed to save memory."""
-    c.no_evict = _on_or_off(argv[2])
+    c.no_evict = _is(argv[2], b"ON", b"OFF")
     return OK
 
 
@@ -88,7 +88,7 @@ def client_no_evict(c: Client, argv: Argv) -> bytes:
          argument_groups="enabled")  # fmt: skip
 def client_no_touch(c: Client, argv: Argv) -> bytes:
     """Let this connection read keys without making them recently used."""
-    c.no_touch = _on_or_off(argv[2])
+    c.no_touch = _is(argv[2], b"ON", b"OFF")
     c.table = c.server.table_of(c)
     return OK
 
@@ -99,15 +99,16 @@ def client_import_source(c: Client, argv: Argv) -> bytes:
     """Let this connection see what has expired, while import-mode lasts. Of Valkey."""
     if not c.server.config.import_mode and argv[2].upper() != b"OFF":
         raise CommandError("Server is not in import mode")
-    c.import_source = _on_or_off(argv[2])
+    c.import_source = _is(argv[2], b"ON", b"OFF")
     return OK
 
 
-def _on_or_off(word: bytes) -> bool:
-    choice = {b"ON": True, b"OFF": False}.get(word.upper())
-    if choice is None:
+def _is(word: bytes, yes: bytes, no: bytes) -> bool:
+    """Whether a word, which is one of the two, is the first."""
+    choice = word.upper()
+    if choice not in {yes, no}:
         raise syntax_error()
-    return choice
+    return choice == yes
 
 
 @command("CLIENT|REPLY", arity=3, flags=ORDINARY, group="connection", since="3.2.0",
@@ -322,19 +323,12 @@ def _filters(c: Client, argv: Argv, skip_me: bool) -> tuple[list[Test], bool]:
             raise syntax_error()
         word = argv[at + 1]
         if name == b"SKIPME":
-            skip_me = _yes_or_no(word)
+            skip_me = _is(word, b"YES", b"NO")
         elif name in _FILTERS:
             tests[name] = _FILTERS[name](c, word)
         else:
             raise syntax_error()
     return list(tests.values()), skip_me
-
-
-def _yes_or_no(word: bytes) -> bool:
-    choice = {b"YES": True, b"NO": False}.get(word.upper())
-    if choice is None:
-        raise syntax_error()
-    return choice
 
 
 def _by_id(c: Client, word: bytes) -> Test:
@@ -430,7 +424,7 @@ def client_pause(c: Client, argv: Argv) -> bytes:
     return OK
 
 
-def _pause_gate(server: Server) -> Callable[[Client, Argv, Spec], None]:
+def _pause_gate(server: Server) -> Gate:
     changes = Flag.WRITE | Flag.MAY_REPLICATE
 
     def gate(c: Client, argv: Argv, spec: Spec) -> None:

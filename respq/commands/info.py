@@ -261,7 +261,7 @@ def _stats(server: Server) -> Fields:
     yield "sync_partial_ok", 0
     yield "sync_partial_err", 0
     yield "expired_subkeys", sum(db.expired_fields for db in server.databases)
-    yield "expired_keys", stats.expired_keys + sum(db.expired for db in server.databases)
+    yield "expired_keys", sum(db.expired for db in server.databases)
     yield "expired_stale_perc", f"{_stale_percentage(server):.2f}"
     yield "expired_time_cap_reached_count", stats.expire_cut_short
     yield "expire_cycle_cpu_milliseconds", stats.expire_us // 1000

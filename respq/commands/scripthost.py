@@ -118,8 +118,7 @@ class ScriptHost:
         self.by_body: dict[bytes, Script] = {}  # of those, what EVAL brought, least recently used first
         self.table: ScriptTable = {}
         self.execute = executor(self)
-        self.writes = True  # whether the script that runs may write
-        self.wrote = False  # whether it has tried to
+        self.wrote = False  # whether the script that runs has tried to write
         self.mark = 0  # where its effects begin
         self.running: Runnable | None = None
         self.whose = self.client  # the client that runs it

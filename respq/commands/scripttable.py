@@ -6,7 +6,6 @@ no memory. Kept until a mode changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from respq.accesses import untouching
@@ -25,6 +24,7 @@ from respq.tables import (
     OOM_GATE,
     RESTRICTED_KEPT,
     WRITE_GATES,
+    gated,
     note_read,
     out_of_memory,
     reads_keys,
@@ -152,7 +152,7 @@ def _wrapped(server: Server, spec: Spec, writes: bool) -> Handler:
         handler = monitored(spec, handler)
     for name in WRITE_GATES if writes else ():
         if name in server.gates:
-            handler = _gated(server.gates[name], spec, handler)
+            handler = gated(server.gates[name], spec, handler)
     return handler
 
 
@@ -182,14 +182,6 @@ def _followed(server: Server, spec: Spec, handler: Handler) -> Handler:
                 server.tracking.settle(whose, in_script=True)
 
     return followed
-
-
-def _gated(gate: Callable[[Client, Argv, Spec], None], spec: Spec, handler: Handler) -> Handler:
-    def gated(c: Client, argv: Argv) -> bytes:
-        gate(c, argv, spec)
-        return handler(c, argv)
-
-    return gated
 
 
 def _not_in_scripts(c: Client, argv: Argv) -> bytes:

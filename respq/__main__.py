@@ -1,8 +1,27 @@
-"""`python -m respq` is `respq`."""
+"""`respq`, which `python -m respq` is as well.
+
+A server that is started comes up without the library of the command line, which it has no use for: it takes
+as long to be imported as a third of the server, and sidecars and tests start many.
+"""
 
 from __future__ import annotations
 
-from respq.cli import main
+import gc
+import sys
+
+
+def main() -> None:
+    """Do what the command line says."""
+    words = sys.argv[1:]
+    if words[:1] == ["serve"] and {"--help", "--"}.isdisjoint(words) and sys.platform != "win32":
+        gc.disable()  # what is imported and loaded is no garbage; the event loop collects when it has time
+        from respq.serving import serve
+
+        sys.exit(serve(words[1:]))
+    from respq.cli import main as command_line
+
+    command_line(prog_name="respq")
+
 
 if __name__ == "__main__":
-    main(prog_name="respq")
+    main()

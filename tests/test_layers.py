@@ -23,6 +23,7 @@ PACKAGE = ROOT / "respq"
 LAYERS = (
     {"__main__"},
     {"cli"},
+    {"serving"},
     {"web", "net"},
     {"persistence"},
     {"backups", "dumps", "transfers"},

@@ -96,11 +96,11 @@ class Engine:
             config.on_change(name, self._demand_replicas)
         config.on_change("import-mode", self._choose_import_mode)
         self._demand_replicas()
-        self._choose_import_mode()
+        self._keep_expired()
         self._limit_tracking()
         self._choose_events()
         self._count_accesses()
-        self._watch_slowness()
+        self._watch_slowness()  # has the tables made, by all of that
         for kind in KINDS:
             limit = partial(kind.limit, config)
             limit()
@@ -165,10 +165,14 @@ class Engine:
             server.eager.discard(NOTIFYING)
 
     def _choose_import_mode(self) -> None:
-        """Apply `import-mode`, without ending a pause."""
+        """Apply `import-mode`."""
+        self._keep_expired()
+        self.tables.rebuild()
+
+    def _keep_expired(self) -> None:
+        """Keep what has expired in import mode, and as long as clients are paused; otherwise not."""
         server = self.server
         server.expiry.kept = server.config.import_mode or server.paused_until_ms > 0
-        self.tables.rebuild()
 
     # -- connections -------------------------------------------------------------------------------
 

@@ -12,7 +12,6 @@ The number of reads is that of sockets found ready, which counts some that were 
 from __future__ import annotations
 
 import os
-import platform
 import sys
 from collections.abc import Callable, Iterator
 
@@ -91,7 +90,7 @@ def _server(server: Server) -> Fields:
     yield "config_file", config.file or ""
     yield "io_threads_active", 0
     yield "respq_version", __version__
-    yield "python_version", platform.python_version()
+    yield "python_version", sys.version.split()[0]
     if config.port:
         yield "listener0", f"name=tcp,{','.join(f'bind={at}' for at in config.bind)},port={config.port}"
     if config.unixsocket:
@@ -148,7 +147,7 @@ def _memory(server: Server) -> Fields:
     yield "mem_clients_slaves", 0
     yield "mem_clients_normal", usage.client_buffers
     yield "mem_aof_buffer", usage.log_buffer
-    yield "mem_allocator", platform.python_implementation().lower()
+    yield "mem_allocator", sys.implementation.name
     yield "active_defrag_running", 0
     yield "lazyfree_pending_objects", len(server.rubble)
     yield "lazyfreed_objects", server.rubble.freed

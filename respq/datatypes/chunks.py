@@ -69,7 +69,7 @@ def _integer_bytes(element: bytes) -> int:
     return 0
 
 
-_SMALL: Final = {b"%d" % n: integer_bytes(n) for n in range(4096)}
+_SMALL: Final = {b"%d" % n: 2 if n < 128 else 3 for n in range(4096)}  # as `integer_bytes` has it
 _BEYOND_DIGITS: Final = b":"  # what is not less begins with no digit and no minus
 
 

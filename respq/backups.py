@@ -28,7 +28,6 @@ failed.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -208,7 +207,7 @@ class Backups:
                 self.fail(self._said(error))
 
     def _go_on_to(self, state: str, paths: tuple[Path, ...] = ()) -> None:
-        self.server.backup = replace(self.status, state=state, paths=paths)
+        self.server.backup = self.status._replace(state=state, paths=paths)
 
     def _look_after(self, log: AppendOnlyFile, now_ms: int) -> None:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -39,17 +38,17 @@ class Progress:
         self.peak_bytes = max(self.peak_bytes, private_bytes)
 
 
-@dataclass(slots=True)
 class History:
     """What INFO tells of rewrites of the log, past and present."""
 
-    finished: int = 0
-    failures_in_a_row: int = 0
-    last_ok: bool = True
-    last_seconds: int = -1
-    last_private_bytes: int = 0
-    retry_at_ms: int = 0  # no automatic attempt before
-    first_waits: bool = False  # the one that is to begin a log, until another child has ended
+    def __init__(self) -> None:
+        self.finished = 0
+        self.failures_in_a_row = 0
+        self.last_ok = True
+        self.last_seconds = -1
+        self.last_private_bytes = 0
+        self.retry_at_ms = 0  # no automatic attempt before
+        self.first_waits = False  # the one that is to begin a log, until another child has ended
 
     def note(self, ok: bool, now_ms: int) -> None:
         """Record the end of a rewrite; from the third failure on, automatic ones wait 1, 2, 4 … 60 min."""

@@ -9,7 +9,6 @@ from the Specs; the summary is the first line of the docstring. A subcommand reg
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from inspect import getdoc
 
 from respq.flags import Channels, Docs, Flag, Keys
 from respq.protocol import Argv
@@ -118,7 +117,7 @@ def command(
     """
 
     def register(handler: Handler) -> Handler:
-        summary = (getdoc(handler) or "").partition("\n")[0].rstrip(".")
+        summary = (handler.__doc__ or "").partition("\n")[0].rstrip(".")
         _register(Spec(
             name, handler, arity, flags, keys, group, since, acl, tips,
             Docs(

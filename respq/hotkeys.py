@@ -12,7 +12,6 @@ there are twice as many, so that a key is missed only if it is seldom met among 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 
 from respq import process
 from respq.clock import stopwatch_ns
@@ -27,12 +26,12 @@ KEPT = 10_000  # counters of a metric
 APART = ("HOTKEYS", "EXEC")  # commands that are not measured, with their subcommands
 
 
-@dataclass(slots=True)
 class Metric:
     """What was spent, in all and by key: nanoseconds or bytes."""
 
-    total: int = 0
-    by_key: Counter[bytes] = field(default_factory=Counter)
+    def __init__(self) -> None:
+        self.total = 0
+        self.by_key: Counter[bytes] = Counter()
 
     def add(self, amount: int, keys: list[bytes]) -> None:
         """Count for a command. O(keys), and now and then O(KEPT log KEPT)."""

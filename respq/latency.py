@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import accumulate
 
 STEP_BITS = 5  # latencies are measured in steps of 32 ns
@@ -103,12 +102,12 @@ def _at(slots: list[tuple[int, int]], percent: float, total: int) -> float:
     return max(1, _longest(found)) / 1000
 
 
-@dataclass
 class Sample:
     """The worst of a second."""
 
-    unix_s: int
-    latency_ms: int
+    def __init__(self, unix_s: int, latency_ms: int) -> None:
+        self.unix_s = unix_s
+        self.latency_ms = latency_ms
 
 
 class Event:

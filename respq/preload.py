@@ -12,8 +12,8 @@ are no other data: naming them means nothing more than starting.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from respq.effects import manifest
 from respq.effects.files import AofError, Files
@@ -23,8 +23,7 @@ from respq.loading import Loading
 LOG = "aof"  # a kind of source; the other is rdb
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A value of `preload-file`, which is not empty."""
 
     kind: str

@@ -16,7 +16,8 @@ that brought an argument) has no place in the notation.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from typing import NamedTuple
 
 EMPTY = '""'  # no characters at all
 _TOKENS = re.compile(r"\.\.\.|[\[\]<>|]|[^\s\[\]<>|]+")
@@ -31,14 +32,13 @@ _CLOSING = {"[": "]", "<": ">"}
 _MORE = "..."
 
 
-@dataclass
-class Argument:
+class Argument(NamedTuple):
     """One argument or group. `token` is the word in capitals before it, or all there is of it."""
 
     name: str = ""
     token: str = ""
-    alternatives: list[Argument] = field(default_factory=list)  # one of these
-    parts: list[Argument] = field(default_factory=list)  # or these together
+    alternatives: Sequence[Argument] = ()  # one of these
+    parts: Sequence[Argument] = ()  # or these together
     optional: bool = False
     multiple: bool = False
     multiple_token: bool = False  # the token is repeated as well
@@ -88,7 +88,7 @@ def _add_group(found: list[Argument], alternatives: list[list[Argument]], *, opt
     if alternatives[0][-1].name == _MORE:
         _repeat(found, alternatives[0][:-1])
     elif len(alternatives) == 1:
-        found.append(replace(_joined(alternatives[0]), optional=optional))
+        found.append(_joined(alternatives[0])._replace(optional=optional))
     else:
         found.append(Argument(alternatives=[_joined(one) for one in alternatives], optional=optional))
 
@@ -98,9 +98,9 @@ def _repeat(found: list[Argument], again: list[Argument]) -> None:
     if again[0].is_token:
         if len(again) > 2:
             found[1 - len(again) :] = [Argument(parts=found[1 - len(again) :])]
-        found[-1].multiple = found[-1].multiple_token = True
+        found[-1] = found[-1]._replace(multiple=True, multiple_token=True)
     elif len(again) == 1:
-        found[-1].multiple = True
+        found[-1] = found[-1]._replace(multiple=True)
     else:
         found[-len(again) :] = [Argument(parts=found[-len(again) :], multiple=True)]
 
@@ -114,11 +114,11 @@ def _joined(arguments: list[Argument]) -> Argument:
         return Argument(parts=arguments)
     last = rest[-1]
     if (len(rest) == 2 and last.optional) or (len(rest) > 1 and last.alternatives and not last.optional):
-        return Argument(parts=[replace(rest[0], token=first.token), *rest[1:]])
-    return replace(rest[0] if len(rest) == 1 else Argument(parts=rest), token=first.token)
+        return Argument(parts=[rest[0]._replace(token=first.token), *rest[1:]])
+    return (rest[0] if len(rest) == 1 else Argument(parts=rest))._replace(token=first.token)
 
 
-def render(arguments: list[Argument]) -> str:
+def render(arguments: Sequence[Argument]) -> str:
     """The notation for these arguments."""
     return " ".join(
         f"<{_render_one(one)}>" if one.parts and not (one.optional or one.multiple) else _render_one(one)

@@ -8,8 +8,7 @@ is no event, but it is logged here, so that a restart finds what was there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from respq.command import DENYOOM, FAST, READONLY, WRITE, Argv, Client, Keys, command, key, keys
 from respq.commands.arguments import INT64_MAX, Options, as_int, parse_int
@@ -198,8 +197,7 @@ OPERANDS: Final = {b"GET": 2, b"SET": 3, b"INCRBY": 3}
 OVERFLOWS: Final = {b"WRAP", b"SAT", b"FAIL"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(NamedTuple):
     """One subcommand of BITFIELD, and what to do if its result does not fit."""
 
     name: bytes

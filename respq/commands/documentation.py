@@ -7,6 +7,7 @@ what their groups are called nor which version brought them; that stands beside 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import count
 
 from respq.flags import Flag
@@ -88,7 +89,7 @@ class _Describer:
         self.key_specs = count()
         self.group_names = iter(spec.docs.argument_groups.split())
 
-    def describe(self, arguments: list[Argument]) -> bytes:
+    def describe(self, arguments: Sequence[Argument]) -> bytes:
         """These and those within them."""
         return array([self.enc.map(self._pairs(argument)) for argument in arguments])
 

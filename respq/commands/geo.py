@@ -7,7 +7,6 @@ redis-server 8.2.3.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from respq.command import DENYOOM, MOVABLEKEYS, READONLY, WRITE, Argv, Client, Keys, command, key
@@ -164,18 +163,18 @@ class _Found(NamedTuple):
     distance_m: float
 
 
-@dataclass(slots=True)
 class _Search:
     """What the words of a search say."""
 
-    shape: Shape | None = None  # not read by GEORADIUSBYMEMBER where there is no set
-    unit_m: float = 1.0
-    shown: set[bytes] = field(default_factory=set)  # WITHDIST, WITHHASH, WITHCOORD
-    order: bytes = b""  # ASC, DESC or none
-    count: int = 0  # 0: all
-    any_will_do: bool = False
-    destination: bytes | None = None
-    stores_distances: bool = False
+    def __init__(self, destination: bytes | None = None) -> None:
+        self.destination = destination
+        self.stores_distances = False
+        self.shape: Shape | None = None  # not read by GEORADIUSBYMEMBER where there is no set
+        self.unit_m = 1.0
+        self.shown: set[bytes] = set()  # WITHDIST, WITHHASH, WITHCOORD
+        self.order = b""  # ASC, DESC or none
+        self.count = 0  # 0: all
+        self.any_will_do = False
 
     def read_option(self, name: bytes, options: Options) -> bool:
         """Take an option that every search has; False if it is none of these."""

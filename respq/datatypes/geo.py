@@ -13,7 +13,6 @@ nobody asked to be sorted comes cell by cell. Sources: G. Morton, A computer ori
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import asin, cos, fabs, isfinite, nan, pi, sin, sqrt
 from typing import Final, NamedTuple
 
@@ -140,8 +139,7 @@ def _along_meridian_m(a: Point, b: Point) -> float:
 # -- shapes ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Circle:
+class Circle(NamedTuple):
     """What is within a radius of a place."""
 
     centre: Point
@@ -163,8 +161,7 @@ class Circle:
         return None if found > self.radius_m else found
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(NamedTuple):
     """What is within a width and a height, with a place in the middle."""
 
     centre: Point

@@ -8,7 +8,6 @@ for each half, and then a node takes a number of entries that is known beforehan
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
@@ -28,15 +27,17 @@ _MIDDLING: Final = 4096  # numbers down to this below zero take three
 _LONG: Final = 4096  # words from here on are looked at one by one
 
 
-@dataclass(slots=True)
 class WholeNodes:
     """Nodes no entry of which was deleted, in columns. All begin with the same fields."""
 
-    fields: Words
-    firsts: list[int] = field(default_factory=list)  # IDs
-    lasts: list[int] = field(default_factory=list)
-    lives: list[int] = field(default_factory=list)  # entries
-    sizes: list[int] = field(default_factory=list)  # bytes of the listpack
+    __slots__ = ("fields", "firsts", "lasts", "lives", "sizes")
+
+    def __init__(self, fields: Words) -> None:
+        self.fields = fields
+        self.firsts: list[int] = []  # IDs
+        self.lasts: list[int] = []
+        self.lives: list[int] = []  # entries
+        self.sizes: list[int] = []  # bytes of the listpack
 
     def add(self, first_id: int, last_id: int, live: int, size: int) -> None:
         """Add a node."""

@@ -13,10 +13,9 @@ Cost, Python 3.11, of a million members of 14 bytes: 141 bytes each, all objects
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import repeat
 from random import Random
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Final, NamedTuple, Self
 
 from respq.datatypes.ranking import Place, Ranking
 from respq.datatypes.shards import WAITING, Shards
@@ -32,8 +31,7 @@ _REBUILD_ITEMS: Final = 64
 _SHARDED_AT_ONCE: Final = 2000  # members entered by one scan: 1 ms
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(NamedTuple):
     """One end of a range of members: `member`, inclusive or not, or what is below or above all of them."""
 
     member: bytes = b""

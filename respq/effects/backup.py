@@ -21,8 +21,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from respq.effects import manifest
 from respq.effects.files import AofError, Files, discard, sync_directory, write_all
@@ -36,8 +36,7 @@ _TIMES_FORM = b"#respq backup start %d end %d\n"
 _READ_BYTES = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class BackupStatus:
+class BackupStatus(NamedTuple):
     """What BACKUP STATUS and LIST tell."""
 
     state: str = IDLE
@@ -146,7 +145,7 @@ class BackupDirectory:
         `base` and `increment` are files of a log in the directory `log`.
         """
         pinned = self._link(log / increment.name)
-        base, increment = (replace(file, name=self._name_of(file.name)) for file in (base, increment))
+        base, increment = (file._replace(name=self._name_of(file.name)) for file in (base, increment))
         sealed = Manifest(base).with_increment(increment)
         self._write(self._sealing, _TIMES_FORM % (start_s, end_s) + sealed.format())
         sync_directory(self._files, self.path)

@@ -26,7 +26,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from mmap import mmap
 from operator import itemgetter
 from pathlib import Path
@@ -77,8 +76,7 @@ class Apart(NamedTuple):
     execute: ExecuteApart
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """A command in a file: the `ordinal`-th after `offset`, which is the start of one."""
 
     offset: int

@@ -17,7 +17,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -171,7 +170,7 @@ class LogSet:
         if new.base is None:
             first = new.next_base(self.filename, base.form)
             self._create(first, base.pieces)
-            new = replace(new, base=first)
+            new = new._replace(base=first)
         increment = new.next_increment(self.filename, 0)
         self.files.close(self.files.create(self.path(increment)))
         sync_directory(self.files, self.directory)
@@ -222,7 +221,7 @@ class LogSet:
             for file in self.manifest.history:
                 if self.files.exists(self.path(file)):
                     self.files.remove(self.path(file))
-            self.replace(replace(self.manifest, history=()))
+            self.replace(self.manifest._replace(history=()))
         except OSError as error:
             log.warning("%s: cannot delete superfluous files: %s", self.directory, error)
 

@@ -23,8 +23,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from respq.effects.files import AofError, Files, discard, sync_directory, write_all
 
@@ -42,8 +42,7 @@ _SPELLED |= {ord(char): f"\\{name}" for name, char in _CONTROL.items()}
 _SPELLED |= {ord(char): f"\\{char}" for char in '"\\'}
 
 
-@dataclass(frozen=True, slots=True)
-class LogFile:
+class LogFile(NamedTuple):
     """One line of the manifest."""
 
     name: str  # within the log's directory
@@ -52,8 +51,7 @@ class LogFile:
     start_offset: int | None = None  # where in the log an increment begins; Redis 8 writes it
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(NamedTuple):
     """The set of files, immutable: each step of a rewrite makes the next manifest from this one."""
 
     base: LogFile | None = None
@@ -77,11 +75,11 @@ class Manifest:
 
     def with_increment(self, increment: LogFile) -> Manifest:
         """Return the set with one more increment."""
-        return replace(self, increments=(*self.increments, increment))
+        return self._replace(increments=(*self.increments, increment))
 
     def rewritten(self, base: LogFile, increment: LogFile) -> Manifest:
         """Return the set after a rewrite: these two hold everything, all others are history."""
-        old = (replace(f, kind=HISTORY) for f in self.files if f.name != increment.name)
+        old = (f._replace(kind=HISTORY) for f in self.files if f.name != increment.name)
         return Manifest(base, (increment,), (*self.history, *old))
 
     def format(self) -> bytes:
@@ -145,9 +143,9 @@ def _add(manifest: Manifest, file: LogFile, number: int, path: Path) -> Manifest
     if file.kind == BASE:
         if manifest.base:
             raise AofError(f"{path}: line {number}: a second base file")
-        return replace(manifest, base=file)
+        return manifest._replace(base=file)
     if file.kind == HISTORY:
-        return replace(manifest, history=(*manifest.history, file))
+        return manifest._replace(history=(*manifest.history, file))
     if manifest.increments and file.seq <= manifest.increments[-1].seq:
         raise AofError(f"{path}: line {number}: sequence number {file.seq} does not grow")
     return manifest.with_increment(file)

@@ -39,9 +39,8 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from respq.children import Progress
 from respq.clock import stopwatch_ns
@@ -120,8 +119,7 @@ def write_pieces(files: Files, path: Path, pieces: Pieces, check: Check, *, sync
         files.close(fd)
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
+class Base(NamedTuple):
     """The data set as a log begins with it: in which form, COMMANDS or DUMP of `manifest`, and the file."""
 
     form: str

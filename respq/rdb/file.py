@@ -20,8 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from respq.datatypes.streams import StreamValue
 from respq.datatypes.value import Value
@@ -222,8 +221,7 @@ def never_said(_value: Value) -> int:
 Accessed = Callable[[Value], int]  # `idle`, `frequency` or UNSAID for a value
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(NamedTuple):
     """One database to be written. Nothing may change meanwhile."""
 
     number: int

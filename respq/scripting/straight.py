@@ -27,10 +27,9 @@ The instructions are those of Lua 5.1 (lopcodes.h); the tests hold both ways of 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import copysign
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from respq.errors import CommandError
 from respq.protocol import Argv
@@ -93,32 +92,35 @@ def _leave(execute: Execute, slots: Slots) -> bytes | Failure:
     raise UnfitError
 
 
-@dataclass(frozen=True)
-class _Constant:
+# What a register may hold. Tuples are equal whatever they are called, so each kind says what it is.
+
+
+class _Constant(NamedTuple):
     value: Any
+    kind: str = "constant"
 
 
-@dataclass(frozen=True)
-class _Word:  # a key or an argument
+class _Word(NamedTuple):  # a key or an argument
     place: int  # among the words
+    kind: str = "word"
 
 
-@dataclass(frozen=True)
-class _Reply:  # of a command
+class _Reply(NamedTuple):  # of a command
     place: int  # counted from the end: negative
+    kind: str = "reply"
 
 
-@dataclass(frozen=True)
-class _Result:  # of an operation
+class _Result(NamedTuple):  # of an operation
     place: int  # likewise
+    kind: str = "result"
 
 
-@dataclass(frozen=True)
-class _Name:  # a global, or redis.call
+class _Name(NamedTuple):  # a global, or redis.call
     name: bytes
+    kind: str = "name"
 
 
-_Source = _Constant | _Word | _Reply | _Result | _Name  # what a register holds
+_Source = _Constant | _Word | _Reply | _Result | _Name
 _Registers = dict[int, _Source]
 _NIL = _Constant(None)
 _CALL, _KEYS = _Name(b"redis.call"), _Name(b"KEYS")

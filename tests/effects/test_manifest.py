@@ -103,13 +103,13 @@ NUMBERS = st.integers(1, 10**18 - 1)
 
 @st.composite
 def manifests(draw: st.DrawFn) -> Manifest:
-    base = draw(st.none() | st.builds(LogFile, NAMES, NUMBERS, st.just(BASE)))
+    base = draw(st.none() | st.builds(LogFile, NAMES, NUMBERS, st.just(BASE), st.none()))
     offsets = st.none() | st.integers(0, 10**18)
     increments = tuple(
         LogFile(draw(NAMES), seq, INCREMENT, draw(offsets))
         for seq in sorted(draw(st.sets(NUMBERS, max_size=4)))
     )
-    history = draw(st.lists(st.builds(LogFile, NAMES, NUMBERS, st.just(HISTORY)), max_size=4))
+    history = draw(st.lists(st.builds(LogFile, NAMES, NUMBERS, st.just(HISTORY), st.none()), max_size=4))
     return Manifest(base, increments, tuple(history))
 
 

@@ -25,9 +25,7 @@ def importing(spec: Spec, handler: Handler) -> Handler:
     kept = not spec.flags & _CHANGES
 
     def with_expired(c: Client, argv: Argv) -> bytes:
-        server = c.server
-        expiry, scripts = server.expiry, server.scripts
-        asker = scripts.whose if scripts is not None and c is scripts.client else c
+        expiry, asker = c.server.expiry, c.caller
         before = expiry.kept, expiry.shown
         expiry.kept, expiry.shown = kept, asker.import_source
         try:

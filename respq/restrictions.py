@@ -106,7 +106,7 @@ def refuse(c: Client, spec: Spec, denial: Denial) -> CommandError:
 
 def refuse_in_script(c: Client, spec: Spec, denial: Denial) -> CommandError:
     """Refuse what a script asked for."""
-    note(c.server.scripts.whose, denial, "lua")
+    note(c.caller, denial, "lua")
     return Rejected(b"ACL failure in script: " + explain(c.user, denial))
 
 

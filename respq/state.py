@@ -207,8 +207,8 @@ class Client:
         "active_ms", "authenticated", "backlog", "bytes_in", "bytes_out", "closing", "commands_done",
         "created_ms", "db", "dirty", "effects", "enc", "executing", "fieldsets", "follower", "held", "id",
         "import_source", "last_spec", "lib_name", "lib_version", "long_bytes", "monitoring", "muted", "name",
-        "no_evict", "no_touch", "out", "parked", "queue_failed", "queued", "reader", "reply_mode", "server",
-        "subscribed", "table", "tracker", "transport", "user", "watched",
+        "no_evict", "no_touch", "out", "parked", "queue_failed", "queued", "reader", "reply_mode", "runs_for",
+        "server", "subscribed", "table", "tracker", "transport", "user", "watched",
     )  # fmt: skip
 
     def __init__(self, server: Server, client_id: int, transport: Transport) -> None:
@@ -232,6 +232,7 @@ class Client:
         self.queued: list[Argv] | None = None  # MULTI and what followed it
         self.queue_failed = False  # EXEC will refuse
         self.executing = False  # inside EXEC or a script: never block
+        self.runs_for: Client | None = None  # whose script it is, if this executes the commands of one
         self.long_bytes = 0  # of long replies that this EXEC has made so far
         self.watched: list[tuple[Database, bytes]] = []
         self.dirty = False  # a watched key changed
@@ -255,6 +256,11 @@ class Client:
         """Queue bytes for the network outside of this client's own request."""
         self.out.append(reply)
         self.server.outbox[self] = None
+
+    @property
+    def caller(self) -> Client:
+        """The client that wants what this one executes: itself, or whose script it is."""
+        return self.runs_for or self
 
     def label(self) -> str:
         """Which client it is, for lines of the log."""

@@ -122,18 +122,12 @@ def _confirmed(c: Client, pushes: bytes) -> bytes:
 # -- publishing ------------------------------------------------------------------------------------
 
 
-def _who_gets_the_reply(c: Client) -> Client:
-    """The client that executes a command, or the script with it: what it publishes to itself comes behind."""
-    scripts = c.server.scripts
-    return scripts.whose if scripts is not None and c is scripts.client else c
-
-
 @command("PUBLISH", arity=3, flags=PUBLISHING, channels=Channels.FIRST, group="pubsub", since="2.0.0",
          syntax="channel message",
          complexity="O(N+M) for N subscribers of the channel and M patterns of all clients")  # fmt: skip
 def publish(c: Client, argv: Argv) -> bytes:
     """Send a message to a channel; the answer is how many clients get it."""
-    by = _who_gets_the_reply(c)
+    by = c.caller  # what it publishes to itself comes behind its reply
     c.server.notifications.announce(by)  # inside a transaction there may be earlier events
     return integer(c.server.pubsub.publish(argv[1], argv[2], by))
 
@@ -143,7 +137,7 @@ def publish(c: Client, argv: Argv) -> bytes:
          complexity="O(N) for N subscribers of the channel")  # fmt: skip
 def spublish(c: Client, argv: Argv) -> bytes:
     """Send a message to a shard channel; the answer is how many clients get it."""
-    by = _who_gets_the_reply(c)
+    by = c.caller  # what it publishes to itself comes behind its reply
     c.server.notifications.announce(by)
     return integer(c.server.pubsub.publish_to_shard(argv[1], argv[2], by))
 

@@ -261,7 +261,8 @@ class ScriptHost:
         tables = server.script_tables
         manner = read_only, permissions, c.no_touch, flags is not None and Flags.ALLOW_OOM in flags
         self.table = tables.get(manner) or table_for(server, Manner(*manner))
-        self.whose, self.running = c, script
+        self.whose = self.client.runs_for = c
+        self.running = script
         self.mark = len(self.effects)
 
     def begin(self) -> None:

@@ -175,11 +175,11 @@ def _followed(server: Server, spec: Spec, handler: Handler) -> Handler:
         try:
             return handler(c, argv)
         finally:
-            whose = server.scripts.whose
-            if reads and whose.tracker is not None:
-                note_read(whose, spec, argv, in_script=True)
+            caller = c.caller
+            if reads and caller.tracker is not None:
+                note_read(caller, spec, argv, in_script=True)
             else:
-                server.tracking.settle(whose, in_script=True)
+                server.tracking.settle(caller, in_script=True)
 
     return followed
 

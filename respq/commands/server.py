@@ -81,10 +81,8 @@ def _empty(c: Client, databases: Iterable[Database], argv: Argv) -> None:
     databases = list(databases)
     server = c.server
     if server.tracking.trackers:
-        in_script = server.scripts is not None and c is server.scripts.client
         at_once = not c.executing and argv[-1].upper() != b"ASYNC"
-        by = server.scripts.whose if in_script else c
-        server.tracking.flush(by, at_once=at_once, in_script=in_script)
+        server.tracking.flush(c.caller, at_once=at_once, in_script=c.runs_for is not None)
     for db, name in _observed(server, databases):
         if db.peek(name) is not None:
             c.effects.append((db, name, WHOLESALE, None))

@@ -180,18 +180,13 @@ def _source(c: Client, name: bytes, order: Order) -> Source | None:
     """What is to be sorted. A set that is not to be sorted is, by its members, where the outcome lasts."""
     value = c.read_any(name)
     if isinstance(value, SetValue):
-        if not order.sorts and (order.store is not None or _in_script(c)):
+        if not order.sorts and (order.store is not None or c.runs_for is not None):
             order.sorts, order.alpha, order.by = True, True, None
     elif isinstance(value, SortedSetValue):
         value.packed = False  # OBJECT ENCODING shows it, after SORT_RO as well
     elif value is not None and not isinstance(value, ListValue):
         raise wrong_type()
     return value
-
-
-def _in_script(c: Client) -> bool:
-    scripts = c.server.scripts
-    return scripts is not None and c is scripts.client
 
 
 def _all(value: Source) -> list[bytes]:

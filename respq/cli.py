@@ -195,10 +195,11 @@ def check(path: Path, fix: bool, second: int | None, appendfilename: str, dbfile
 @contextmanager
 def _reserved(directory: Path) -> Iterator[None]:
     """Keep servers away from a data directory. Exits if one uses it; one without a lock is nobody's."""
-    from respq.lockfile import NAME, DirectoryLock, LockedError
+    from respq.config.places import LOCK
+    from respq.lockfile import DirectoryLock, LockedError
     from respq.log import complain
 
-    if not (directory / NAME).exists():
+    if not (directory / LOCK).exists():
         yield
         return
     try:

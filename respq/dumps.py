@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from respq.config.places import TEMPORARY, check_places
 from respq.datatypes.value import Value
 from respq.effects.files import AofError, Files, discard, sync_directory
 from respq.effects.loader import Loader
@@ -65,6 +66,7 @@ class Dumps:
         self.server.reload_dump = self.reload
         self.server.cancel_save = self.cancel
         self.server.note_flushed = self.note_flushed
+        self.config.on_change("dbfilename", self._check_place)
         self.config.on_change("save", self._refuse_or_accept_writes)
         self.config.on_change("stop-writes-on-bgsave-error", self._refuse_or_accept_writes)
 
@@ -77,6 +79,10 @@ class Dumps:
     def in_progress(self) -> bool:
         """Whether a child is writing one."""
         return self._dump is not None
+
+    def _check_place(self) -> None:
+        """CONFIG SET dbfilename: nothing else is there. Raises ConfigError."""
+        check_places(self.config)
 
     # -- loading -----------------------------------------------------------------------------------
 
@@ -278,7 +284,7 @@ class Dumps:
         return self.config.rdb_save_incremental_fsync
 
     def _temporary(self, target: Path) -> Path:
-        return target.with_name(f"temp-{target.name}")
+        return target.with_name(f"{TEMPORARY}{target.name}")
 
     def _pieces(self) -> Iterator[bytes]:
         """The file: what this server holds at this moment."""

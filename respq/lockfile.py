@@ -16,8 +16,8 @@ import os
 from pathlib import Path
 
 from respq.clock import sleep
+from respq.config.places import LOCK
 
-NAME = "respq.lock"
 PATIENCE_MS = 2000  # a server with gigabytes that is killed on a busy machine needs so long
 BETWEEN_ATTEMPTS_MS = 20
 
@@ -33,7 +33,7 @@ class DirectoryLock:
 
     def __init__(self, directory: str) -> None:
         """Take the lock, or raise LockedError and leave every byte as it was."""
-        path = Path(directory, NAME)
+        path = Path(directory, LOCK)
         try:
             if path.exists() and _identity(path.stat()) in _held:  # opening and closing it would unlock it
                 raise LockedError(f"the directory {directory} is in use by another server of this process")

@@ -45,6 +45,9 @@ class Source(NamedTuple):
 
     def check_is_there(self, files: Files) -> None:
         """Raise AofError if there is no such file."""
+        if files.is_directory(self.path):
+            wanted = "the manifest, or one file of a log," if self.kind == LOG else "the snapshot"
+            raise AofError(f"preload-file: {self.path} is a directory: name {wanted} inside it")
         if not files.exists(self.path):
             raise AofError(f"preload-file: {self.path} is not there")
 

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from respq import __version__
 from respq.config import Config, ConfigError
+from respq.config.places import check_places
 from respq.effects.files import Files
 from respq.lockfile import DirectoryLock, LockedError
 from respq.log import Log, complain
@@ -45,6 +46,7 @@ def serve(arguments: Sequence[str]) -> int:
 def _serve(config: Config) -> int:
     """Prepare what a server needs, and run it. Raises ConfigError if it cannot start."""
     _enter_directory(config)
+    check_places(config)
     let_go = _go_into_background() if config.daemonize else _stay
     log = Log(config)
     log.capture()

@@ -235,6 +235,15 @@ def test_bgsave_takes_one_option(alice: Peer) -> None:
         assert alice.send("BGSAVE", *words) == b"-ERR syntax error\r\n"
 
 
+@pytest.mark.parametrize("name", ["respq.lock", "appendonlydir", "backupdir", "server.log"])
+def test_it_cannot_be_put_where_something_else_is(name: str) -> None:
+    saved = Saved(logfile="/data/server.log", **{"enable-protected-configs": "yes"})
+    refusal = saved.alice.send("CONFIG", "SET", "dbfilename", name).decode()
+    assert refusal.startswith("-ERR CONFIG SET failed (possibly related to argument 'dbfilename') - ")
+    assert refusal.endswith(f" would be one file: /data/{name}\r\n")
+    assert saved.alice.send("CONFIG", "SET", "dbfilename", "other.rdb") == b"+OK\r\n"
+
+
 def test_within_a_transaction_it_begins_afterwards(saved: Saved) -> None:
     saved.alice.send("MULTI")
     assert saved.alice.send("SAVE") == b"-ERR Command not allowed inside a transaction\r\n"

@@ -47,9 +47,9 @@ LAYERS = (
     {"rdb"},
     {"datatypes"},
     {"protocol"},
-    {"log", "title"},
+    {"lockfile", "log", "title"},
     {"config"},
-    {"gauge", "lockfile"},
+    {"gauge"},
     {
         "allocator",
         "children",

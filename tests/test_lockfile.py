@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from respq.lockfile import NAME, DirectoryLock, LockedError
+from respq.config.places import LOCK
+from respq.lockfile import DirectoryLock, LockedError
 
 
 def in_a_child(act: str, directory: Path) -> str:
@@ -79,7 +80,7 @@ def test_a_lock_that_is_about_to_be_let_go_is_waited_for(tmp_path: Path) -> None
 def test_a_released_directory_can_be_locked_again(tmp_path: Path) -> None:
     DirectoryLock(str(tmp_path)).release()
     DirectoryLock(str(tmp_path)).release()
-    assert (tmp_path / NAME).stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / LOCK).stat().st_mode & 0o777 == 0o600
 
 
 def test_a_directory_that_is_not_there_cannot_be_locked(tmp_path: Path) -> None:

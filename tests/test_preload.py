@@ -124,6 +124,11 @@ def faulty(disk: Disk) -> Iterator[tuple[Disk, str, str]]:
     for name, complaint in (
         ("aof:/backup/none.manifest", "preload-file: /backup/none.manifest is not there"),
         ("rdb:/backup/none.rdb", "preload-file: /backup/none.rdb is not there"),
+        ("rdb:/backup", "preload-file: /backup is a directory: name the snapshot inside it"),
+        (
+            "aof:/backup",
+            "preload-file: /backup is a directory: name the manifest, or one file of a log, inside it",
+        ),
     ):
         yield disk.after_kill(), name, complaint
     data = disk.get(increment)

@@ -13,6 +13,7 @@ directory when it was given, as redis-server does, so that `logfile redis.log` m
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -52,7 +53,7 @@ class Config(Live, Inert, Fixed):
             self._write(directive, directive.default)
         self.dir = str(Path(self.dir).absolute())
         self._defaults = {name: self._read(directive) for name, directive in DIRECTIVES.items()}
-        self.on_change("dir", _refuse_to_move)
+        self.on_change("dir", self._refuse_to_move)
 
     # -- start -------------------------------------------------------------------------------------
 
@@ -213,6 +214,13 @@ class Config(Live, Inert, Fixed):
                 raise _failed(name, str(error)) from None
             done.append(hook)
 
+    def _refuse_to_move(self) -> None:
+        try:
+            os.scandir(self.dir).close()
+        except OSError as error:
+            raise ConfigError(error.strerror) from None
+        raise ConfigError("respq stays in its directory while it runs")
+
     # -- values ------------------------------------------------------------------------------------
 
     def _read(self, directive: Directive[object]) -> object:
@@ -239,10 +247,6 @@ def _is_refused(directive: Directive[object], value: object) -> bool:
 
 def _failed(name: str, reason: str) -> ConfigError:
     return ConfigError(f"CONFIG SET failed (possibly related to argument '{name}') - {reason}")
-
-
-def _refuse_to_move() -> None:
-    raise ConfigError("respq stays in its directory while it runs")
 
 
 def _matching(pattern: str) -> Iterator[str]:

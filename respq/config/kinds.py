@@ -272,7 +272,9 @@ class Directory(Text):
     hint = "PATH"
 
     def read(self, words: Sequence[str], current: str) -> str:
-        """A path, seen from the working directory."""
+        """A path, seen from the working directory. None is no directory."""
+        if not words[0]:
+            raise ConfigError("No such file or directory")
         return str(Path(words[0]).absolute())
 
 

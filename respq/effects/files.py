@@ -66,6 +66,10 @@ class Files:
         """Tell whether `path` is there."""
         return path.exists()
 
+    def is_directory(self, path: Path) -> bool:
+        """Tell whether `path` is a directory."""
+        return path.is_dir()
+
     def size(self, path: Path) -> int:
         """Return the length of a file in bytes."""
         return path.stat().st_size

@@ -190,6 +190,15 @@ def test_the_directory_never_changes_while_the_server_runs(config: Config, tmp_p
     before = config.dir
     with pytest.raises(ConfigError, match="stays in its directory"):
         config.set([("dir", str(tmp_path))])
+    (tmp_path / "file").touch()
+    for path, reason in (
+        ("", "No such file or directory"),
+        (f"{tmp_path}/none", "No such file or directory"),
+        (f"{tmp_path}/file", "Not a directory"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            config.set([("dir", path)])
+        assert str(caught.value) == refused("dir", reason)[1:]
     assert config.dir == before
 
 

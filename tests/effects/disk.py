@@ -210,6 +210,9 @@ class Disk(Files):
     def exists(self, path: Path) -> bool:
         return path in self.names_now
 
+    def is_directory(self, path: Path) -> bool:
+        return any(path in other.parents for other in self.names_now)
+
     def size(self, path: Path) -> int:
         return len(self._inode(path).data)
 

@@ -168,6 +168,13 @@ def test_a_configuration_that_cannot_be_is_named_in_one_line(
     assert refusal(run("serve", *arguments)) == line
 
 
+def test_a_file_with_two_uses_is_named(run: Run, tmp_path: Path) -> None:
+    lock = tmp_path / "respq-data" / "respq.lock"
+    line = refusal(run("serve", "--dbfilename", "respq.lock"))
+    assert line == f"dbfilename and the lock of the server would be one file: {lock}"
+    assert not lock.exists()
+
+
 def test_a_fault_in_a_file_is_named_with_its_line(run: Run, tmp_path: Path) -> None:
     (tmp_path / "r.conf").write_text("# mine\nreplicaof redis.example 6379\n")
     assert refusal(run("serve", "r.conf")) == (

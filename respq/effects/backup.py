@@ -76,7 +76,7 @@ class BackupDirectory:
         name = re.escape(filename)
         self._part = re.compile(rf"{name}\.\d+\.(base|incr)\.(aof|rdb)")
         self._temporary = re.compile(  # and those of a log that is written here, `log_name`
-            rf"(temp-){{1,2}}{name}\.(manifest|incr|\d+\.(base|incr)\.(aof|rdb))|temp-rewriteaof-.*\.aof"
+            rf"(temp-){{1,2}}{name}\.(manifest|begun|incr|\d+\.(base|incr)\.(aof|rdb))|temp-rewriteaof-.*\.aof"
         )
 
     @property

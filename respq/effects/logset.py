@@ -10,6 +10,9 @@ What is found at the start, and what becomes of it (seen on redis-server 8.2.3 u
 - History: deleted once loading has succeeded. Temporary files of an interrupted rewrite: deleted. (Redis
   leaves them.) Parts of a set that no manifest lists, left by a rewrite killed between two steps: left; the
   next rewrite uses the same names.
+- A log that was being begun beside a running server, and is not whole: there is no set, whatever parts there
+  are. A mark says so from before the first of them until the manifest stands; a set without data would hide
+  the snapshot, which is all there is. They are deleted.
 """
 
 from __future__ import annotations
@@ -59,15 +62,22 @@ class LogSet:
     def _joining_path(self) -> Path:
         return self.directory / f"temp-{self.filename}.incr"
 
+    @property
+    def _mark_path(self) -> Path:
+        """What is there while a first set is made."""
+        return self.directory / f"temp-{self.filename}.begun"
+
     # -- at the start ------------------------------------------------------------------------------
 
     def open(self) -> None:
         """Find the set, as the module's docstring says; raise `AofError` if it is not sound."""
         self.files.make_directory(self.directory)
         sync_directory(self.files, self.directory.parent)
-        self._tidy()
         found = manifest.load(self.files, self.manifest_path)
         self.manifest = found or Manifest()
+        if self.files.exists(self._mark_path):
+            self._forget_beginning()
+        self._tidy()
         if self._has_old_style():
             self._upgrade()
         if not self.manifest.files:
@@ -100,13 +110,24 @@ class LogSet:
         sync_directory(self.files, old.parent)
         log.info("%s: moved into %s", old, self.directory)
 
-    def _refuse_orphans(self) -> None:
+    def _forget_beginning(self) -> None:
+        """Delete what was made of a first set, if it has not become one; the mark goes last."""
+        if not self.manifest.files:
+            for path in self._parts():
+                self.files.remove(path)
+            sync_directory(self.files, self.directory)
+        self.files.remove(self._mark_path)
+
+    def _parts(self) -> list[Path]:
+        """The files that look like parts of a log."""
         part = re.compile(re.escape(self.filename) + r"\.\d+\.(base|incr)\.(aof|rdb)")
-        for name in self.files.names(self.directory):
-            path = self.directory / name
-            if part.fullmatch(name) and self.files.size(path) and not self._is_without_data(path):
+        return [self.directory / name for name in self.files.names(self.directory) if part.fullmatch(name)]
+
+    def _refuse_orphans(self) -> None:
+        for path in self._parts():
+            if self.files.size(path) and not self._is_without_data(path):
                 raise AofError(
-                    f"{self.manifest_path}: missing or empty, but there is {name};"
+                    f"{self.manifest_path}: missing or empty, but there is {path.name};"
                     " restore the manifest, or move the file away to start without its data"
                 )
 
@@ -202,7 +223,9 @@ class LogSet:
 
     def begin_joining(self, writer: LogWriter) -> None:
         """Let `writer` go on in a temporary increment; what it still holds, the snapshot has as well."""
-        self.complete()
+        if not self.manifest.files:
+            self.files.close(self.files.create(self._mark_path))
+            sync_directory(self.files, self.directory)
         writer.forget()
         writer.switch(self.files.create(self._joining_path), self._joining_path, 0)
 
@@ -212,6 +235,10 @@ class LogSet:
             writer.sync()
             self.files.rename(self._joining_path, self.path(increment))
             writer.path = self.path(increment)
+
+    def end_beginning(self) -> None:
+        """Take away the mark of a first set, which stands now."""
+        discard(self.files, self._mark_path)
 
     def delete_history(self) -> None:
         """Delete the files that a rewrite has replaced; what cannot be deleted stays listed."""

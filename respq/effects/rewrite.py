@@ -22,7 +22,8 @@ failed sync of the directory after a rename is the exception: which manifest wou
 the server stops; both that could are complete.
 
 When the log is switched on while the server runs there is no old log to go on with: the increment is then
-a temporary file that enters the manifest in step 6 together with the base (`LogSet.join`).
+a temporary file that enters the manifest in step 6 together with the base (`LogSet.join`); until then there
+is no log, so that a server that is killed and started again begins with its snapshot.
 """
 
 from __future__ import annotations
@@ -101,6 +102,7 @@ class Rewrite:
         except OSError as error:
             log.error("rewrite of the log failed at its end: %s", error)
             return False
+        self._set.end_beginning()
         self._set.delete_history()
         return True
 

@@ -244,6 +244,35 @@ def test_a_log_switched_on_where_there_was_none() -> None:
     assert recover(disk.after_kill()) == run.data.numbers == [0, 1, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("step", range(30))
+def test_a_log_that_is_begun_is_whole_or_none_at_all(step: int) -> None:
+    """What a server finds that was killed meanwhile: without a log it begins with its snapshot."""
+    for seed in range(10):
+        disk = Disk()
+        run = Run(disk)
+        run.data.numbers = [0, 1, 2]
+        run.aof.open()
+        disk.kill(len(disk.operations) + step)
+        switched = False
+        try:
+            run.rewrite()
+            switched = True
+            run.push(1)
+        except Killed:
+            pass
+        found = disk.after_power_cut(Random(seed)) if seed else disk.after_kill()
+        log = AppendOnlyFile(DIRECTORY, files=found)
+        log.open()
+        assert not (switched and log.is_empty)
+        if not log.is_empty:
+            assert recover(found)[:3] == [0, 1, 2]
+            assert len(recover(found)) >= run.acknowledged
+        log = AppendOnlyFile(DIRECTORY, files=found)
+        log.open()
+        log.start(0)  # and a log can be begun
+        assert not [name for name in found.names(DIRECTORY) if name.startswith("temp-")]
+
+
 @pytest.mark.parametrize(
     ("current", "base", "percentage", "minimum", "expected"),
     [

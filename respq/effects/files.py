@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import sys
 import threading
 from mmap import PROT_READ, mmap
@@ -80,7 +81,10 @@ class Files:
 
     def make_directory(self, path: Path) -> None:
         """Create a directory with mode 0700, unless it is there."""
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except FileExistsError:  # "File exists" would not tell what is wrong with it
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from None
 
     def create(self, path: Path) -> int:
         """Open a new, empty file with mode 0600 for appending.
@@ -96,8 +100,15 @@ class Files:
         return os.open(path, os.O_WRONLY | os.O_APPEND)
 
     def open_read(self, path: Path) -> int:
-        """Open an existing file for reading."""
-        return os.open(path, os.O_RDONLY)
+        """Open an existing file for reading, or what a link leads to; nothing but a regular file.
+
+        A pipe without a writer would have everybody wait for ever, and a device might never end.
+        """
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            return fd
+        os.close(fd)
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))
 
     def read(self, fd: int, count: int, offset: int) -> bytes:
         """Return up to `count` bytes from `offset`; none only at the end of the file."""
@@ -133,7 +144,11 @@ class Files:
 
     def remove(self, path: Path) -> None:
         """Unlink a file now and free its blocks on a thread: gigabytes take a file system its time."""
-        fd = os.open(path, os.O_RDONLY)
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        except OSError:  # it may not be read, or is no file; its name may go all the same
+            path.unlink()
+            return
         try:
             path.unlink()
         finally:

@@ -87,15 +87,18 @@ def _hexpire(c: Client, argv: Argv, unit_ms: int, base_ms: int, command_name: st
     value.keep_deadlines()
     passed = c.server.has_passed(at_ms)
     replies, changed = [], []
+    gone: set[bytes] = set()
     for field in fields:
-        if field not in value.fields or (passed and field in changed):
+        if field not in value.fields or field in gone:
             replies.append(NO_FIELD)
         elif not _holds(condition, at_ms, value.deadline_of(field)):
             replies.append(NOT_MET)
         else:
             changed.append(field)
             replies.append(DELETED if passed else SET)
-            if not passed:
+            if passed:
+                gone.add(field)
+            else:
                 value.expire(field, at_ms)
     if passed:
         _delete(c, name, value, changed)

@@ -221,6 +221,12 @@ def test_hsetex_has_the_conditions_on_the_key_of_valkey(engine: Workbench, alice
     assert ask(alice, "HSETEX s NX FIELDS 1 a 1").startswith(b"-WRONGTYPE")
 
 
+def test_a_field_that_is_named_twice_is_deleted_once(alice: Peer) -> None:
+    ask(alice, "HSET h a 1 b 2")
+    assert ask(alice, "HPEXPIREAT h 1 FIELDS 3 a a b") == numbers(2, -2, 2)
+    assert ask(alice, "EXISTS h") == b":0\r\n"
+
+
 def test_fields_given_twice_are_refused_or_are_fields(alice: Peer) -> None:
     """As redis-server 8.2.3 has it, which counts words."""
     wrong = b"-ERR wrong number of arguments for 'hsetex' command\r\n"

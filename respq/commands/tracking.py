@@ -11,8 +11,6 @@ from respq.tracking import Tracker
 
 ORDINARY = NOSCRIPT | LOADING | STALE
 
-_DISTINCT = "Prefixes for a single client must not overlap."
-
 
 @command("CLIENT|TRACKING", arity=-3, flags=ORDINARY, group="connection", since="6.0.0",
          syntax="<ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] "
@@ -84,24 +82,37 @@ def _switched(what: str) -> CommandError:
 
 
 def _check_prefixes(before: set[bytes], prefixes: list[bytes]) -> None:
-    """Raise CommandError if one begins with another. O(prefixes²)."""
-    for number, prefix in enumerate(prefixes):
-        for other in sorted(before):
-            if _overlap(prefix, other):
-                raise CommandError(
-                    b"Prefix '%b' overlaps with an existing prefix '%b'. %b"
-                    % (shown(prefix), shown(other), _DISTINCT.encode())
-                )
-        for other in prefixes[number + 1 :]:
-            if _overlap(prefix, other):
-                raise CommandError(
-                    b"Prefix '%b' overlaps with another provided prefix '%b'. %b"
-                    % (shown(prefix), shown(other), _DISTINCT.encode())
-                )
+    """Raise CommandError if one begins with another. O(n log n)."""
+    overlapping = _overlapping([*before, *prefixes])
+    for at, prefix in enumerate(prefixes):
+        if prefix in overlapping:
+            for which, others in (
+                (b"an existing", sorted(before)),
+                (b"another provided", prefixes[at + 1 :]),
+            ):
+                for other in others:
+                    if prefix.startswith(other) or other.startswith(prefix):
+                        raise _overlap(prefix, which, other)
 
 
-def _overlap(one: bytes, other: bytes) -> bool:
-    return one.startswith(other) or other.startswith(one)
+def _overlapping(prefixes: list[bytes]) -> set[bytes]:
+    """Those that another one begins with, or that begin with another one. O(n log n)."""
+    found: set[bytes] = set()
+    nested: list[bytes] = []  # each begins with the one before
+    for prefix in sorted(prefixes):
+        while nested and not prefix.startswith(nested[-1]):
+            nested.pop()
+        if nested:
+            found |= {prefix, nested[-1]}
+        nested.append(prefix)
+    return found
+
+
+def _overlap(prefix: bytes, which: bytes, other: bytes) -> CommandError:
+    return CommandError(
+        b"Prefix '%b' overlaps with %b prefix '%b'. Prefixes for a single client must not overlap."
+        % (shown(prefix), which, shown(other))
+    )
 
 
 @command("CLIENT|CACHING", arity=3, flags=ORDINARY, group="connection", since="6.0.0", syntax="<YES | NO>",

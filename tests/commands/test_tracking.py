@@ -122,6 +122,23 @@ def test_broadcasts_are_gathered_sorted_and_by_prefix(alice: Peer, bob: Peer) ->
     assert alice.take() == b""
 
 
+@pytest.mark.parametrize(
+    ("prefixes", "error"),
+    [
+        ("p q qr pr", "Prefix 'p' overlaps with another provided prefix 'pr'."),
+        ("z ma zz o", "Prefix 'z' overlaps with another provided prefix 'zz'."),
+        ("x ma xy o", "Prefix 'x' overlaps with another provided prefix 'xy'."),
+        ("x o ma", "Prefix 'o' overlaps with an existing prefix 'o'."),
+        ("x ma o", "Prefix 'ma' overlaps with an existing prefix 'm'."),
+    ],
+)
+def test_the_first_prefix_that_overlaps_is_named(prefixes: str, error: str, alice: Peer) -> None:
+    track(alice, "BCAST", "PREFIX", "o", "PREFIX", "m")
+    words = [word for prefix in prefixes.split() for word in ("PREFIX", prefix)]
+    refusal = f"-ERR {error} Prefixes for a single client must not overlap.\r\n".encode()
+    assert alice.send("CLIENT", "TRACKING", "ON", "BCAST", *words) == refusal
+
+
 def test_a_flush_is_one_message_whatever_was_watched(alice: Peer, bob: Peer, carol: Peer) -> None:
     track(alice, "BCAST")
     bob.send("SET", "k", 1)

@@ -24,21 +24,21 @@ from respq.datatypes.node_filling import WholeNodes
 from respq.datatypes.streams import StreamValue
 from respq.protocol.columns import Column
 from respq.rdb import listpack
-from respq.rdb.cursor import BadFormatError
+from respq.rdb.cursor import BadFormatError, Data
 
 _TOGETHER: Final = 200  # entries that are added to the stream at once, at least if there are so many
 MOST_FIELDS: Final = 99
 SAME_FIELDS: Final = b"\x02\x01"  # the flags of an entry with the fields of the first one
 _SAME_FIELDS_WORD: Final = b"2"
-_SHORTEST_ID: Final = 4  # bytes, as two integers
-_LONGEST_ID: Final = 20
+SHORTEST_ID: Final = 4  # bytes, as two integers
+LONGEST_ID: Final = 20
 _TAIL_BYTES: Final = 2  # how many elements an entry has
 INTEGER: Final = rb"(?:[\x00-\x7f]\x01|[\xc0-\xdf].\x02|\xf1.{2}\x03|\xf2.{3}\x04|\xf3.{4}\x05|\xf4.{8}\x09)"
 
 Text = tuple[bytes, int, bytes]  # what stands before a text, its length, what stands behind it
 
 
-Find = Callable[[bytes, int, int], list[Any]]  # texts, or tuples of them
+Find = Callable[[Data, int, int], list[Any]]  # texts, or tuples of them
 
 
 class Alike(NamedTuple):
@@ -130,7 +130,7 @@ def texts_at(data: bytes, at: int, count: int) -> tuple[Text, ...]:
 def may_be_alike(texts: tuple[Text, ...], entries: int, size: int) -> bool:
     """Whether so many entries with such texts may take `size` bytes: else no expression is made for them."""
     of_ids = size - entries * _fixed_bytes(texts)
-    return _SHORTEST_ID * entries <= of_ids <= _LONGEST_ID * entries
+    return SHORTEST_ID * entries <= of_ids <= LONGEST_ID * entries
 
 
 def _fixed_bytes(texts: tuple[Text, ...]) -> int:

@@ -31,8 +31,10 @@ from respq.datatypes.streams import StreamValue
 from respq.rdb import listpack
 from respq.rdb.alike import (
     INTEGER,
+    LONGEST_ID,
     MOST_FIELDS,
     SAME_FIELDS,
+    SHORTEST_ID,
     Columns,
     Find,
     Gathering,
@@ -42,7 +44,7 @@ from respq.rdb.alike import (
     read_alike,
     texts_at,
 )
-from respq.rdb.cursor import BadFormatError, Cursor
+from respq.rdb.cursor import BadFormatError, Cursor, Data
 from respq.rdb.stream_entries import read_node
 
 _FRONT: Final = Struct(">BQQH")  # length of the ID, the ID, length of the node in 14 bits
@@ -64,7 +66,9 @@ _TOGETHER: Final = 64  # blocks that are added to the stream at once
 _MOST_KNOWN: Final = 1 << 15
 _MOST_SPANS: Final = 1 << 12
 _NUMBER: Final = re.compile(INTEGER, re.DOTALL).match
-_ENTRY: Final = re.compile(re.escape(SAME_FIELDS) + rb"(%b%b)" % (INTEGER, INTEGER), re.DOTALL).match
+_ID: Final = rb"(%b%b)" % (INTEGER, INTEGER)
+_IS_ID: Final = re.compile(_ID, re.DOTALL).fullmatch
+_ENTRY: Final = re.compile(re.escape(SAME_FIELDS) + _ID, re.DOTALL).match
 
 
 class _Form(NamedTuple):
@@ -72,21 +76,25 @@ class _Form(NamedTuple):
 
     fields: list[bytes]
     begin: bytes  # what follows the number of entries
-    find: Find | None  # of entries that are alike the IDs, as two elements each; None: the first one has none
+    find: Find | None  # of entries that are alike what may be their IDs; None: the first one has none
     fixed: int  # bytes of such an entry without its ID
 
-    def alike(self, node: bytes) -> list[bytes] | None:
-        """The IDs of a node's entries if these are alike, None if not or if something is wrong."""
+    def alike(self, data: Data, node: int, end: int) -> list[bytes] | None:
+        """The IDs of the entries of a node if these are alike, None if not or if something is wrong.
+
+        The node stands in `data`, from `node` to `end`. Whether they are IDs is found out when they are read.
+        """
         _, begin, find, fixed = self
-        if find is None or not node.startswith(begin, _BEGIN):
+        first = node + _BEGIN
+        at = first + len(begin)
+        if find is None or data[first:at] != begin:
             return None
-        at, end = _BEGIN + len(begin), len(node) - 1
-        found = find(node, at, end)
+        found = find(data, at, end - 1)
         size = fixed * len(found) + len(b"".join(found))
-        return found if at + size == end and self._fits(node, len(found)) else None
+        return found if at + size == end - 1 and self._fits(data, node, end, len(found)) else None
 
     def one_by_one(self, node: bytes) -> list[bytes] | None:
-        """The same for entries that only have the same fields. 0.2 µs a value."""
+        """The same for entries that only have the same fields, and a node by itself. 0.2 µs a value."""
         at, end, width = _BEGIN + len(self.begin), len(node) - 1, len(self.fields)
         tail = b"%c\x01" % (width + 3)
         found = []
@@ -102,16 +110,16 @@ class _Form(NamedTuple):
                 at += len(tail)
         except IndexError:
             return None
-        return found if at == end and self._fits(node, len(found)) else None
+        return found if at == end and self._fits(node, 0, len(node), len(found)) else None
 
-    def _fits(self, node: bytes, entries: int) -> bool:
+    def _fits(self, data: Data, node: int, end: int, entries: int) -> bool:
         """Whether a node says of itself that it has so many entries, which have been found."""
-        total, elements, live, mark = _HEAD.unpack_from(node)
+        total, elements, live, mark = _HEAD.unpack_from(data, node)
         return (
             0 < live == entries < _LONG
-            and total == len(node)
+            and total == end - node
             and mark == 1
-            and node[-1] == _END
+            and data[end - 1] == _END
             and elements in ((len(self.fields) + 4) * (live + 1), _UNCOUNTED)
         )
 
@@ -165,7 +173,7 @@ def _form_of(node: bytes) -> _Form | None:
 
 @lru_cache(maxsize=64)
 def _form(fields: tuple[bytes, ...], begin: bytes, texts: tuple[Text, ...]) -> _Form:
-    pattern, fixed = entry_pattern(rb"(%b%b)" % (INTEGER, INTEGER), texts, rb".{%d}")
+    pattern, fixed = entry_pattern(rb"(.{%d,%d}?)" % (SHORTEST_ID, LONGEST_ID), texts, rb".{%d}")
     return _Form(list(fields), begin, re.compile(pattern, re.DOTALL).findall, fixed)
 
 
@@ -189,7 +197,9 @@ class _Differences(dict[bytes, int]):
         self._spans: dict[bytes, _Span] = {}
 
     def __missing__(self, elements: bytes) -> int:
-        """Raises ValueError if they are too great."""
+        """Raises ValueError if they are too great, or not two integers."""
+        if not _IS_ID(elements):
+            raise ValueError("no ID")
         (ms, seq), _ = listpack.read(elements, 0, len(elements))
         if abs(int(ms)) >= _SMALL or abs(int(seq)) >= _SMALL:
             raise ValueError("no usual ID")
@@ -244,6 +254,8 @@ class Folding:
 
     def take(self, cursor: Cursor) -> bool:
         """Take the node over that `cursor` stands before, if that is possible; tell whether it was."""
+        if not (self._entries or self._blocks or self._stream.can_fold):
+            return False
         at = cursor.at
         try:
             id_bytes, ms, seq, length = _FRONT.unpack_from(cursor.data, at)
@@ -253,8 +265,9 @@ class Folding:
         end = begin + (length ^ _14_BITS)
         if id_bytes != _ID_BYTES or not _14_BITS <= length < _15_BITS or end > cursor.end:
             return False
-        node = cursor.data[begin:end]
-        if len(node) < _SHORTEST or ms >= _SMALL or seq >= _SMALL or not (found := self._ids(node)):
+        if end - begin < _SHORTEST or ms >= _SMALL or seq >= _SMALL:
+            return False
+        if not (found := self._ids(cursor.data, begin, end)):
             return False
         span = _differences.span(found, seq)
         if span is None:
@@ -274,18 +287,20 @@ class Folding:
             self._begin, self._first_id = at, first_id + span.first
         cursor.at = end
         self._last_id = last_id = first_id + span.last
-        nodes.add(first_id, last_id, len(found), len(node))
+        nodes.add(first_id, last_id, len(found), end - begin)
         self._entries += len(found)
         if self._entries >= _BLOCK_ENTRIES or end - self._begin >= _BLOCK_BYTES:
             self._end_block(cursor)
         return True
 
-    def _ids(self, node: bytes) -> list[bytes] | None:
+    def _ids(self, data: Data, begin: int, end: int) -> list[bytes] | None:
         """The IDs of a node's entries, as two elements each, if everything else about it is sound."""
-        found = self._form.alike(node) if self._form is not None else None
-        if found is None and (form := _form_of(node)) is not None:
-            self._form = form
-            found = form.alike(node) or form.one_by_one(node)
+        found = self._form.alike(data, begin, end) if self._form is not None else None
+        if found is None:
+            node = data[begin:end]
+            if (form := _form_of(node)) is not None:
+                self._form = form
+                found = form.alike(data, begin, end) or form.one_by_one(node)
         return found
 
     def _end_block(self, cursor: Cursor) -> None:

@@ -48,7 +48,7 @@ def read_stream(cursor: Cursor, version: int) -> StreamValue:
     gathering = Gathering(stream)
     folding = Folding(stream, gathering)
     for behind in reversed(range(cursor.count(2))):
-        if behind and stream.can_fold and folding.take(cursor):
+        if behind and folding.take(cursor):
             continue
         folding.flush(cursor)
         first_id = _read_first_id(cursor)

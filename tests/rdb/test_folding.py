@@ -100,6 +100,16 @@ def test_single_entries_are_found_without_unfolding_what_is_around_them(stream: 
     twin.check()
 
 
+def test_an_id_in_which_a_value_seems_to_begin_is_read_as_it_stands() -> None:
+    stream = StreamValue()
+    for n in range(300):
+        seq = 0x01A405 if n % 10 == 9 else n  # 0xA4 begins a text of 36 bytes, and the end stands in it
+        stream.add((1000 + n // 10 << SEQ_BITS) + seq, [b"job", b"v" * 33 + b"\x25\x04\x01"])
+    twin = read(written(stream))
+    assert folded_entries(twin) > 200
+    assert entries(twin) == entries(stream)
+
+
 def test_folded_nodes_are_compressed_in_snapshots_that_are() -> None:
     stream = of(1000)
     data = b"".join(write_stream(stream, write_compressed))

@@ -28,10 +28,8 @@ _GUESS_BYTES: Final = 8  # what Redis allows for an entry's own header when it a
 _UNLIMITED: Final = 1 << 62
 LONGEST_INTEGER: Final = 20  # characters of -2**63
 
-# Bytes of a text entry by its length, as long as the header is short.
-_TEXT_BYTES: Final = [
-    n + (1 if n < 64 else 2) + (1 if n + (1 if n < 64 else 2) < 128 else 2) for n in range(4096)
-]
+# Bytes of a text entry by its length, as long as the header is short: 2 more up to 63, 3 up to 125, then 4.
+_TEXT_BYTES: Final[list[int]] = [*range(2, 64 + 2), *range(64 + 3, 126 + 3), *range(126 + 4, 4096 + 4)]
 
 # Bytes of an integer entry by the bits of its magnitude; 0 if it has too many.
 _INTEGER_BYTES: Final = [3] * 13 + [4] * 3 + [5] * 8 + [6] * 8 + [10] * 32 + [0] * 4

@@ -23,6 +23,7 @@ from pathlib import Path
 import redis
 
 from respq.state import Spec
+from tests.ports import free_port
 
 REFERENCE_VERSION = "8.2.3"
 READY_SECONDS = 60.0
@@ -75,12 +76,6 @@ def version_of(binary: Path) -> str:
     if (match := re.search(r"v=(\S+)", out)) is None:
         raise RuntimeError(f"{binary} does not tell its version: {out!r}")
     return match[1]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:

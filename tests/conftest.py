@@ -16,6 +16,7 @@ from respq.persistence import Persistence
 from respq.state import Client
 from tests.effects.disk import Disk
 from tests.effects.model import LaterSnapshot
+from tests.resp import Word, encode
 
 settings.register_profile("respq", deadline=None)  # time decides nothing: the machine may be busy
 settings.load_profile("respq")
@@ -28,11 +29,6 @@ INCREMENT = DIRECTORY / "appendonly.aof.1.incr.aof"
 BASE = DIRECTORY / "appendonly.aof.1.base.rdb"
 
 Data = dict[int, dict[bytes, tuple[list[list[bytes]], int]]]
-
-
-def encode(*words: bytes | str | int) -> bytes:
-    argv = [word if isinstance(word, bytes) else str(word).encode() for word in words]
-    return b"*%d\r\n" % len(argv) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in argv)
 
 
 def pytest_collection_finish() -> None:
@@ -56,11 +52,9 @@ class Peer:
         self.engine.server.tracking.broadcast()
         return self.take()
 
-    def send(self, *words: bytes | str | int) -> bytes:
+    def send(self, *words: Word) -> bytes:
         """Send one command as an array of bulk strings."""
-        argv = [word if isinstance(word, bytes) else str(word).encode() for word in words]
-        frames = [b"$%d\r\n%b\r\n" % (len(word), word) for word in argv]
-        return self.feed(b"*%d\r\n%b" % (len(argv), b"".join(frames)))
+        return self.feed(encode(*words))
 
     def take(self) -> bytes:
         """What has been sent to this connection since the last look."""

@@ -7,23 +7,10 @@ from random import Random
 import pytest
 
 from respq.accesses import FIRST_FREQUENCY
+from tests.commands.asking import ask
 from tests.conftest import Peer, Workbench
 
 NIL, ZERO = b"$-1\r\n", b":0\r\n"
-
-
-@pytest.fixture
-def engine() -> Workbench:
-    return Workbench()
-
-
-@pytest.fixture
-def alice(engine: Workbench) -> Peer:
-    return engine.peer()
-
-
-def ask(peer: Peer, line: str) -> bytes:
-    return peer.send(*line.split())
 
 
 def number(peer: Peer, line: str) -> int:

@@ -11,8 +11,9 @@ import pytest
 from respq.effects.files import AofError
 from tests.commands.test_introspection import decoded
 from tests.commands.test_strings import OK
-from tests.conftest import DIRECTORY, Data, Kept, Peer, encode
+from tests.conftest import DIRECTORY, Data, Kept, Peer
 from tests.effects.disk import Disk
+from tests.resp import encode
 
 BACKUP = Path("/data/backupdir")
 MANIFEST = BACKUP / "appendonly.aof.manifest"

@@ -10,22 +10,14 @@ from respq.command import SPECS
 from respq.protocol import Argv
 from respq.state import Client
 from tests.conftest import Peer, Workbench
+from tests.resp import encode_lines
 
 OK = b"+OK\r\n"
 
 
-def request(*lines: str) -> bytes:
-    """Commands as arrays of bulk strings, one behind the other."""
-    frames = []
-    for line in lines:
-        words = line.encode().split()
-        frames.append(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(w), w) for w in words))
-    return b"".join(frames)
-
-
 @pytest.mark.parametrize("name", ["PING", "MULTI", "DBSIZE", "EXEC", "NOSUCH", "QUIT"])
 def test_a_run_of_single_words_may_be_repeated(alice: Peer, bob: Peer, name: str) -> None:
-    data = request(*[name] * 5)
+    data = encode_lines(*[name] * 5)
     assert (alice.feed(data), alice.feed(data)) == (bob.feed(data), bob.feed(data))
 
 
@@ -41,7 +33,7 @@ def test_what_follows_a_run_or_a_transaction_in_one_read_is_executed_once(alice:
         "INCR n",
         "INCR n",
     ]
-    assert alice.feed(request(*lines, "LLEN l")) == (
+    assert alice.feed(encode_lines(*lines, "LLEN l")) == (
         b":1\r\n:2\r\n:3\r\n:4\r\n+OK\r\n+QUEUED\r\n*1\r\n:1\r\n:2\r\n:3\r\n:4\r\n"
     )
 
@@ -57,7 +49,7 @@ def test_a_bug_within_a_transaction_stops_the_server_and_is_met_once(
 
     monkeypatch.setattr(engine.server.specs["APPEND"], "handler", broken)
     engine.tables.rebuild()
-    alice.feed(request("MULTI", "SET a 1", "APPEND a 2", "EXEC", "PING"))
+    alice.feed(encode_lines("MULTI", "SET a 1", "APPEND a 2", "EXEC", "PING"))
     assert met == [[b"APPEND", b"a", b"2"]]
     assert engine.broken
 
@@ -65,20 +57,20 @@ def test_a_bug_within_a_transaction_stops_the_server_and_is_met_once(
 def test_refusals_leave_no_garbage(engine: Workbench) -> None:
     engine.server.config.set({"requirepass": "secret"})
     stranger = engine.peer()
-    stranger.feed(request("GET k", "NOSUCH", "SET", "AUTH wrong"))
+    stranger.feed(encode_lines("GET k", "NOSUCH", "SET", "AUTH wrong"))
     gc.collect()
     gc.disable()
     try:
         for _ in range(100):
-            stranger.feed(request("GET k", "NOSUCH", "SET", "AUTH wrong"))
+            stranger.feed(encode_lines("GET k", "NOSUCH", "SET", "AUTH wrong"))
         assert gc.collect() == 0
     finally:
         gc.enable()
 
 
 def test_swapdb_is_logged_before_what_it_finds_expired(engine: Workbench, alice: Peer, bob: Peer) -> None:
-    alice.feed(request("SET k alive", "SELECT 1", "SET k dead PX 10", "SELECT 0"))
-    bob.feed(request("WATCH k"))
+    alice.feed(encode_lines("SET k alive", "SELECT 1", "SET k dead PX 10", "SELECT 0"))
+    bob.feed(encode_lines("WATCH k"))
     engine.clock.advance(20)
     client = alice.client
     engine.server.specs["SWAPDB"].handler(client, [b"SWAPDB", b"0", b"1"])  # type: ignore[misc]
@@ -89,8 +81,8 @@ def test_swapdb_is_logged_before_what_it_finds_expired(engine: Workbench, alice:
 def test_a_client_that_waited_through_a_pause_gets_what_came_meanwhile(
     engine: Workbench, alice: Peer, bob: Peer
 ) -> None:
-    assert alice.feed(request("BLPOP k 0")) == b""
-    bob.feed(request("MULTI", "RPUSH k x", "CLIENT PAUSE 500 WRITE", "EXEC"))
+    assert alice.feed(encode_lines("BLPOP k 0")) == b""
+    bob.feed(encode_lines("MULTI", "RPUSH k x", "CLIENT PAUSE 500 WRITE", "EXEC"))
     engine.pass_time(600)
     assert alice.take() == b"*2\r\n$1\r\nk\r\n$1\r\nx\r\n"
 
@@ -104,9 +96,9 @@ def test_waiters_are_served_in_one_walk(engine: Workbench, alice: Peer) -> None:
     engine.tables.rebuild()
     peers = [engine.peer() for _ in range(300)]
     for peer in peers:
-        peer.feed(request("BLPOP k 0"))
+        peer.feed(encode_lines("BLPOP k 0"))
     assert len(executed) == 300
-    alice.feed(request("RPUSH k " + " ".join(map(str, range(200)))))
+    alice.feed(encode_lines("RPUSH k " + " ".join(map(str, range(200)))))
     assert [peer.take() != b"" for peer in peers] == [True] * 200 + [False] * 100
     assert len(executed) <= 510
 

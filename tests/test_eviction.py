@@ -8,6 +8,7 @@ import pytest
 
 from respq.datatypes.sizes import KEY_BYTES, allocated
 from respq.eviction import BETWEEN_LOOKS
+from tests.commands.asking import ask
 from tests.conftest import Peer, Workbench
 
 OOM = b"-OOM command not allowed when used memory > 'maxmemory'.\r\n"
@@ -33,10 +34,6 @@ def bench(**directives: str) -> Workbench:
     engine = Workbench(**{"maxmemory-eviction-tenacity": "100", **directives})
     engine.server.gauge = Scale(engine)  # type: ignore[assignment]
     return engine
-
-
-def ask(peer: Peer, line: str) -> bytes:
-    return peer.send(*line.split())
 
 
 def names(peer: Peer) -> set[str]:

@@ -8,7 +8,8 @@ import os
 import pytest
 
 from respq.effects.files import SyncError
-from tests.conftest import INCREMENT, Kept, Peer, encode
+from tests.conftest import INCREMENT, Kept, Peer
+from tests.resp import encode
 
 MISCONF = b"-MISCONF Errors writing to the AOF file: No space left on device\r\n"
 

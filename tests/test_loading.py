@@ -8,7 +8,8 @@ from random import Random
 import pytest
 
 from respq.effects.by_key import Group, KeyReader
-from tests.conftest import DIRECTORY, INCREMENT, Data, Kept, encode
+from tests.conftest import DIRECTORY, INCREMENT, Data, Kept
+from tests.resp import encode
 
 Words = tuple[bytes | str | int, ...]
 

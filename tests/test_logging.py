@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import Kept, Peer, encode
+from tests.conftest import Kept, Peer
+from tests.resp import encode
 
 OWN = [
     encode("set", "key", "value"),

@@ -12,9 +12,10 @@ from respq.effects.files import AofError
 from respq.persistence import Persistence
 from respq.rdb import payload
 from respq.rdb.strings import write_plain
-from tests.conftest import BASE, DIRECTORY, INCREMENT, START_MS, Kept, Peer, Workbench, encode
+from tests.conftest import BASE, DIRECTORY, INCREMENT, START_MS, Kept, Peer, Workbench
 from tests.effects.disk import Disk
 from tests.effects.model import LaterSnapshot
+from tests.resp import encode
 
 DUMP = Path("/data/dump.rdb")
 MISCONF = b"-MISCONF Errors writing to the AOF file: No space left on device\r\n"

@@ -11,8 +11,9 @@ import pytest
 from respq.config import Config, ConfigError
 from respq.effects.files import AofError
 from respq.rdb.file import write_dump
-from tests.conftest import DIRECTORY, Data, Kept, encode
+from tests.conftest import DIRECTORY, Data, Kept
 from tests.effects.disk import Disk, Killed
+from tests.resp import encode
 
 MANIFEST = Path("/backup/jobs.aof.manifest")
 PRELOAD = f"aof:{MANIFEST}"

@@ -26,7 +26,8 @@ from respq.datatypes.value import Value
 from respq.rdb import payload
 from respq.rdb.file import DumpReader
 from respq.rdb.strings import write_plain
-from tests.conftest import START_MS, Kept, Peer, encode
+from tests.conftest import START_MS, Kept, Peer
+from tests.resp import encode
 
 Words = tuple[str | int | float, ...]
 Step = tuple[str, int, list[Words]]  # what happens, a number (which client, how long), what is sent

@@ -12,7 +12,8 @@ import redis
 
 from compat.clients import installed
 from compat.processes import Process, eventually
-from compat.servers import Server, free_port
+from compat.servers import Server
+from tests.ports import free_port
 
 KNOWN = {
     "redis_up": "1",

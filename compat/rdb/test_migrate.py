@@ -11,7 +11,8 @@ import pytest
 import redis
 
 from compat.rdb.data import contents, fill
-from compat.servers import Server, free_port, start_redis, start_respq
+from compat.servers import Server, start_redis, start_respq
+from tests.ports import free_port
 
 PASSWORD = "pw"  # of a server of this test
 

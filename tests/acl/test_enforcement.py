@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import Peer, Workbench
+from tests.resp import encode
 
 OK = b"+OK\r\n"
 NO_KEY = b"-NOPERM No permissions to access a key\r\n"
@@ -160,14 +161,9 @@ def test_a_run_of_a_restricted_user_is_executed_by_its_bulk_form(engine: Workben
     ],
 )
 def test_keys_are_found_in_every_command_of_a_run(allowed: list[str], refused: list[str], ann: Peer) -> None:
-    def sent(words: list[str]) -> bytes:
-        return b"*%d\r\n" % len(words) + b"".join(
-            b"$%d\r\n%b\r\n" % (len(word), word.encode()) for word in words
-        )
-
-    assert NO_KEY not in ann.feed(sent(allowed) * 5)
-    assert ann.feed((sent(allowed) + sent(refused)) * 5).count(NO_KEY) == 5
-    assert ann.feed(sent(allowed) * 5 + sent(refused) * 5).endswith(NO_KEY * 5)
+    assert NO_KEY not in ann.feed(encode(*allowed) * 5)
+    assert ann.feed((encode(*allowed) + encode(*refused)) * 5).count(NO_KEY) == 5
+    assert ann.feed(encode(*allowed) * 5 + encode(*refused) * 5).endswith(NO_KEY * 5)
 
 
 @pytest.mark.parametrize("piece", [1, 1000])

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from tests.commands.asking import ask
 from tests.conftest import Peer, Workbench
 
 TYPE = (
     b"-ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.\r\n"
 )
 OFFSET = b"-ERR bit offset is not an integer or out of range\r\n"
-
-
-def ask(peer: Peer, line: str) -> bytes:
-    return peer.send(*line.split(" "))
 
 
 def numbers(*found: int | None) -> bytes:

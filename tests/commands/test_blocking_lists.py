@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.commands.asking import ask
 from tests.conftest import Peer, Workbench
 
 WRONGTYPE = b"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"
@@ -13,11 +14,6 @@ NEGATIVE = b"-ERR timeout is negative\r\n"
 OUT_OF_RANGE = b"-ERR timeout is out of range\r\n"
 NULL = b"$-1\r\n"
 NULL_ARRAY = b"*-1\r\n"
-
-
-def ask(peer: Peer, line: str) -> bytes:
-    """Send the words of `line`."""
-    return peer.send(*line.split())
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from tests.conftest import Peer, Workbench
+from tests.resp import bulks
 
 NULL_ARRAY = b"*-1\r\n"
 
 
 def popped(key: bytes, member: bytes, score: bytes) -> bytes:
-    return b"*3\r\n" + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in (key, member, score))
+    return bulks(key, member, score)
 
 
 def test_who_waited_longest_is_served_first(alice: Peer, bob: Peer, carol: Peer) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.commands.test_strings import OK, SYNTAX, WRONGTYPE, ask, bulk, logged
+from tests.commands.asking import ask, logged
+from tests.commands.test_strings import OK, SYNTAX, WRONGTYPE
 from tests.conftest import START_MS, Peer, Workbench
+from tests.resp import bulk
 
 MOST, LEAST = 2**63 - 1, -(2**63)
 MINUTE_MS = 60_000

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from tests.commands.asking import ask
 from tests.commands.test_introspection import decoded
-from tests.commands.test_strings import OK, ask
+from tests.commands.test_strings import OK
 from tests.conftest import START_MS, Peer, Workbench
 
 

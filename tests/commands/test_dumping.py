@@ -6,6 +6,7 @@ import pytest
 
 from respq.rdb.checksum import crc64
 from tests.conftest import START_MS, Peer, Workbench
+from tests.resp import bulk
 
 FIVE = bytes.fromhex("00c0050c00a8596ba679052d18")  # the string 5
 PAIR = bytes.fromhex("1201020f0f00000003008161020101816202ff0c005b35978c11a48555")  # the list a 1 b
@@ -19,10 +20,6 @@ BAD_CHECKSUM = b"-ERR DUMP payload version or checksum are wrong\r\n"
 BAD_IDLETIME = b"-ERR Invalid IDLETIME value, must be >= 0\r\n"
 BAD_FREQ = b"-ERR Invalid FREQ value, must be >= 0 and <= 255\r\n"
 BUSY = b"-BUSYKEY Target key name already exists.\r\n"
-
-
-def bulk(data: bytes) -> bytes:
-    return b"$%d\r\n%b\r\n" % (len(data), data)
 
 
 def logged(engine: Workbench, peer: Peer, *words: bytes) -> list[list[bytes]]:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.commands.test_notifications import choose
 from tests.conftest import START_MS, Peer, Workbench
+from tests.resp import bulk
 
 MESSAGE = re.compile(
     rb">4\r\n\$8\r\npmessage\r\n\$1\r\n\*\r\n\$\d+\r\n(.*?)\r\n\$\d+\r\n(.*?)\r\n", re.DOTALL
@@ -131,7 +132,7 @@ def test_the_letters_are_shown_behind_those_of_redis_8_2(alice: Peer) -> None:
     for letters, shown in (("VITSh", "hSTIV"), ("AKEmS", "AKEmS"), ("IA", "AI")):
         choose(alice, letters)
         reply = alice.send("CONFIG", "GET", "notify-keyspace-events")
-        assert reply.endswith(b"$%d\r\n%b\r\n" % (len(shown), shown.encode()))
+        assert reply.endswith(bulk(shown))
 
 
 def test_nothing_is_left_behind_when_they_are_turned_off(engine: Workbench, alice: Peer) -> None:

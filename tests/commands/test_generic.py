@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from respq.waiting import LOG_SYNCED
+from tests.commands.asking import ask
 from tests.conftest import Peer, Workbench
+from tests.resp import bulk
 
 OK = b"+OK\r\n"
 ZERO, ONE = b":0\r\n", b":1\r\n"
@@ -24,15 +26,6 @@ NOT_INT32 = b"-ERR value is out of range, value must between -2147483648 and 214
 NX_ALONE = b"-ERR NX and XX, GT or LT options at the same time are not compatible\r\n"
 NOT_GT_AND_LT = b"-ERR GT and LT options at the same time are not compatible\r\n"
 NOW_MS = 1_700_000_000_000  # where the clock of the tests stands
-
-
-def ask(peer: Peer, line: str) -> bytes:
-    """Send the words of `line`; `''` is the empty word."""
-    return peer.send(*["" if word == "''" else word for word in line.split(" ")])
-
-
-def bulk(text: str) -> bytes:
-    return b"$%d\r\n%b\r\n" % (len(text), text.encode())
 
 
 def words(reply: bytes) -> list[str]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.commands.asking import ask
 from tests.conftest import Peer
+from tests.resp import bulk
 
 TWO = "GEOADD g 13.361389 38.115556 Palermo 15.087269 37.502669 Catania"
-
-
-def ask(peer: Peer, line: str) -> bytes:
-    return peer.send(*line.split(" "))
 
 
 def test_geoadd_is_a_zadd(alice: Peer) -> None:
@@ -29,7 +27,7 @@ def test_distances_in_four_units(alice: Peer) -> None:
         "mi": b"103.3182",
         "ft": b"545518.8700",
     }.items():
-        assert ask(alice, f"GEODIST g Palermo Catania {unit}") == b"$%d\r\n%b\r\n" % (len(text), text)
+        assert ask(alice, f"GEODIST g Palermo Catania {unit}") == bulk(text)
     assert ask(alice, "GEODIST g Palermo none") == b"$-1\r\n"
 
 

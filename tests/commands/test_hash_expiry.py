@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from respq.keyspace import FIELDS_AT_ONCE
+from tests.commands.asking import ask
 from tests.conftest import Peer, Workbench
+from tests.resp import bulk, bulks
 
 NULL = b"$-1\r\n"
 NUMFIELDS = "The `numfields` parameter must match the number of arguments"
@@ -17,20 +19,8 @@ NOT_INTEGER = "value is not an integer or out of range"
 NEGATIVE = "invalid expire time, must be >= 0"
 
 
-def ask(peer: Peer, line: str) -> bytes:
-    """Send the words of `line`."""
-    return peer.send(*line.split())
-
-
 def numbers(*found: int) -> bytes:
     return b"*%d\r\n" % len(found) + b"".join(b":%d\r\n" % number for number in found)
-
-
-def bulks(*elements: str | None) -> bytes:
-    return b"*%d\r\n" % len(elements) + b"".join(
-        NULL if element is None else b"$%d\r\n%b\r\n" % (len(element), element.encode())
-        for element in elements
-    )
 
 
 def effects_of(engine: Workbench, peer: Peer, line: str) -> list[tuple[str | None, str | None]]:
@@ -324,7 +314,7 @@ def test_fields_stand_by_deadline_and_then_by_age(alice: Peer) -> None:
 def test_a_listpack_is_prepared_for_deadlines(alice: Peer, line: str, becomes: bytes) -> None:
     ask(alice, "HSET h a 1")
     ask(alice, line)
-    assert ask(alice, "OBJECT ENCODING h") == b"$%d\r\n%b\r\n" % (len(becomes), becomes)
+    assert ask(alice, "OBJECT ENCODING h") == bulk(becomes)
     alice.send("HSET", "h", "long", "x" * 65)
     assert ask(alice, "OBJECT ENCODING h") == b"$9\r\nhashtable\r\n"
 

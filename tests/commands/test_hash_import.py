@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.commands.test_strings import OK, ask, bulk, logged
-from tests.conftest import Kept, Peer, Workbench, encode
-
-
-def strings(*words: str) -> bytes:
-    return b"*%d\r\n" % len(words) + b"".join(bulk(word) for word in words)
+from tests.commands.asking import ask, logged
+from tests.commands.test_strings import OK
+from tests.conftest import Kept, Peer, Workbench
+from tests.resp import bulks, encode
 
 
 def test_values_stand_in_the_order_in_which_the_fields_were_named(alice: Peer) -> None:
     assert ask(alice, "HIMPORT PREPARE p name id age") == OK
     assert ask(alice, "HIMPORT SET h p Ann 7 30") == OK
-    assert ask(alice, "HGETALL h") == strings("id", "7", "age", "30", "name", "Ann")
+    assert ask(alice, "HGETALL h") == bulks("id", "7", "age", "30", "name", "Ann")
     assert ask(alice, "TYPE h") == b"+hash\r\n"
 
 
@@ -27,7 +25,7 @@ def test_what_was_under_the_key_gives_way_with_its_expiry(alice: Peer) -> None:
     ask(alice, "HSET k b 2")
     ask(alice, "HEXPIRE k 100 FIELDS 1 a")
     ask(alice, "HIMPORT SET k p 3")
-    assert ask(alice, "HGETALL k") == strings("a", "3")
+    assert ask(alice, "HGETALL k") == bulks("a", "3")
     assert ask(alice, "HTTL k FIELDS 1 a") == b"*1\r\n:-1\r\n"
 
 

@@ -6,22 +6,13 @@ import pytest
 
 from respq.command import SPECS
 from respq.datatypes.hashes import HashValue
+from tests.commands.asking import ask
 from tests.commands.runs import as_run
 from tests.conftest import Peer, Workbench
+from tests.resp import bulk, bulks
 
 WRONGTYPE = b"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"
 NULL = b"$-1\r\n"
-
-
-def ask(peer: Peer, line: str) -> bytes:
-    """Send the words of `line`."""
-    return peer.send(*line.split())
-
-
-def bulks(*elements: str) -> bytes:
-    return b"*%d\r\n" % len(elements) + b"".join(
-        b"$%d\r\n%b\r\n" % (len(element), element.encode()) for element in elements
-    )
 
 
 # -- set and get -----------------------------------------------------------------------------------
@@ -273,7 +264,7 @@ def test_a_hash_becomes_a_table_and_stays_one(alice: Peer) -> None:
     ):
         ask(alice, line)
         key = line.split()[1]
-        assert ask(alice, f"OBJECT ENCODING {key}") == b"$%d\r\n%b\r\n" % (len(becomes), becomes), line
+        assert ask(alice, f"OBJECT ENCODING {key}") == bulk(becomes), line
     ask(alice, "HDEL h a b c")
     assert ask(alice, "OBJECT ENCODING h") == b"$9\r\nhashtable\r\n"
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from respq import hotkeys
+from tests.commands.asking import ask
 from tests.commands.test_introspection import decoded
-from tests.commands.test_strings import NULL, OK, ask
+from tests.commands.test_strings import NULL, OK
 from tests.conftest import START_MS, Peer, Workbench
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from tests.commands.asking import ask
 from tests.conftest import Peer
 
 INVALID = b"-WRONGTYPE Key is not a valid HyperLogLog string value.\r\n"
 CORRUPTED = b"-INVALIDOBJ Corrupted HLL object detected\r\n"
-
-
-def ask(peer: Peer, line: str) -> bytes:
-    return peer.send(*line.split(" "))
 
 
 def test_a_count_is_kept_which_disturbs_a_watch_once(alice: Peer, bob: Peer) -> None:

@@ -6,15 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.commands.test_strings import ask, logged
+from tests.commands.asking import ask, logged
 from tests.conftest import Peer, Workbench
+from tests.resp import bulks
 
 NULL_ARRAY = b"*-1\r\n"
 WRONGTYPE = b"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"
-
-
-def array(*words: str) -> bytes:
-    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(w), w.encode()) for w in words)
 
 
 def elements(peer: Peer, name: str) -> str:
@@ -41,7 +38,7 @@ def test_elements_are_moved_one_by_one_or_in_order(
 ) -> None:
     ask(alice, "RPUSH s 1 2 3 4 5")
     ask(alice, "RPUSH d a b")
-    assert ask(alice, f"LMOVEM s d {words}") == array(*reply)
+    assert ask(alice, f"LMOVEM s d {words}") == bulks(*reply)
     assert (elements(alice, "s"), elements(alice, "d")) == (source, target)
     assert ask(alice, "EXISTS s") == b":%d\r\n" % bool(source)
 
@@ -59,7 +56,7 @@ def test_elements_are_moved_one_by_one_or_in_order(
 def test_within_one_list_all_are_taken_first(alice: Peer, words: str, reply: str, after: str) -> None:
     ask(alice, "RPUSH s 1 2 3 4 5")
     ask(alice, "EXPIRE s 100")
-    assert ask(alice, f"LMOVEM s s {words}") == array(*reply)
+    assert ask(alice, f"LMOVEM s s {words}") == bulks(*reply)
     assert elements(alice, "s") == after
     assert ask(alice, "TTL s") == b":100\r\n"
 
@@ -99,11 +96,11 @@ def test_blmovem_waits_until_there_are_enough(alice: Peer, bob: Peer, carol: Pee
     assert ask(bob, "BLMOVEM s d LEFT RIGHT 0 COUNT 2 OBO") == b""
     assert ask(carol, "RPUSH s 1 2") == b":2\r\n"
     assert alice.take() == b""  # who cannot be served holds nobody up
-    assert bob.take() == array("1", "2")
+    assert bob.take() == bulks("1", "2")
     ask(carol, "RPUSH s 3 4")
     assert alice.take() == b""
     ask(carol, "RPUSH s 5 6")
-    assert alice.take() == array("3", "4", "5")
+    assert alice.take() == bulks("3", "4", "5")
     assert elements(carol, "s") == "6"
 
 

@@ -7,8 +7,10 @@ import pytest
 from respq.command import SPECS
 from respq.datatypes.lists import ListValue
 from respq.protocol.runs import Run
+from tests.commands.asking import ask
 from tests.commands.runs import as_run
 from tests.conftest import Peer, Workbench
+from tests.resp import bulk, bulks
 
 WRONGTYPE = b"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"
 SYNTAX = b"-ERR syntax error\r\n"
@@ -21,17 +23,6 @@ NUMKEYS = b"-ERR numkeys should be greater than 0\r\n"
 COUNT = b"-ERR count should be greater than 0\r\n"
 NULL = b"$-1\r\n"
 NULL_ARRAY = b"*-1\r\n"
-
-
-def ask(peer: Peer, line: str) -> bytes:
-    """Send the words of `line`."""
-    return peer.send(*line.split())
-
-
-def bulks(*elements: str) -> bytes:
-    return b"*%d\r\n" % len(elements) + b"".join(
-        b"$%d\r\n%b\r\n" % (len(element), element.encode()) for element in elements
-    )
 
 
 def content(peer: Peer, key: str = "l") -> list[str]:
@@ -458,7 +449,7 @@ def test_a_stored_list_keeps_its_invariants(engine: Workbench, alice: Peer) -> N
     ],
 )
 def test_long_replies_hold_every_element(alice: Peer, elements: list[bytes]) -> None:
-    items = [b"$%d\r\n%b\r\n" % (len(element), element) for element in elements]
+    items = [bulk(element) for element in elements]
     alice.send("RPUSH", "l", *elements)
     assert alice.send("LRANGE", "l", "0", "-1") == b"*%d\r\n" % len(items) + b"".join(items)
     assert alice.send("LRANGE", "l", "700", "2699") == b"*2000\r\n" + b"".join(items[700:2700])

@@ -6,7 +6,8 @@ import pytest
 
 from respq.commands.migration import _port
 from respq.transport import PeerError
-from tests.conftest import Kept, Peer, encode
+from tests.conftest import Kept, Peer
+from tests.resp import encode
 
 HERE = ("MIGRATE", "host", "6379")
 

@@ -10,6 +10,7 @@ import pytest
 import respq.commands
 from respq.notifications import EVENTS_OF
 from tests.conftest import START_MS, Peer, Workbench
+from tests.resp import bulk
 
 EVENTS = re.compile(rb"__keyevent@(\d+)__:([\w-]+)\r\n\$\d+\r\n([^\r]*)\r\n")
 MESSAGE = re.compile(rb">3\r\n\$7\r\nmessage\r\n\$\d+\r\n([^\r]*)\r\n\$\d+\r\n([^\r]*)\r\n")
@@ -158,9 +159,7 @@ def test_only_the_chosen_classes_are_published(
 )  # fmt: skip
 def test_how_the_classes_are_shown(alice: Peer, letters: str, shown: str) -> None:
     choose(alice, letters)
-    assert alice.send("CONFIG", "GET", "notify-keyspace-events").endswith(
-        b"$%d\r\n%b\r\n" % (len(shown), shown.encode())
-    )
+    assert alice.send("CONFIG", "GET", "notify-keyspace-events").endswith(bulk(shown))
 
 
 def test_a_letter_that_is_no_class_is_refused(alice: Peer) -> None:

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tests.conftest import Peer, Workbench
+from tests.resp import bulks
 
 
 def sha_of(script: str) -> str:
@@ -101,8 +102,7 @@ def test_numbers_are_written_as_redis_writes_them(alice: Peer) -> None:
     script = "local r = {} for i, n in ipairs({3, 0.1, 1e20, 2^53, 2^63, 1e-7, 1/3, 0, 1/0}) do r[i] = "
     words = [b"3", b"0.1", b"1e+20", b"9007199254740992", b"9223372036854776000", b"1e-7",
              b"0.3333333333333333", b"0", b"inf"]  # fmt: skip
-    expected = b"*9\r\n" + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
-    assert run(alice, script + "redis.call('echo', n) end return r") == expected
+    assert run(alice, script + "redis.call('echo', n) end return r") == bulks(*words)
 
 
 def test_what_a_script_changed_before_it_failed_stays(alice: Peer) -> None:

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import Kept, Peer, encode
+from tests.commands.asking import ask
+from tests.conftest import Kept, Peer
+from tests.resp import bulks, encode
 
 WRONGTYPE = b"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"
-
-
-def ask(peer: Peer, line: str) -> bytes:
-    """Send the words of `line`."""
-    return peer.send(*line.split())
-
-
-def bulks(*members: str) -> bytes:
-    return b"*%d\r\n" % len(members) + b"".join(
-        b"$%d\r\n%b\r\n" % (len(member), member.encode()) for member in members
-    )
 
 
 # -- one set ---------------------------------------------------------------------------------------

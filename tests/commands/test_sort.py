@@ -7,7 +7,9 @@ from random import Random
 
 import pytest
 
+from tests.commands.asking import ask
 from tests.conftest import Peer, Workbench
+from tests.resp import bulk, bulks
 
 NULL = b"$-1\r\n"
 NOT_NUMBERS = b"-ERR One or more scores can't be converted into double\r\n"
@@ -29,17 +31,9 @@ DATA = [
 ]
 
 
-def ask(peer: Peer, line: str) -> bytes:
-    """Send the words of `line`."""
-    return peer.send(*line.split())
-
-
-def bulks(line: str) -> bytes:
+def listed(line: str) -> bytes:
     """An array of the words of `line`, `-` being null."""
-    words = line.split()
-    return b"*%d\r\n" % len(words) + b"".join(
-        NULL if word == "-" else b"$%d\r\n%b\r\n" % (len(word), word.encode()) for word in words
-    )
+    return bulks(*[None if word == "-" else word for word in line.split()])
 
 
 @pytest.fixture
@@ -104,8 +98,8 @@ def effects_of(engine: Workbench, peer: Peer, line: str) -> list[tuple[str | Non
     ],
 )
 def test_order(ann: Peer, words: str, expected: str) -> None:
-    assert ask(ann, f"SORT {words}") == bulks(expected)
-    assert ask(ann, f"SORT_RO {words}") == bulks(expected)
+    assert ask(ann, f"SORT {words}") == listed(expected)
+    assert ask(ann, f"SORT_RO {words}") == listed(expected)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +117,7 @@ def test_order(ann: Peer, words: str, expected: str) -> None:
     ],
 )
 def test_limit(ann: Peer, limit: str, expected: str) -> None:
-    assert ask(ann, f"SORT n LIMIT {limit}") == bulks(expected)
+    assert ask(ann, f"SORT n LIMIT {limit}") == listed(expected)
 
 
 @pytest.mark.parametrize(
@@ -131,13 +125,13 @@ def test_limit(ann: Peer, limit: str, expected: str) -> None:
 )
 def test_numbers_above_a_quarter(alice: Peer, word: str) -> None:
     alice.send("RPUSH", "l", word, "0.25")
-    assert alice.send("SORT", "l", "LIMIT", "0", "1") == bulks("0.25")
+    assert alice.send("SORT", "l", "LIMIT", "0", "1") == listed("0.25")
 
 
 @pytest.mark.parametrize("word", ["-1e400", "-Infinity", "", "-0", "1e-400", "5e-324", "\x00", "0e400"])
 def test_numbers_below_a_quarter(alice: Peer, word: str) -> None:
     alice.send("RPUSH", "l", word, "0.25")
-    assert alice.send("SORT", "l", "LIMIT", "1", "1") == bulks("0.25")
+    assert alice.send("SORT", "l", "LIMIT", "1", "1") == listed("0.25")
 
 
 @pytest.mark.parametrize("word", ["0x10", " 1", "1 ", "nan", ".", "1_0", "1e", "infi", "-"])
@@ -147,32 +141,32 @@ def test_what_is_no_number(alice: Peer, word: str) -> None:
     alice.send("RPUSH", "x", "x")
     assert ask(alice, "SORT l LIMIT 0 0") == NOT_NUMBERS
     assert ask(alice, "SORT x BY w_*") == NOT_NUMBERS
-    assert ask(alice, "SORT x BY nosort") == bulks("x")
+    assert ask(alice, "SORT x BY nosort") == listed("x")
 
 
 def test_equal_numbers_are_in_the_order_of_their_texts(alice: Peer) -> None:
     ask(alice, "RPUSH t 1.0 1 01 +1 2 1")
-    assert ask(alice, "SORT t") == bulks("+1 01 1 1 1.0 2")
-    assert ask(alice, "SORT t DESC") == bulks("2 1.0 1 1 01 +1")
-    assert ask(alice, "SORT t BY none_*") == bulks("+1 01 1 1 1.0 2")
+    assert ask(alice, "SORT t") == listed("+1 01 1 1 1.0 2")
+    assert ask(alice, "SORT t DESC") == listed("2 1.0 1 1 01 +1")
+    assert ask(alice, "SORT t BY none_*") == listed("+1 01 1 1 1.0 2")
 
 
 def test_equal_texts_keep_their_order(alice: Peer) -> None:
     ask(alice, "RPUSH t 1.0 1 01 +1 2 1")
-    assert ask(alice, "SORT t BY none_* ALPHA") == bulks("1.0 1 01 +1 2 1")
-    assert ask(alice, "SORT t BY none_* ALPHA DESC") == bulks("1.0 1 01 +1 2 1")
+    assert ask(alice, "SORT t BY none_* ALPHA") == listed("1.0 1 01 +1 2 1")
+    assert ask(alice, "SORT t BY none_* ALPHA DESC") == listed("1.0 1 01 +1 2 1")
     ask(alice, "MSET q_2 a q_1 b\0a q_1.0 b\0b q_01 b")
-    assert ask(alice, "SORT t BY q_* ALPHA") == bulks("+1 2 1.0 1 01 1")
-    assert ask(alice, "SORT t BY q_* ALPHA DESC") == bulks("1.0 1 01 1 2 +1")
+    assert ask(alice, "SORT t BY q_* ALPHA") == listed("+1 2 1.0 1 01 1")
+    assert ask(alice, "SORT t BY q_* ALPHA DESC") == listed("1.0 1 01 1 2 +1")
     ask(alice, "SORT t BY q_* ALPHA STORE d")
-    assert ask(alice, "LRANGE d 0 -1") == bulks("+1 2 01 1 1 1.0")
+    assert ask(alice, "LRANGE d 0 -1") == listed("+1 2 01 1 1 1.0")
 
 
 def test_texts_end_at_a_nul_unless_they_are_stored(alice: Peer) -> None:
     ask(alice, "RPUSH t a\0b a\0a a B")
-    assert ask(alice, "SORT t ALPHA") == bulks("B a\0b a\0a a")
+    assert ask(alice, "SORT t ALPHA") == listed("B a\0b a\0a a")
     ask(alice, "SORT t ALPHA STORE d")
-    assert ask(alice, "LRANGE d 0 -1") == bulks("B a a\0a a\0b")
+    assert ask(alice, "LRANGE d 0 -1") == listed("B a a\0a a\0b")
 
 
 @pytest.mark.parametrize("words", ["", "DESC", "ALPHA", "ALPHA DESC", "BY w_*", "BY w_* ALPHA DESC"])
@@ -185,13 +179,13 @@ def test_limit_is_a_part_of_the_whole(alice: Peer, words: str) -> None:
     assert len(whole) == 200
     for start, count in [(0, 1), (0, 10), (3, 10), (20, 5), (20, 6), (150, 100)]:
         part = b" ".join(whole[start : start + count]).decode()
-        assert ask(alice, f"SORT l {words} LIMIT {start} {count}") == bulks(part)
+        assert ask(alice, f"SORT l {words} LIMIT {start} {count}") == listed(part)
 
 
 def test_in_a_script_a_set_has_an_order(ann: Peer) -> None:
     script = "return redis.call('sort', 's', 'by', 'nosort', ARGV[1])"
-    assert ann.send("EVAL", script, "0", "asc") == bulks("aa bb cc dd")
-    assert ann.send("EVAL", script, "0", "desc") == bulks("dd cc bb aa")
+    assert ann.send("EVAL", script, "0", "asc") == listed("aa bb cc dd")
+    assert ann.send("EVAL", script, "0", "desc") == listed("dd cc bb aa")
 
 
 @pytest.mark.parametrize("name", ["SORT", "SORT_RO"])
@@ -207,7 +201,7 @@ def test_a_sorted_set_is_no_listpack_afterwards(ann: Peer, name: str) -> None:
 def test_get(ann: Peer) -> None:
     words = "GET # GET w_* GET h_*->f GET h_*->g GET none_* GET str GET ##"
     expected = "10 0 - - - - - 3 10 3 - - - - 2 20 4 - - - - 1 30 5 x - - -"
-    assert ask(ann, f"SORT n BY w_* {words}") == bulks(expected)
+    assert ask(ann, f"SORT n BY w_* {words}") == listed(expected)
     ask(ann, "HELLO 3")
     assert ask(ann, "SORT n LIMIT 0 1 GET none_* GET #") == b"*2\r\n_\r\n$1\r\n1\r\n"
 
@@ -234,7 +228,7 @@ def test_patterns(alice: Peer, pattern: str, expected: str) -> None:
     ask(alice, "RPUSH g k")
     ask(alice, "HSET pk f 1 f->g 2 * star")
     ask(alice, "MSET pk-> arrow pk* literal pkk twice p->k before k alone pk->f text")
-    assert ask(alice, f"SORT g BY nosort GET {pattern}") == bulks(expected)
+    assert ask(alice, f"SORT g BY nosort GET {pattern}") == listed(expected)
 
 
 @pytest.mark.parametrize(
@@ -257,10 +251,10 @@ def test_what_has_expired_is_not_found(engine: Workbench, ann: Peer) -> None:
     ask(ann, "PEXPIRE w_1 10")
     ask(ann, "HPEXPIRE h_2 10 FIELDS 1 f")
     engine.pass_time(20)
-    assert ask(ann, "SORT n GET w_* GET h_*->f LIMIT 0 2") == bulks("- 5 20 -")
+    assert ask(ann, "SORT n GET w_* GET h_*->f LIMIT 0 2") == listed("- 5 20 -")
     ask(ann, "PEXPIRE n 10")
     engine.pass_time(20)
-    assert ask(ann, "SORT n") == bulks("")
+    assert ask(ann, "SORT n") == listed("")
 
 
 @pytest.mark.parametrize(
@@ -296,7 +290,7 @@ def test_every_look_up_is_counted(engine: Workbench, ann: Peer, line: str, hits:
 )
 def test_store(ann: Peer, words: str, expected: str) -> None:
     assert ask(ann, f"SORT {words}") == b":%d\r\n" % len(expected.split())
-    assert ask(ann, "LRANGE d 0 -1") == bulks(expected)
+    assert ask(ann, "LRANGE d 0 -1") == listed(expected)
     assert ask(ann, "EXISTS other") == b":0\r\n"
 
 
@@ -324,7 +318,7 @@ def test_effects(engine: Workbench, ann: Peer) -> None:
 def test_storing_serves_who_waits(ann: Peer, bob: Peer) -> None:
     assert ask(bob, "BLPOP d 0") == b""
     assert ask(ann, "SORT n STORE d") == b":4\r\n"
-    assert bob.take() == bulks("d 1")
+    assert bob.take() == listed("d 1")
 
 
 @pytest.mark.parametrize(
@@ -343,7 +337,7 @@ def test_a_long_element_is_stored_as_redis_does(
     try:
         alice.send("RPUSH", "l", "x" * length)
         ask(alice, "SORT l BY nosort STORE d")
-        assert ask(alice, "OBJECT ENCODING d") == b"$%d\r\n%b\r\n" % (len(encoding), encoding)
+        assert ask(alice, "OBJECT ENCODING d") == bulk(encoding)
     finally:
         ask(alice, "CONFIG SET list-max-listpack-size -2")
 
@@ -352,7 +346,7 @@ def test_a_long_element_is_stored_as_redis_does(
 def test_many_elements_are_stored_as_redis_does(alice: Peer, count: int, encoding: bytes) -> None:
     alice.send("RPUSH", "l", *["abc"] * count)
     ask(alice, "SORT l ALPHA STORE d")
-    assert ask(alice, "OBJECT ENCODING d") == b"$%d\r\n%b\r\n" % (len(encoding), encoding)
+    assert ask(alice, "OBJECT ENCODING d") == bulk(encoding)
 
 
 # -- errors ----------------------------------------------------------------------------------------
@@ -375,7 +369,7 @@ def test_many_elements_are_stored_as_redis_does(alice: Peer, count: int, encodin
 )
 def test_errors_change_nothing(ann: Peer, line: str, error: bytes) -> None:
     assert ask(ann, line) == error
-    assert ask(ann, "LRANGE n 0 -1") == bulks("3 1 2 10")
+    assert ask(ann, "LRANGE n 0 -1") == listed("3 1 2 10")
     assert ask(ann, "EXISTS d") == b":0\r\n"
 
 
@@ -399,4 +393,4 @@ def test_errors_change_nothing(ann: Peer, line: str, error: bytes) -> None:
     ],
 )
 def test_the_keys_that_a_call_names(alice: Peer, line: str, expected: str) -> None:
-    assert ask(alice, f"COMMAND GETKEYS {line}") == bulks(expected)
+    assert ask(alice, f"COMMAND GETKEYS {line}") == listed(expected)

@@ -5,18 +5,8 @@ from __future__ import annotations
 import pytest
 
 from respq.datatypes.sorted_sets import SortedSetValue
-from tests.conftest import Kept, Peer, Workbench, encode
-
-
-def flat(*items: str) -> bytes:
-    """An array of bulk strings."""
-    return b"*%d\r\n" % len(items) + b"".join(b"$%d\r\n%b\r\n" % (len(i), i.encode()) for i in items)
-
-
-def requests(*commands: str) -> bytes:
-    """Commands as one read."""
-    words = [command.split() for command in commands]
-    return b"".join(flat(*argv) for argv in words)
+from tests.conftest import Kept, Peer, Workbench
+from tests.resp import bulk, bulks, encode, encode_lines
 
 
 def effects_of(engine: Workbench, peer: Peer, *words: str | int) -> list[tuple[str | None, bool]]:
@@ -42,7 +32,7 @@ def effects_of(engine: Workbench, peer: Peer, *words: str | int) -> list[tuple[s
 
 def test_members_come_by_score_then_by_their_bytes(alice: Peer) -> None:
     assert alice.send("ZADD", "z", 2, "b", 1, "c", 2, "a") == b":3\r\n"
-    assert alice.send("ZRANGE", "z", 0, -1) == flat("c", "a", "b")
+    assert alice.send("ZRANGE", "z", 0, -1) == bulks("c", "a", "b")
 
 
 def test_scores_are_read_before_the_key_is_looked_at(alice: Peer) -> None:
@@ -70,7 +60,7 @@ def test_what_is_no_double_is_refused(alice: Peer, word: bytes) -> None:
 ])  # fmt: skip
 def test_a_score_is_shown_as_redis_shows_it(alice: Peer, word: str, shown: str) -> None:
     alice.send("ZADD", "z", word, "a")
-    assert alice.send("ZSCORE", "z", "a") == b"$%d\r\n%b\r\n" % (len(shown), shown.encode())
+    assert alice.send("ZSCORE", "z", "a") == bulk(shown)
     alice.send("HELLO", 3)
     assert alice.send("ZSCORE", "z", "a") == b",%b\r\n" % shown.encode()
 
@@ -128,10 +118,10 @@ def test_a_run_does_what_its_commands_do(commands: list[str], version: int) -> N
     for engine, together in ((one, True), (other, False)):
         peer = engine.peer()
         peer.send("HELLO", version)
-        peer.feed(requests("SET s x", "ZADD w 1 a 2 b 3.5 c"))
-        reads = [requests(*commands)] if together else [requests(command) for command in commands]
+        peer.feed(encode_lines("SET s x", "ZADD w 1 a 2 b 3.5 c"))
+        reads = [encode_lines(*commands)] if together else [encode_lines(command) for command in commands]
         replies.append(b"".join(peer.feed(read) for read in reads))
-        replies.append(peer.feed(requests("ZRANGE z 0 -1 WITHSCORES", "ZRANGE w 0 -1", "ZRANGE x 0 -1")))
+        replies.append(peer.feed(encode_lines("ZRANGE z 0 -1 WITHSCORES", "ZRANGE w 0 -1", "ZRANGE x 0 -1")))
     assert replies[0] == replies[2]
     assert replies[1] == replies[3]
 
@@ -140,7 +130,7 @@ def test_a_run_does_what_its_commands_do(commands: list[str], version: int) -> N
 def test_a_run_of_pops_returns_members_of_any_length(alice: Peer, size: int) -> None:
     member = b"m" * size
     alice.send("ZADD", "z", 1.5, member, 2, "a", 0.1, "b")
-    assert alice.feed(requests(*["ZPOPMIN z"] * 4)) == (
+    assert alice.feed(encode_lines(*["ZPOPMIN z"] * 4)) == (
         b"*2\r\n$1\r\nb\r\n$3\r\n0.1\r\n"
         b"*2\r\n$%d\r\n%b\r\n$3\r\n1.5\r\n"
         b"*2\r\n$1\r\na\r\n$1\r\n2\r\n*0\r\n" % (size, member)
@@ -152,10 +142,10 @@ def test_a_run_of_pops_returns_members_of_any_length(alice: Peer, size: int) -> 
 
 def test_a_delay_queue(alice: Peer) -> None:
     alice.send("ZADD", "delayed", 10, "a", 20, "b", 30, "c")
-    assert alice.send("ZRANGEBYSCORE", "delayed", "-inf", 20, "LIMIT", 0, 1) == flat("a")
+    assert alice.send("ZRANGEBYSCORE", "delayed", "-inf", 20, "LIMIT", 0, 1) == bulks("a")
     assert alice.send("ZREM", "delayed", "a") == b":1\r\n"
-    assert alice.send("ZREVRANGEBYSCORE", "delayed", 25, 0, "WITHSCORES") == flat("b", "20")
-    assert alice.send("ZPOPMIN", "delayed") == flat("b", "20")
+    assert alice.send("ZREVRANGEBYSCORE", "delayed", 25, 0, "WITHSCORES") == bulks("b", "20")
+    assert alice.send("ZPOPMIN", "delayed") == bulks("b", "20")
 
 
 def test_scores_come_in_pairs_in_resp3(alice: Peer) -> None:
@@ -172,7 +162,7 @@ def test_a_stored_range_replaces_what_was_there_with_its_expiry(alice: Peer) -> 
     alice.send("ZADD", "z", 1, "a", 2, "b", 3, "c")
     alice.send("SET", "target", "x", "EX", 100)
     assert alice.send("ZRANGESTORE", "target", "z", "(1", "+inf", "BYSCORE") == b":2\r\n"
-    assert alice.send("ZRANGE", "target", 0, -1) == flat("b", "c")
+    assert alice.send("ZRANGE", "target", 0, -1) == bulks("b", "c")
     assert alice.send("TTL", "target") == b":-1\r\n"
     assert alice.send("ZRANGESTORE", "target", "none", 0, -1) == b":0\r\n"
     assert alice.send("EXISTS", "target") == b":0\r\n"
@@ -215,15 +205,15 @@ def test_a_scan_of_many_members_returns_them_all(alice: Peer) -> None:
 def test_infinities_of_both_signs_add_up_to_zero(alice: Peer) -> None:
     alice.send("ZADD", "x", "inf", "a")
     alice.send("ZADD", "y", "-inf", "a")
-    assert alice.send("ZUNION", 2, "x", "y", "WITHSCORES") == flat("a", "0")
-    assert alice.send("ZINTER", 2, "x", "y", "AGGREGATE", "MIN", "WITHSCORES") == flat("a", "-inf")
-    assert alice.send("ZUNION", 1, "x", "WEIGHTS", 0, "WITHSCORES") == flat("a", "0")
+    assert alice.send("ZUNION", 2, "x", "y", "WITHSCORES") == bulks("a", "0")
+    assert alice.send("ZINTER", 2, "x", "y", "AGGREGATE", "MIN", "WITHSCORES") == bulks("a", "-inf")
+    assert alice.send("ZUNION", 1, "x", "WEIGHTS", 0, "WITHSCORES") == bulks("a", "0")
 
 
 def test_infinity_times_zero_counts_as_zero_but_spoils_the_sum_of_an_intersection(alice: Peer) -> None:
     alice.send("ZADD", "x", "inf", "a")
-    assert alice.send("ZUNION", 2, "x", "x", "WEIGHTS", -1, 0, "WITHSCORES") == flat("a", "-inf")
-    assert alice.send("ZINTER", 2, "x", "x", "WEIGHTS", -1, 0, "WITHSCORES") == flat("a", "0")
+    assert alice.send("ZUNION", 2, "x", "x", "WEIGHTS", -1, 0, "WITHSCORES") == bulks("a", "-inf")
+    assert alice.send("ZINTER", 2, "x", "x", "WEIGHTS", -1, 0, "WITHSCORES") == bulks("a", "0")
 
 
 def test_aggregate_count_adds_the_weights_of_the_inputs_that_hold_a_member(alice: Peer) -> None:
@@ -232,13 +222,13 @@ def test_aggregate_count_adds_the_weights_of_the_inputs_that_hold_a_member(alice
     alice.send("ZADD", "y", "-inf", "b", 0.5, "c")
     alice.send("SADD", "s", "b")
     by_count = ("AGGREGATE", "count", "WITHSCORES")
-    assert alice.send("ZUNION", 3, "x", "y", "s", *by_count) == flat("a", "1", "c", "1", "b", "3")
-    assert alice.send("ZINTER", 3, "x", "y", "s", *by_count) == flat("b", "3")
+    assert alice.send("ZUNION", 3, "x", "y", "s", *by_count) == bulks("a", "1", "c", "1", "b", "3")
+    assert alice.send("ZINTER", 3, "x", "y", "s", *by_count) == bulks("b", "3")
     weights = ("WEIGHTS", 2, 0.5)
-    assert alice.send("ZUNION", 2, "x", "y", *weights, *by_count) == flat("c", "0.5", "a", "2", "b", "2.5")
-    assert alice.send("ZINTER", 2, "x", "y", *weights, *by_count) == flat("b", "2.5")
+    assert alice.send("ZUNION", 2, "x", "y", *weights, *by_count) == bulks("c", "0.5", "a", "2", "b", "2.5")
+    assert alice.send("ZINTER", 2, "x", "y", *weights, *by_count) == bulks("b", "2.5")
     assert alice.send("ZINTERSTORE", "d", 2, "x", "y", *weights, "AGGREGATE", "COUNT") == b":1\r\n"
-    assert alice.send("ZRANGE", "d", 0, -1, "WITHSCORES") == flat("b", "2.5")
+    assert alice.send("ZRANGE", "d", 0, -1, "WITHSCORES") == bulks("b", "2.5")
     for refused in ("ZDIFF", "ZINTERCARD"):
         assert alice.send(refused, 1, "x", "AGGREGATE", "COUNT") == b"-ERR syntax error\r\n"
 
@@ -262,15 +252,15 @@ def test_what_aggregate_count_stores_is_logged_in_words_of_redis_8_2() -> None:
 def test_members_of_a_set_have_a_score_of_1(alice: Peer) -> None:
     alice.send("SADD", "s", "a", "b")
     alice.send("ZADD", "z", 5, "b")
-    assert alice.send("ZUNION", 2, "s", "z", "WEIGHTS", 2, 1, "WITHSCORES") == flat("a", "2", "b", "7")
-    assert alice.send("ZDIFF", 2, "s", "z") == flat("a")
+    assert alice.send("ZUNION", 2, "s", "z", "WEIGHTS", 2, 1, "WITHSCORES") == bulks("a", "2", "b", "7")
+    assert alice.send("ZDIFF", 2, "s", "z") == bulks("a")
     assert alice.send("ZINTERCARD", 2, "s", "z") == b":1\r\n"
 
 
 def test_a_source_may_be_the_destination(alice: Peer) -> None:
     alice.send("ZADD", "z", 1, "a", 2, "b")
     assert alice.send("ZUNIONSTORE", "z", 2, "z", "z") == b":2\r\n"
-    assert alice.send("ZRANGE", "z", 0, -1, "WITHSCORES") == flat("a", "2", "b", "4")
+    assert alice.send("ZRANGE", "z", 0, -1, "WITHSCORES") == bulks("a", "2", "b", "4")
     assert alice.send("ZDIFFSTORE", "z", 2, "z", "z") == b":0\r\n"
     assert alice.send("EXISTS", "z") == b":0\r\n"
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import pytest
 
 from respq.protocol.annotations import annotate
-from tests.conftest import START_MS, Kept, Peer, Workbench, encode
+from tests.commands.asking import ask, ask_each
+from tests.conftest import START_MS, Kept, Peer, Workbench
+from tests.resp import encode
 
 NULL_ARRAY = b"*-1\r\n"
 NO_GROUP = b"-NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option\r\n"
 READ = "XREADGROUP GROUP g {} STREAMS s >"
-
-
-def ask(peer: Peer, line: str) -> bytes:
-    """Send the words of `line`."""
-    return peer.send(*line.split())
 
 
 def entry(entry_id: str) -> bytes:
@@ -26,14 +23,10 @@ def of_s(*ids: str) -> bytes:
     return b"*1\r\n*2\r\n$1\r\ns\r\n*%d\r\n%b" % (len(ids), b"".join(map(entry, ids)))
 
 
-def lines(peer: Peer, *commands: str) -> list[bytes]:
-    return [ask(peer, command) for command in commands]
-
-
 @pytest.fixture
 def filled(alice: Peer) -> Peer:
     """A stream of four entries, nothing of which has been read by its group."""
-    lines(alice, *(f"XADD s {n}-1 f v" for n in range(1, 5)), "XGROUP CREATE s g 0")
+    ask_each(alice, *(f"XADD s {n}-1 f v" for n in range(1, 5)), "XGROUP CREATE s g 0")
     return alice
 
 
@@ -51,14 +44,14 @@ def test_a_group_gives_every_entry_to_one_consumer(filled: Peer) -> None:
 def test_reading_ones_history_is_another_delivery(filled: Peer, engine: Workbench) -> None:
     ask(filled, READ.format("ann"))
     engine.pass_time(50)
-    lines(filled, "XDEL s 2-1", "XREADGROUP GROUP g ann COUNT 2 STREAMS s 0")
+    ask_each(filled, "XDEL s 2-1", "XREADGROUP GROUP g ann COUNT 2 STREAMS s 0")
     rows = ask(filled, "XPENDING s g - + 3")
     assert rows.count(b"$3\r\nann\r\n:0\r\n:2\r\n") == 1  # 1-1
     assert rows.count(b"$3\r\nann\r\n:50\r\n:1\r\n") == 2  # 2-1, which was deleted, and 3-1
 
 
 def test_what_was_deleted_is_null_in_a_history(filled: Peer) -> None:
-    lines(filled, READ.format("ann"), "XDEL s 1-1", "XACK s g 2-1 3-1 4-1")
+    ask_each(filled, READ.format("ann"), "XDEL s 1-1", "XACK s g 2-1 3-1 4-1")
     assert ask(filled, "XREADGROUP GROUP g ann STREAMS s 0") == (
         b"*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*-1\r\n"
     )
@@ -88,13 +81,13 @@ def test_no_id_is_acknowledged_if_one_is_invalid(filled: Peer) -> None:
 def test_consumers_are_seen_and_active(filled: Peer, engine: Workbench) -> None:
     ask(filled, READ.format("ann"))
     engine.pass_time(30)
-    lines(filled, READ.format("ann"), "XREADGROUP GROUP g ann STREAMS s 0")
+    ask_each(filled, READ.format("ann"), "XREADGROUP GROUP g ann STREAMS s 0")
     engine.pass_time(5)
     assert ask(filled, "XINFO CONSUMERS s g").endswith(b"$4\r\nidle\r\n:5\r\n$8\r\ninactive\r\n:35\r\n")
 
 
 def test_who_is_said_to_have_read_too_much_has_a_negative_lag(filled: Peer) -> None:
-    lines(filled, "XGROUP SETID s g 2-1 ENTRIESREAD 9", READ.format("ann"))
+    ask_each(filled, "XGROUP SETID s g 2-1 ENTRIESREAD 9", READ.format("ann"))
     assert ask(filled, "XINFO GROUPS s").endswith(b"$12\r\nentries-read\r\n:6\r\n$3\r\nlag\r\n:-2\r\n")
 
 
@@ -119,7 +112,7 @@ def test_an_entry_is_given_to_who_waited_longest(waiting: Peer, bob: Peer, carol
 
 
 def test_entries_of_one_transaction_go_to_one(waiting: Peer, bob: Peer, carol: Peer) -> None:
-    lines(waiting, "MULTI", "XADD s 5-1 f v", "XADD s 6-1 f v", "EXEC")
+    ask_each(waiting, "MULTI", "XADD s 5-1 f v", "XADD s 6-1 f v", "EXEC")
     assert (bob.take(), carol.take()) == (of_s("5-1", "6-1"), b"")
 
 
@@ -153,7 +146,7 @@ def test_who_waits_is_seen_when_somebody_is_served(waiting: Peer, engine: Workbe
 def test_a_group_that_goes_away_is_an_error_to_who_waits(
     waiting: Peer, bob: Peer, happening: list[str], answer: bytes
 ) -> None:
-    lines(waiting, *happening)
+    ask_each(waiting, *happening)
     assert bob.take() == answer
 
 
@@ -306,7 +299,7 @@ CLAIM = f"TIME {NOW} RETRYCOUNT 1 FORCE JUSTID LASTID"
 def test_what_is_logged_says_what_was_done(command: str, logged: list[str]) -> None:
     kept = Kept()
     ann = kept.peer()
-    lines(ann, *(f"XADD s {n}-1 f v" for n in range(1, 5)), "XGROUP CREATE s g 0")
+    ask_each(ann, *(f"XADD s {n}-1 f v" for n in range(1, 5)), "XGROUP CREATE s g 0")
     ask(ann, "XREADGROUP GROUP g ann COUNT 2 STREAMS s >")
     kept.written()
     ask(ann, command)
@@ -322,7 +315,7 @@ def log_line(line: str) -> bytes:
 @pytest.mark.parametrize("command", ["XTRIM s {} DELREF", "XADD s DELREF {} 5000-1 f v"])
 @pytest.mark.parametrize("trimming", ["MAXLEN 1000", "MINID 1000"])
 def test_what_is_not_trimmed_stays_pending(ann: Peer, command: str, trimming: str) -> None:
-    lines(ann, *(f"XADD s {n}-1 f v" for n in range(1000, 1300)), "XGROUP CREATE s g 0")
+    ask_each(ann, *(f"XADD s {n}-1 f v" for n in range(1000, 1300)), "XGROUP CREATE s g 0")
     ask(ann, "XREADGROUP GROUP g ann STREAMS s >")
     ask(ann, command.format(trimming))
     assert ask(ann, "XPENDING s g").startswith(b"*4\r\n:300\r\n")
@@ -348,7 +341,7 @@ def test_whole_nodes_go_with_their_references_from_8_4_4_on(
     """Nodes have two entries; all but 2 and 6 are acknowledged."""
     kept = Kept(**{"stream-node-max-entries": "2", "compat-version": version})
     ann = kept.peer()
-    lines(ann, *(f"XADD s {n}-1 f v" for n in range(1, 7)), "XGROUP CREATE s g 0")
+    ask_each(ann, *(f"XADD s {n}-1 f v" for n in range(1, 7)), "XGROUP CREATE s g 0")
     ask(ann, "XREADGROUP GROUP g ann STREAMS s >")
     ask(ann, "XACK s g 1-1 3-1 4-1 5-1")
     present = left if version == "8.4.4" else [1, 2, 3, 4, 5, 6]
@@ -365,7 +358,7 @@ def test_whole_nodes_go_with_their_references_from_8_4_4_on(
 def test_who_looks_in_vain_is_noted_once_a_second() -> None:
     kept = Kept()
     ann = kept.peer()
-    lines(ann, "XADD s 1-1 f v", "XGROUP CREATE s g 0", READ.format("ann"))
+    ask_each(ann, "XADD s 1-1 f v", "XGROUP CREATE s g 0", READ.format("ann"))
     notes = []
     for _ in range(30):
         kept.clock.advance(100)
@@ -380,11 +373,11 @@ def test_who_looks_in_vain_is_noted_once_a_second() -> None:
 def test_who_is_blocked_is_noted_when_woken_in_vain() -> None:
     kept = Kept()
     ann, bob = kept.peer(), kept.peer()
-    lines(ann, "XGROUP CREATE s g $ MKSTREAM")
+    ask_each(ann, "XGROUP CREATE s g $ MKSTREAM")
     for peer, name in ((ann, "ann"), (bob, "bob")):
         ask(peer, f"XREADGROUP GROUP g {name} BLOCK 0 STREAMS s >")
     kept.clock.advance(5000)
-    lines(kept.peer(), "XADD s 1-1 f v")
+    ask_each(kept.peer(), "XADD s 1-1 f v")
     kept.written()
     info = ask(kept.restarted().peer(), "XINFO STREAM s FULL")
     assert info.count(b"seen-time\r\n:%d\r\n" % (START_MS + 5000)) == 2
@@ -393,7 +386,7 @@ def test_who_is_blocked_is_noted_when_woken_in_vain() -> None:
 def test_a_claim_finds_out_what_was_deleted() -> None:
     kept = Kept()
     ann = kept.peer()
-    lines(
+    ask_each(
         ann,
         *(f"XADD s {n}-1 f v" for n in range(1, 4)),
         "XGROUP CREATE s g 0",
@@ -451,7 +444,7 @@ def rewritten(kept: Kept) -> Kept:
 def test_a_log_that_is_written_anew_gives_back_groups(history: str, snapshot: str) -> None:
     kept = Kept(**{"aof-use-rdb-preamble": snapshot})
     ann = kept.peer()
-    lines(ann, *(f"XADD s {n}-1 f v" for n in range(1, 5)), "XGROUP CREATE s g 0", *HISTORIES[history])
+    ask_each(ann, *(f"XADD s {n}-1 f v" for n in range(1, 5)), "XGROUP CREATE s g 0", *HISTORIES[history])
     again = rewritten(kept)
     assert again.data() == kept.data()
     assert not [line for line in again.lines if "refused" in line]
@@ -487,13 +480,13 @@ def test_a_run_has_the_outcome_of_one_by_one(run: str, protocol: int) -> None:
     servers = Kept(), Kept()
     for kept in servers:
         peer = kept.peer()
-        lines(
+        ask_each(
             peer, *(f"XADD s {n}-1 f v" for n in range(1, 13)), "XGROUP CREATE s g 0", "XGROUP CREATE s h 0"
         )
-        lines(
+        ask_each(
             peer, "XREADGROUP GROUP g ann COUNT 6 STREAMS s >", "XREADGROUP GROUP h bob COUNT 4 STREAMS s >"
         )
-        lines(peer, "XACK s h 2-1", "XDEL s 5-1")
+        ask_each(peer, "XACK s h 2-1", "XDEL s 5-1")
     peers = [kept.peer() for kept in servers]
     for peer in peers:
         peer.send("HELLO", protocol)
@@ -513,7 +506,7 @@ def test_a_run_has_the_outcome_of_one_by_one(run: str, protocol: int) -> None:
 def test_who_is_claimed_twice_by_one_command_comes_back_as_it_was_left() -> None:
     kept = Kept()
     ann = kept.peer()
-    lines(ann, "XADD s 1-1 f v", "XADD s 2-1 f v", "XGROUP CREATE s g 0", READ.format("ann"))
-    lines(ann, "XCLAIM s g bob 0 1-1 RETRYCOUNT 2", "XCLAIM s g cleo 0 1-1 2-1 2-1")
+    ask_each(ann, "XADD s 1-1 f v", "XADD s 2-1 f v", "XGROUP CREATE s g 0", READ.format("ann"))
+    ask_each(ann, "XCLAIM s g bob 0 1-1 RETRYCOUNT 2", "XCLAIM s g cleo 0 1-1 2-1 2-1")
     kept.written()
     assert kept.replays()

@@ -10,18 +10,11 @@ import pytest
 from respq.datatypes.idempotency import digest
 from respq.datatypes.streams import StreamValue
 from respq.protocol.annotations import annotate
-from tests.conftest import DIRECTORY, INCREMENT, START_MS, Kept, Peer, Workbench, encode
+from tests.commands.asking import ask
+from tests.conftest import DIRECTORY, INCREMENT, START_MS, Kept, Peer, Workbench
+from tests.resp import bulk, encode
 
 FIRST, SECOND = f"{START_MS}-0", f"{START_MS}-1"
-
-
-def ask(peer: Peer, line: str) -> bytes:
-    """Send the words of `line`; `""` is an empty one."""
-    return peer.send(*["" if word == '""' else word for word in line.split()])
-
-
-def bulk(text: str) -> bytes:
-    return f"${len(text)}\r\n{text}\r\n".encode()
 
 
 def fields(peer: Peer, key: str = "s") -> dict[str, int]:
@@ -170,9 +163,9 @@ def test_records_go_where_the_stream_goes(alice: Peer) -> None:  # 10
     [  # 13
         ("XADD s IDMP p i IDMPAUTO p * f v", "syntax error, IDMP/IDMPAUTO specified multiple times"),
         ("XADD s IDMP p i IDMP p i * f v", "syntax error, IDMP/IDMPAUTO specified multiple times"),
-        ('XADD s IDMPAUTO "" * f v', "syntax error, IDMPAUTO requires a non-empty producer ID"),
-        ('XADD s IDMP "" i * f v', "syntax error, IDMP requires a non-empty producer ID"),
-        ('XADD s IDMP p "" * f v', "syntax error, IDMP requires a non-empty idempotent ID"),
+        ("XADD s IDMPAUTO '' * f v", "syntax error, IDMPAUTO requires a non-empty producer ID"),
+        ("XADD s IDMP '' i * f v", "syntax error, IDMP requires a non-empty producer ID"),
+        ("XADD s IDMP p '' * f v", "syntax error, IDMP requires a non-empty idempotent ID"),
         ("XADD s NOMKSTREAM KEEPREF IDMP p", "Invalid stream ID specified as stream command argument"),
         ("XADD s IDMP p i *", "wrong number of arguments for 'xadd' command"),
         ("XADD s IDMP p i * f", "wrong number of arguments for 'xadd' command"),
@@ -235,8 +228,8 @@ def test_a_record_is_attached_to_an_entry(alice: Peer) -> None:  # 3.3
     assert ask(alice, f"XIDMPRECORD s p i {START_MS}-6") == error(other)
     gone = "The specified stream ID was deleted or doesn't exist"
     assert ask(alice, f"XIDMPRECORD s p j {START_MS}-7") == error(gone)
-    assert ask(alice, 'XIDMPRECORD s "" i 1-1') == error("XIDMPRECORD requires a non-empty producer ID")
-    assert ask(alice, 'XIDMPRECORD s p "" 1-1') == error("XIDMPRECORD requires a non-empty idempotent ID")
+    assert ask(alice, "XIDMPRECORD s '' i 1-1") == error("XIDMPRECORD requires a non-empty producer ID")
+    assert ask(alice, "XIDMPRECORD s p '' 1-1") == error("XIDMPRECORD requires a non-empty idempotent ID")
 
 
 def test_records_are_as_many_as_of_any_other_kind(alice: Peer) -> None:

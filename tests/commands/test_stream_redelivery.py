@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import START_MS, Kept, Peer, Workbench, encode
+from tests.commands.asking import ask, ask_each
+from tests.conftest import START_MS, Kept, Peer, Workbench
+from tests.resp import encode
 
 NULL_ARRAY = b"*-1\r\n"
-
-
-def ask(peer: Peer, line: str) -> bytes:
-    """Send the words of `line`."""
-    return peer.send(*line.split())
-
-
-def lines(peer: Peer, *commands: str) -> list[bytes]:
-    return [ask(peer, command) for command in commands]
 
 
 def row(entry_id: str, *numbers: int) -> bytes:
@@ -35,7 +28,7 @@ def of(*streams: tuple[str, list[bytes]]) -> bytes:
 @pytest.fixture
 def pending(alice: Peer, engine: Workbench) -> Peer:
     """Of seven entries Ann has had two for 100 ms, and Bob two for 40 ms."""
-    lines(alice, *(f"XADD s {n}-1 f v" for n in range(1, 8)), "XGROUP CREATE s g 0")
+    ask_each(alice, *(f"XADD s {n}-1 f v" for n in range(1, 8)), "XGROUP CREATE s g 0")
     ask(alice, "XREADGROUP GROUP g ann COUNT 2 STREAMS s >")
     engine.pass_time(60)
     ask(alice, "XREADGROUP GROUP g bob COUNT 2 STREAMS s >")
@@ -153,7 +146,7 @@ def test_who_waits_gets_what_is_made_overdue(pending: Peer, bob: Peer) -> None:
 def test_a_claim_wakes_nobody_else(pending: Peer, bob: Peer) -> None:
     ask(pending, "XGROUP SETID s g $")
     ask(bob, "XREADGROUP GROUP g cleo BLOCK 0 STREAMS s >")
-    lines(pending, "XGROUP SETID s g 0", "XCLAIM s g ann 0 3-1")
+    ask_each(pending, "XGROUP SETID s g 0", "XCLAIM s g ann 0 3-1")
     assert bob.take() == b""
 
 
@@ -168,8 +161,8 @@ def test_a_wait_ends_in_time(pending: Peer, bob: Peer, engine: Workbench) -> Non
 def test_a_claim_is_logged_in_words_that_redis_knows() -> None:
     kept = Kept()
     ann = kept.peer()
-    lines(ann, *(f"XADD s {n}-1 f v" for n in range(1, 4)), "XGROUP CREATE s g 0")
-    lines(ann, "XREADGROUP GROUP g ann COUNT 2 STREAMS s >", "XDEL s 1-1")
+    ask_each(ann, *(f"XADD s {n}-1 f v" for n in range(1, 4)), "XGROUP CREATE s g 0")
+    ask_each(ann, "XREADGROUP GROUP g ann COUNT 2 STREAMS s >", "XDEL s 1-1")
     kept.clock.advance(10)
     kept.written()
     ask(ann, "XREADGROUP GROUP g ann CLAIM 10 STREAMS s >")
@@ -196,7 +189,7 @@ KEY = len("$1\r\ns\r\n")
 def two(alice: Peer) -> Peer:
     """Two streams of four entries each, with a group that has read nothing."""
     for name in ("s", "t"):
-        lines(alice, *(f"XADD {name} {n}-1 f v" for n in range(1, 5)), f"XGROUP CREATE {name} g 0")
+        ask_each(alice, *(f"XADD {name} {n}-1 f v" for n in range(1, 5)), f"XGROUP CREATE {name} g 0")
     return alice
 
 
@@ -231,7 +224,7 @@ def test_what_did_not_fit_is_not_delivered(two: Peer) -> None:
 
 
 def test_claimed_entries_count(two: Peer) -> None:
-    lines(two, "XREADGROUP GROUP g ann COUNT 2 STREAMS s >")
+    ask_each(two, "XREADGROUP GROUP g ann COUNT 2 STREAMS s >")
     rows = [row("1-1", 0, 1), row("2-1", 0, 1), row("3-1", 0, 0)]
     assert ask(two, "XREADGROUP GROUP g bob MAXCOUNT 3 CLAIM 0 STREAMS s t > >") == of(("s", rows))
     assert ask(two, "XREADGROUP GROUP g bob MAXSIZE 1 CLAIM 0 STREAMS s t > >") == of(
@@ -240,9 +233,9 @@ def test_claimed_entries_count(two: Peer) -> None:
 
 
 def test_who_waited_is_served_within_the_limits(two: Peer, bob: Peer) -> None:
-    lines(two, "XGROUP SETID s g $", "XGROUP SETID t g $")
+    ask_each(two, "XGROUP SETID s g $", "XGROUP SETID t g $")
     ask(bob, "XREADGROUP GROUP g ann MAXCOUNT 1 BLOCK 0 STREAMS s t > >")
-    lines(two, "MULTI", "XADD s 5-1 f v", "XADD s 6-1 f v", "EXEC")
+    ask_each(two, "MULTI", "XADD s 5-1 f v", "XADD s 6-1 f v", "EXEC")
     assert bob.take() == of(("s", [row("5-1")]))
 
 

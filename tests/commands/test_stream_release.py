@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import Kept, Peer, Workbench, encode
+from tests.commands.asking import ask, ask_each
+from tests.conftest import Kept, Peer, Workbench
+from tests.resp import encode
 
 FATAL = 2**63 - 1
 WRONG_NUMBER = b"-ERR Number of IDs must be a positive integer\r\n"
@@ -12,19 +14,10 @@ WRONG_COUNT = b"-ERR The `numids` parameter must match the number of arguments\r
 SYNTAX = b"-ERR syntax error\r\n"
 
 
-def ask(peer: Peer, line: str) -> bytes:
-    """Send the words of `line`."""
-    return peer.send(*line.split())
-
-
-def lines(peer: Peer, *commands: str) -> list[bytes]:
-    return [ask(peer, command) for command in commands]
-
-
 def fill(peer: Peer) -> None:
     """Of five entries Ann has had two, twice, and Bob one."""
-    lines(peer, *(f"XADD s {n}-1 f v" for n in range(1, 6)), "XGROUP CREATE s g 0")
-    lines(peer, "XREADGROUP GROUP g ann COUNT 2 STREAMS s >", "XREADGROUP GROUP g ann STREAMS s 0")
+    ask_each(peer, *(f"XADD s {n}-1 f v" for n in range(1, 6)), "XGROUP CREATE s g 0")
+    ask_each(peer, "XREADGROUP GROUP g ann COUNT 2 STREAMS s >", "XREADGROUP GROUP g ann STREAMS s 0")
     ask(peer, "XREADGROUP GROUP g bob COUNT 1 STREAMS s >")
 
 
@@ -70,7 +63,7 @@ def test_the_mode_says_how_many_deliveries_count(filled: Peer, words: str, deliv
 
 
 def test_deliveries_are_not_counted_below_none_or_beyond_all(filled: Peer) -> None:
-    lines(filled, "XNACK s g SILENT IDS 1 3-1", "XNACK s g SILENT IDS 1 3-1", "XNACK s g FATAL IDS 1 1-1")
+    ask_each(filled, "XNACK s g SILENT IDS 1 3-1", "XNACK s g SILENT IDS 1 3-1", "XNACK s g FATAL IDS 1 1-1")
     ask(filled, "XCLAIM s g ann 0 1-1 3-1")
     assert [row[3] for row in pending(filled)] == [FATAL, 2, 1]
 
@@ -87,7 +80,7 @@ def test_with_force_it_becomes_pending_if_it_exists(filled: Peer, words: str, de
 
 
 def test_giving_back_again_counts_and_moves_to_the_end(filled: Peer) -> None:
-    lines(filled, "XNACK s g FAIL IDS 3 3-1 1-1 2-1", "XNACK s g SILENT IDS 1 3-1")
+    ask_each(filled, "XNACK s g FAIL IDS 3 3-1 1-1 2-1", "XNACK s g SILENT IDS 1 3-1")
     assert pending(filled)[2] == ("3-1", "", -1, 0)
     assert ids(ask(filled, "XREADGROUP GROUP g cleo COUNT 3 CLAIM 100000 STREAMS s >")) == [
         "1-1",
@@ -189,7 +182,7 @@ def test_the_log_says_it_in_words_that_redis_knows() -> None:
     ann = kept.peer()
     fill(ann)
     kept.written()
-    lines(ann, "XNACK s g FAIL IDS 3 3-1 1-1 2-1", "XNACK s g FATAL FORCE IDS 1 5-1")
+    ask_each(ann, "XNACK s g FAIL IDS 3 3-1 1-1 2-1", "XNACK s g FATAL FORCE IDS 1 5-1")
     tail = "TIME 0 RETRYCOUNT {} FORCE JUSTID"
     assert kept.written() == b"".join(
         encode(*line.split())
@@ -205,7 +198,7 @@ def test_the_order_of_giving_back_survives(engine: Workbench) -> None:
     kept = Kept()
     ann = kept.peer()
     fill(ann)
-    lines(ann, "XNACK s g FAIL IDS 2 3-1 1-1", "XGROUP DELCONSUMER s g bob", "COPY s t")
+    ask_each(ann, "XNACK s g FAIL IDS 2 3-1 1-1", "XGROUP DELCONSUMER s g bob", "COPY s t")
     kept.written()
     for name in ("s", "t"):
         again = kept.restarted().peer()

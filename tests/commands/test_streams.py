@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import START_MS, Kept, Peer, Workbench, encode
+from tests.commands.asking import ask
+from tests.conftest import START_MS, Kept, Peer, Workbench
+from tests.resp import encode
 
 SAME_TIME = b"-ERR syntax error, MAXLEN and MINID options at the same time are not compatible"
 TOP = b"-ERR The ID specified in XADD is equal or smaller than the target stream top item\r\n"
-
-
-def ask(peer: Peer, line: str) -> bytes:
-    """Send the words of `line`."""
-    return peer.send(*line.split())
 
 
 def entry(entry_id: str, *words: str) -> bytes:

@@ -6,9 +6,10 @@ import pytest
 
 from respq.commands.counters import _incr_run
 from respq.commands.strings import _get_run, _set_run
-from respq.protocol.runs import Run
+from tests.commands.asking import ask, logged
 from tests.commands.runs import as_run
 from tests.conftest import Peer, Workbench
+from tests.resp import bulk
 
 OK = b"+OK\r\n"
 NULL = b"$-1\r\n"
@@ -20,31 +21,8 @@ OVERFLOW = b"-ERR increment or decrement would overflow\r\n"
 TOO_LONG = b"-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n"
 
 
-def ask(peer: Peer, line: str) -> bytes:
-    """Send the words of `line`; `''` is the empty word."""
-    return peer.send(*["" if word == "''" else word for word in line.split(" ")])
-
-
-def bulk(text: str) -> bytes:
-    return b"$%d\r\n%b\r\n" % (len(text), text.encode())
-
-
 def invalid_expire(name: str) -> bytes:
     return b"-ERR invalid expire time in '%b' command\r\n" % name.encode()
-
-
-def logged(engine: Workbench, peer: Peer, line: str) -> list[list[bytes]]:
-    """What a command leaves for the log."""
-    engine.server.drain = list  # keep the effects
-    engine.server.effects.clear()
-    argv = [b"" if word == "''" else word.encode() for word in line.split(" ")]
-    peer.client.table[argv[0]][len(argv)][0](peer.client, argv)
-    commands = []
-    for _, _, _, effect in engine.server.effects:
-        if effect is not None:
-            commands += effect.commands if isinstance(effect, Run) else [effect]
-    engine.server.effects.clear()
-    return commands
 
 
 # -- SET -------------------------------------------------------------------------------------------

@@ -9,12 +9,11 @@ import pytest
 
 from respq.state import TRACKING
 from tests.conftest import Peer, Workbench
+from tests.resp import bulks
 
 
 def invalidated(*keys: str) -> bytes:
-    return b">2\r\n$10\r\ninvalidate\r\n*%d\r\n" % len(keys) + b"".join(
-        b"$%d\r\n%b\r\n" % (len(key), key.encode()) for key in keys
-    )
+    return b">2\r\n$10\r\ninvalidate\r\n" + bulks(*keys)
 
 
 FLUSHED = b">2\r\n$10\r\ninvalidate\r\n_\r\n"

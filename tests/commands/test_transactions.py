@@ -7,7 +7,8 @@ import pytest
 from respq.engine import Engine
 from respq.keyspace import Effects
 from respq.protocol import Argv
-from tests.conftest import Kept, Peer, Workbench, encode
+from tests.conftest import Kept, Peer, Workbench
+from tests.resp import encode, encode_lines
 
 OK, QUEUED = b"+OK\r\n", b"+QUEUED\r\n"
 ABORTED = b"-EXECABORT Transaction discarded because of previous errors.\r\n"
@@ -373,20 +374,11 @@ def log(engine: Engine) -> Log:
     return log
 
 
-def request(*lines: str) -> bytes:
-    """The lines as canonical requests, which may pass through to the log."""
-    frames = [
-        f"*{len(words)}\r\n" + "".join(f"${len(word)}\r\n{word}\r\n" for word in words)
-        for words in map(str.split, lines)
-    ]
-    return "".join(frames).encode()
-
-
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_transaction_of_plain_writes_passes_through(
     engine: Workbench, alice: Peer, log: Log, times: int
 ) -> None:
-    data = request("MULTI", "SET k 1", "RPUSH l a b", "HSET h f v", "HDEL h f", "EXEC") * times
+    data = encode_lines("MULTI", "SET k 1", "RPUSH l a b", "HSET h f v", "HDEL h f", "EXEC") * times
     alice.feed(data)
     assert (log.raw, log.commands) == ([data], [])
     assert engine.server.changes_since_save == 4 * times
@@ -396,24 +388,24 @@ def test_a_transaction_passes_through_while_somebody_waits_for_another_key(
     engine: Workbench, alice: Peer, bob: Peer, log: Log
 ) -> None:
     bob.send("BLPOP", "jobs", 0)
-    data = request("MULTI", "SET k 1", "RPUSH l a", "EXEC")
+    data = encode_lines("MULTI", "SET k 1", "RPUSH l a", "EXEC")
     assert alice.feed(data) == OK + QUEUED * 2 + b"*2\r\n" + OK + b":1\r\n"
     assert (log.raw, log.commands) == ([data], [])
     assert engine.server.changes_since_save == 2
-    alice.feed(request("MULTI", "RPUSH jobs a", "EXEC"))
+    alice.feed(encode_lines("MULTI", "RPUSH jobs a", "EXEC"))
     assert bob.take() == b"*2\r\n$4\r\njobs\r\n$1\r\na\r\n"
     assert [argv[0] for _, argv in log.commands] == [b"MULTI", b"RPUSH", b"EXEC", b"LPOP"]
 
 
 def test_a_transaction_in_another_database_than_the_log_is_logged_encoded(alice: Peer, log: Log) -> None:
     alice.send("SELECT", "1")
-    alice.feed(request("MULTI", "SET k 1", "EXEC"))
+    alice.feed(encode_lines("MULTI", "SET k 1", "EXEC"))
     assert (log.raw, log.commands) == ([], [(1, [b"MULTI"]), (1, [b"SET", b"k", b"1"]), (1, [b"EXEC"])])
 
 
 def test_a_transaction_passes_through_without_its_select(alice: Peer, log: Log) -> None:
-    alice.feed(request("MULTI", "SET k 1", "SELECT 1", "EXEC"))
-    assert (log.raw, log.commands) == ([request("MULTI", "SET k 1", "EXEC")], [])
+    alice.feed(encode_lines("MULTI", "SET k 1", "SELECT 1", "EXEC"))
+    assert (log.raw, log.commands) == ([encode_lines("MULTI", "SET k 1", "EXEC")], [])
 
 
 def test_in_several_reads_the_same_is_logged_encoded(alice: Peer, log: Log) -> None:
@@ -427,7 +419,7 @@ def test_in_several_reads_the_same_is_logged_encoded(alice: Peer, log: Log) -> N
 def test_the_log_gets_the_effects_between_multi_and_exec(alice: Peer, log: Log, *, read: bool) -> None:
     lines = ["MULTI", "GET k", "SETNX k 1", "SETNX k 2", "LPUSH k a", "GETDEL k", "EXEC"]
     if read:
-        alice.feed(request(*lines))
+        alice.feed(encode_lines(*lines))
     else:
         for line in lines:
             alice.send(*line.split())
@@ -436,17 +428,17 @@ def test_the_log_gets_the_effects_between_multi_and_exec(alice: Peer, log: Log, 
 
 
 def test_a_transaction_without_effects_leaves_no_trace(alice: Peer, log: Log) -> None:
-    alice.feed(request("MULTI", "GET k", "DEL k", "PING", "EXEC"))
+    alice.feed(encode_lines("MULTI", "GET k", "DEL k", "PING", "EXEC"))
     assert (log.raw, log.commands) == ([], [])
 
 
 def test_commands_around_a_transaction_stay_outside(alice: Peer, log: Log) -> None:
-    alice.feed(request("SET a 1", "MULTI", "GET a", "INCR a", "EXEC", "SET b 1"))
-    assert (log.raw, log.commands) == ([request("SET a 1", "MULTI", "INCR a", "EXEC", "SET b 1")], [])
+    alice.feed(encode_lines("SET a 1", "MULTI", "GET a", "INCR a", "EXEC", "SET b 1"))
+    assert (log.raw, log.commands) == ([encode_lines("SET a 1", "MULTI", "INCR a", "EXEC", "SET b 1")], [])
 
 
 def test_the_database_is_that_of_the_first_and_last_effect(alice: Peer, log: Log) -> None:
-    alice.feed(request("MULTI", "SELECT 1", "SET k 1", "SELECT 2", "SET k 1", "EXEC"))
+    alice.feed(encode_lines("MULTI", "SELECT 1", "SET k 1", "SELECT 2", "SET k 1", "EXEC"))
     assert [db for db, _ in log.commands] == [1, 1, 2, 2]
 
 

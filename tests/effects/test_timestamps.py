@@ -10,8 +10,9 @@ from respq.datatypes.strings import StringValue
 from respq.effects.check import at_time, check_data, cut
 from respq.effects.files import AofError
 from respq.rdb.file import Contents, write_dump
-from tests.conftest import DIRECTORY, INCREMENT, START_MS, Kept, encode
+from tests.conftest import DIRECTORY, INCREMENT, START_MS, Kept
 from tests.effects.disk import Disk
+from tests.resp import encode
 
 MANIFEST = DIRECTORY / "appendonly.aof.manifest"
 START_S = START_MS // 1000

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from respq.rdb.file import DumpReader
-from tests.net.wire import CLOSED, Net, encode
+from tests.net.wire import CLOSED, Net
+from tests.resp import encode
 
 ENDLESS = encode("EVAL", "while true do end", 0)
 BUSY = b"-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n"

@@ -11,7 +11,8 @@ import pytest
 
 from respq.clock import ManualClock
 from respq.net.connection import LONG_READ_BYTES, READ_BYTES
-from tests.net.wire import CLOSED, Net, Wire, encode
+from tests.net.wire import CLOSED, Net, Wire
+from tests.resp import encode
 
 Serve = Callable[..., Net]
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.net.wire import CLOSED, Net, Wire, encode
+from tests.net.wire import CLOSED, Net, Wire
+from tests.resp import encode
 
 LIMIT = 1 << 20
 

@@ -14,7 +14,8 @@ import pytest
 from respq.clock import ManualClock
 from respq.effects.files import SyncError
 from tests.effects.disk import Disk
-from tests.net.wire import Net, encode
+from tests.net.wire import Net
+from tests.resp import encode
 
 Serve = Callable[..., Net]
 MISCONF = b"-MISCONF Errors writing to the AOF file: No space left on device\r\n"

@@ -9,7 +9,8 @@ import pytest
 
 from respq.clock import ManualClock
 from respq.net.connection import JOIN_BYTES, MAX_WRITE_BYTES, Connection
-from tests.net.wire import Net, Wire, encode
+from tests.net.wire import Net, Wire
+from tests.resp import bulk, encode
 
 Serve = Callable[..., Net]
 MIB = 1 << 20
@@ -66,7 +67,7 @@ def test_long_and_short_replies_come_in_order(net: Net, sizes: list[int]) -> Non
     wire.write(encode("GET", "key") + b"".join(encode("ECHO", word) for word in words))
     wire.expect(b"$20000000\r\n" + b"v" * 20_000_000 + b"\r\n")
     for word in words:
-        wire.expect(b"$%d\r\n%b\r\n" % (len(word), word))
+        wire.expect(bulk(word))
 
 
 def test_a_million_commands_in_one_pipeline(net: Net) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from respq.clock import ManualClock
 from respq.rdb.file import DumpReader
-from tests.net.wire import Net, encode
+from tests.net.wire import Net
 from tests.ports import free_port
+from tests.resp import encode
 
 Serve = Callable[..., Net]
 FAILED = b"-ERR CONFIG SET failed (possibly related to argument '%b') - %b"

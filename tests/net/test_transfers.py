@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.net.wire import Net, Wire, encode
+from tests.net.wire import Net, Wire
+from tests.resp import encode
 
 Serve = Callable[..., Net]
 LIBRARY = "#!lua name=shop\nredis.register_function('sell', function() return 1 end)"

@@ -18,17 +18,10 @@ from respq.engine import Engine
 from respq.log import Log
 from respq.net.server import Loop
 from tests.ports import free_port
+from tests.resp import Word, encode
 
 PATIENCE_S = 60.0
 CLOSED = b"<closed>"  # what `Wire.read` ends with when the server has hung up
-
-Word = bytes | str | int
-
-
-def encode(*words: Word) -> bytes:
-    """A command as clients send it."""
-    argv = [word if isinstance(word, bytes) else str(word).encode() for word in words]
-    return b"*%d\r\n" % len(argv) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in argv)
 
 
 class Lines(Log):

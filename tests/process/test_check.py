@@ -12,10 +12,11 @@ from respq.datatypes.sets import SetValue
 from respq.datatypes.strings import StringValue
 from respq.rdb.file import Contents, write_dump
 from tests.process.servers import Run, Start
-from tests.process.test_durability import command, increment
+from tests.process.test_durability import increment
+from tests.resp import encode
 
 LOG = "respq-data/appendonlydir"
-FIRST = command("SELECT", "0") + command("SET", "a", "1")
+FIRST = encode("SELECT", "0") + encode("SET", "a", "1")
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_a_backup_beside_the_log_is_checked_when_it_is_named(log: Path, run: Run
     assert "has more than one appendonly.aof.manifest" in run("check", "respq-data").stderr
 
 
-@pytest.mark.parametrize("tail", [command("SET", "b", "2")[:-3], command("MULTI") + command("SET", "b", "2")])
+@pytest.mark.parametrize("tail", [encode("SET", "b", "2")[:-3], encode("MULTI") + encode("SET", "b", "2")])
 def test_a_torn_end_is_told_and_cut_on_demand(
     log: Path, run: Run, start: Start, tmp_path: Path, tail: bytes
 ) -> None:
@@ -73,7 +74,7 @@ def test_a_torn_end_is_told_and_cut_on_demand(
 
 
 def test_damage_is_told_with_its_offset(log: Path, run: Run) -> None:
-    log.write_bytes(FIRST + b"*1\r\n+PING\r\n" + command("SET", "b", "2"))
+    log.write_bytes(FIRST + b"*1\r\n+PING\r\n" + encode("SET", "b", "2"))
     done = run("check", str(log), "--fix")
     assert done.returncode == 0
     assert f"{log}: offset {len(FIRST) + 4}: " in done.stdout

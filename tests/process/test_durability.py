@@ -19,6 +19,7 @@ from redis.exceptions import BusyLoadingError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as NoConnection
 
 from tests.process.servers import PATIENCE_S, ROOT, Run, Server, Start, until
+from tests.resp import encode
 
 
 def directory_of(tmp_path: Path) -> Path:
@@ -290,13 +291,9 @@ def write_log(tmp_path: Path, start: Start, data: bytes) -> Path:
     return path
 
 
-def command(*words: str) -> bytes:
-    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word.encode()) for word in words)
-
-
 def test_a_torn_end_is_cut_off_with_a_warning(start: Start, tmp_path: Path) -> None:
-    whole = command("SET", "a", "1") + command("SET", "b", "2")
-    path = write_log(tmp_path, start, whole + command("SET", "c", "3")[:-5])
+    whole = encode("SET", "a", "1") + encode("SET", "b", "2")
+    path = write_log(tmp_path, start, whole + encode("SET", "c", "3")[:-5])
     server = start()
     assert server.client.dbsize() == 2
     assert f"begins at offset {len(whole)}; cutting off" in server.printed
@@ -304,8 +301,8 @@ def test_a_torn_end_is_cut_off_with_a_warning(start: Start, tmp_path: Path) -> N
 
 
 def test_a_torn_end_is_refused_with_aof_load_truncated_no(start: Start, run: Run, tmp_path: Path) -> None:
-    whole = command("SET", "a", "1") + command("SET", "b", "2")
-    path = write_log(tmp_path, start, whole + command("SET", "c", "3")[:-5])
+    whole = encode("SET", "a", "1") + encode("SET", "b", "2")
+    path = write_log(tmp_path, start, whole + encode("SET", "c", "3")[:-5])
     before = path.read_bytes()
     ended = run("serve", "--aof-load-truncated", "no", "--port", "0", "--unixsocket", "s")
     assert ended.returncode == 1
@@ -318,8 +315,8 @@ def test_a_torn_end_is_refused_with_aof_load_truncated_no(start: Start, run: Run
 def test_damage_in_the_middle_is_refused_with_file_and_offset(
     start: Start, run: Run, tmp_path: Path, truncated: str
 ) -> None:
-    first = command("SET", "a", "1")
-    path = write_log(tmp_path, start, first + b"*3\r\n$3\r\nSET\r\n$x\r\n" + command("SET", "b", "2") * 5)
+    first = encode("SET", "a", "1")
+    path = write_log(tmp_path, start, first + b"*3\r\n$3\r\nSET\r\n$x\r\n" + encode("SET", "b", "2") * 5)
     before = path.read_bytes()
     ended = run("serve", "--aof-load-truncated", truncated, "--port", "0", "--unixsocket", "s")
     assert ended.returncode == 1
@@ -341,7 +338,7 @@ def test_a_damaged_rdb_base_is_refused_by_name(start: Start, run: Run, tmp_path:
 
 def long_log(tmp_path: Path, start: Start) -> int:
     """Write a log that takes a while to load; return the number of elements in it."""
-    batch = b"".join(command("RPUSH", f"list{number % 100}", "x" * 100) for number in range(10_000))
+    batch = b"".join(encode("RPUSH", f"list{number % 100}", "x" * 100) for number in range(10_000))
     write_log(tmp_path, start, batch * 40)
     return 400_000
 

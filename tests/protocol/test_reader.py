@@ -14,12 +14,9 @@ from respq.protocol import Argv
 from respq.protocol.plain import PlainParser
 from respq.protocol.reader import Reader
 from respq.protocol.runs import Run
+from tests.resp import bulk, encode
 
 PING = b"*1\r\n$4\r\nPING\r\n"
-
-
-def encode(*words: bytes) -> bytes:
-    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
 
 
 class Unproven(PlainParser):
@@ -104,8 +101,8 @@ def test_the_fast_ways_say_what_the_grammar_says(data: bytes, cuts: list[int]) -
 
 
 NEARLY_LAST = st.one_of(
-    WORDS.map(lambda word: b"$%d\r\n%b\r\n" % (len(word), word)),
-    WORDS.map(lambda word: b"$%d\r\n%b\r\n" % (len(word), word)),
+    WORDS.map(bulk),
+    WORDS.map(bulk),
     LYING,
     st.tuples(st.just(b"$"), BODIES).map(b"".join),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import Peer
+from tests.resp import bulk
 
 MARK = "cjson.decode_array_with_array_mt(true) "
 
@@ -36,7 +37,7 @@ def alice(alice: Peer) -> Peer:
     ],
 )
 def test_empty_arrays_come_back(alice: Peer, script: str, text: str) -> None:
-    assert alice.send("EVAL", script, 0) == b"$%d\r\n%b\r\n" % (len(text), text.encode())
+    assert alice.send("EVAL", script, 0) == bulk(text)
 
 
 def test_it_tells_what_is_set_and_cjson_new_has_a_setting_of_its_own(alice: Peer) -> None:

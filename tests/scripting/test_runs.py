@@ -11,6 +11,7 @@ import pytest
 from respq.commands import scripthost, scriptruns
 from respq.scripting import runtime
 from tests.conftest import Peer, Workbench
+from tests.resp import encode
 
 Command = list[bytes]
 
@@ -34,10 +35,7 @@ class Log:
 
 
 def packet(commands: list[Command]) -> bytes:
-    return b"".join(
-        b"*%d\r\n%b" % (len(argv), b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in argv))
-        for argv in commands
-    )
+    return b"".join(encode(*argv) for argv in commands)
 
 
 def outcome(peer: Peer, packets: list[bytes]) -> tuple[bytes, list[Command], list[bytes]]:

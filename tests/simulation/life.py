@@ -32,10 +32,11 @@ from respq.effects.files import DamagedError, Files
 from respq.effects.snapshot import Pieces, Snapshot
 from respq.engine import Engine
 from respq.persistence import Persistence
-from tests.conftest import START_MS, Workbench, encode
+from tests.conftest import START_MS, Workbench
 from tests.conftest import Peer as Reader
 from tests.effects.disk import Disk
 from tests.effects.model import LaterSnapshot
+from tests.resp import encode
 from tests.simulation.machine import NOTHING, Machine, Peer
 
 MANIFEST = Path("/data/appendonlydir/appendonly.aof.manifest")

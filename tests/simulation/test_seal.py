@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 
-from tests.conftest import encode
 from tests.effects.disk import Disk
+from tests.resp import encode
 from tests.simulation.life import MANIFEST, Recovery
 from tests.simulation.machine import NOTHING, Machine, Peer
 

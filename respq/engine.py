@@ -64,7 +64,6 @@ class Engine:
         self.server = Server(config, self.clock, rng or random.Random(), SPECS, users_of(config, SPECS))
         self.tables = Tables(self.server)
         self.server.table_of = self.tables.of
-        self.server.admitted = self.tables.admitted
         self.server.set_gate = self.tables.set_gate
         self.server.retable_all = self.tables.rebuild
         self.execution = Execution(self.server, self.tables)

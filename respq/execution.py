@@ -37,6 +37,7 @@ from respq.keyspace import Effects
 from respq.latency import STEP_BITS
 from respq.protocol import Argv
 from respq.protocol.runs import SHORTEST_RUN, Run
+from respq.restrictions import admits_run
 from respq.slowlog import note_slow_batch, times_all
 from respq.state import ANY_WORDS, Client, Closing, Entry, Handler, Rejected, Server, Spec
 from respq.tables import NOT_COUNTED, Tables
@@ -102,7 +103,7 @@ class Execution:
         if entry is None or server.eager or server.watchers:
             return False
         handler, spec = entry
-        if spec.bulk is None or not (handler is spec.bare or self._tables.admits_run(client, handler, run)):
+        if spec.bulk is None or not (handler is spec.bare or admits_run(handler, run)):
             return False
         self._clock.refresh()
         start_ns = stopwatch_ns()
@@ -228,7 +229,7 @@ class Execution:
         If it closes the client, that is all for this batch.
         """
         run = Run.at(commands, at)
-        if run is None or not (handler is spec.bare or self._tables.admits_run(client, handler, run)):
+        if run is None or not (handler is spec.bare or admits_run(handler, run)):
             return 0
         assert spec.bulk is not None
         replies = spec.bulk(client, run)

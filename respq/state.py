@@ -463,7 +463,6 @@ class Server:
         self.log: Callable[[str, str], None] = _unset  # a level and a line
         self.client_info: Callable[[Client], bytes] = _unset  # the line of CLIENT INFO
         self.table_of: Callable[[Client], Table] = _unset  # the table that a client's mode calls for
-        self.admitted: Callable[[Client, Sequence[Step]], list[Step] | None] = _unset  # see `Tables`
         self.retable_all: Callable[[], None] = _unset  # gates changed: choose every client's table anew
         self.set_gate: Callable[[str, Gate | None], None] = _unset  # put up, or take away, what may refuse
         self.drain: Callable[[], None] = _unset  # act on the effects so far

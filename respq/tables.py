@@ -13,7 +13,7 @@ Cost: none in the plain table. A command that is not FAST carries the stopwatch 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -27,7 +27,6 @@ from respq.large import LargeCommands
 from respq.monitor import monitored
 from respq.protocol import Argv
 from respq.protocol.resp import QUEUED, bulks
-from respq.protocol.runs import Run
 from respq.restrictions import Restriction, refuse
 from respq.slowlog import MANY_WORDS, timed, timed_run, times_all
 from respq.state import (
@@ -42,7 +41,6 @@ from respq.state import (
     Rejected,
     Server,
     Spec,
-    Step,
     Table,
 )
 
@@ -78,7 +76,6 @@ class Tables:
         self.gates = server.gates
         self._open: dict[Mode, Table] = {}  # those without gates, kept while there are some
         self._built = self._open  # those for the present gates
-        self._restrictions: dict[Permissions, Restriction] = {}
         for spec in server.specs.values():
             if spec.bulk is not None and not spec.quick and spec.group != "scripting":  # these time their own
                 spec.bulk = timed_run(server, spec, spec.bulk)
@@ -104,33 +101,6 @@ class Tables:
             )
         )
 
-    def admits_run(self, client: Client, handler: Handler, run: Run) -> bool:
-        """Whether a restricted client may execute a run by its bulk form; `handler` is not the plain one.
-
-        It may if nothing but a look at its permissions stands before that, and these allow all of the run.
-        """
-        restriction = self._restriction_of(client)
-        return restriction is not None and restriction.admits_run(handler, run)
-
-    def admitted(self, client: Client, steps: Sequence[Step]) -> list[Step] | None:
-        """The steps of a restricted client's transaction without the look at permissions, which allow them.
-
-        None if they do not, or if something else stands before a handler.
-        """
-        restriction = self._restriction_of(client)
-        if restriction is None:
-            return None
-        bare: list[Step] = []
-        for handler, spec, argv in steps:
-            if spec.bare is None or not (handler is spec.bare or restriction.admits(handler, argv)):
-                return None
-            bare.append((spec.bare, spec, argv))
-        return bare
-
-    def _restriction_of(self, client: Client) -> Restriction | None:
-        permissions = client.user.permissions
-        return None if permissions is None else self._restrictions.get(permissions)
-
     def unguarded(self) -> Table:
         """Every command without any mode, for whoever executes the log."""
         return self._build([], queueing=False)
@@ -146,7 +116,6 @@ class Tables:
     def rebuild(self) -> None:
         """Something else that tables depend on changed: MONITOR, HOTKEYS, what is slow, what is an access."""
         self._open.clear()
-        self._restrictions.clear()
         for spec, bulk in self._bulk.items():
             spec.bare = None
             spec.bulk = bulk
@@ -178,7 +147,6 @@ class Tables:
         if len(restricted) >= RESTRICTED_KEPT:
             for mode in restricted:
                 del self._built[mode]
-            self._restrictions.clear()
 
     def _wrappers(self, mode: Mode) -> list[Wrapper]:
         """Innermost first."""
@@ -191,8 +159,7 @@ class Tables:
         if mode.listening:
             wrappers.append(_listening)
         if mode.permissions is not None:
-            restriction = self._restrictions.setdefault(mode.permissions, Restriction(mode.permissions))
-            wrappers.append(partial(restriction.wrap, refuse))
+            wrappers.append(partial(Restriction(mode.permissions).wrap, refuse))
         if self.server.config.enable_debug_command != "yes":
             wrappers.append(_debug_refused)
         if not mode.authenticated:

@@ -2,7 +2,7 @@
 
 Made of a user's selectors whenever these change, and never changed itself; equal ones are interchangeable,
 so that users with the same permissions can share what is derived from them. Checks cost O(selectors x keys),
-and O(1) for each key where all patterns are a fixed beginning and a star, as they usually are.
+and O(log patterns) for each key where all patterns are a fixed beginning and a star, as they usually are.
 """
 
 from __future__ import annotations
@@ -17,6 +17,11 @@ from respq.acl.catalogue import Catalogue
 from respq.acl.selectors import Access, Selector
 from respq.glob import Matches, matcher
 
+Stretch = tuple[bytes, bytes]  # of texts in order: the first that is in it, and the first behind it
+
+NOTHING: Stretch = (b"", b"")
+_NEARLY_ALL: Stretch = (b"\0", b"\xff")  # of what `*` matches: a stretch of all would have no end
+CACHED_BYTES = 256  # a longer text is no usual key, and is not kept in memory only to match it sooner
 _FIXED = re.compile(rb"([^*?\[\\]*)")
 _FIXED_BEGINNING = re.compile(rb"([^*?\[\\]*[^*?\[\\\xff])\*")
 
@@ -31,33 +36,75 @@ class Patterns:
     __slots__ = ("ends", "others")
 
     def __init__(self, patterns: Iterable[bytes]) -> None:
-        stretches: list[tuple[bytes, bytes]] = []
+        stretches: list[Stretch] = []
         self.others: list[Matches] = []
         for pattern in patterns:
             if _FIXED.fullmatch(pattern):
-                stretches.append((pattern, pattern + b"\0"))
+                stretches.append((pattern, _next(pattern)))
             elif (fixed := _FIXED_BEGINNING.fullmatch(pattern)) is not None:
                 stretches.append((fixed[1], fixed[1][:-1] + bytes([fixed[1][-1] + 1])))
             else:
+                if pattern == b"*":
+                    stretches.append(_NEARLY_ALL)
                 self.others.append(matcher(pattern))
         self.ends = _ends(stretches)  # beginning and end of each stretch, in order
 
     def match(self, text: bytes) -> bool:
         """Whether one of the patterns matches. O(log patterns), as long as they are usual."""
-        return bisect_right(self.ends, text) & 1 == 1 or any(matches(text) for matches in self.others)
+        return self.stretch_of(text) is not NOTHING
 
-    def match_all(self, texts: Sequence[bytes]) -> bool:
-        """Whether each of the texts is matched: all are, if the first and the last are in one stretch."""
-        if len(texts) == 1 or (len(texts) > FEW and texts[0] == texts[-1] and len(set(texts)) == 1):
-            return self.match(texts[0])
-        if len(texts) > FEW:
-            at = bisect_right(self.ends, min(texts))
-            if at & 1 and max(texts) < self.ends[at]:
-                return True
-        return all(map(self.match, texts))
+    def stretch_of(self, text: bytes) -> Stretch:
+        """A stretch of texts that are all matched, this one among them; NOTHING if it is not. As `match`."""
+        ends = self.ends
+        at = bisect_right(ends, text)
+        if at & 1:
+            return ends[at - 1], ends[at]
+        for matches in self.others:
+            if matches(text):
+                return text, _next(text)
+        return NOTHING
 
 
-def _ends(stretches: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
+class CachedPatterns:
+    """Patterns as one command asks for them, with an inline cache: the stretch in which the last text lay.
+
+    A command works on keys of one kind as a rule, and so two comparisons tell that its next key is allowed.
+    """
+
+    __slots__ = ("_stretch_of", "high", "low")
+
+    def __init__(self, patterns: Patterns) -> None:
+        self._stretch_of = patterns.stretch_of
+        self.low, self.high = NOTHING  # what is not below the one, and below the other, is known to match
+
+    def match(self, text: bytes) -> bool:
+        """Whether one of the patterns matches. O(1) if it lies where the last one did, else as `Patterns`."""
+        if self.low <= text < self.high:
+            return True
+        stretch = self._stretch_of(text)
+        if stretch is NOTHING:
+            return False
+        if len(stretch[1]) <= CACHED_BYTES:
+            self.low, self.high = stretch
+        return True
+
+    def match_all(self, texts: Iterable[bytes]) -> bool:
+        """Whether each of the texts is matched."""
+        low, high = self.low, self.high
+        for text in texts:
+            if not low <= text < high:
+                if not self.match(text):
+                    return False
+                low, high = self.low, self.high
+        return True
+
+
+def _next(text: bytes) -> bytes:
+    """The one that follows a text in order."""
+    return text + b"\0"
+
+
+def _ends(stretches: Iterable[Stretch]) -> list[bytes]:
     """The ends of stretches, those that overlap taken together."""
     ends: list[bytes] = []
     for low, high in sorted(stretches):
@@ -86,7 +133,6 @@ class Denial(NamedTuple):
     position: int = 0  # among the keys, or the channels
 
 
-FEW = 3  # texts, which are matched one by one
 EVERY_ACCESS = (Access.NONE, Access.READ, Access.WRITE, Access.BOTH)
 _WEIGHT = {"command": 0, "key": 1, "channel": 2}  # the selector that comes closest tells why not
 
@@ -111,12 +157,18 @@ class Grant:
         """Whether everything is allowed."""
         return self.all_commands and self.all_keys and self.all_channels
 
+    @property
+    def knows_no_accesses(self) -> bool:
+        """Whether all may be done to a key to which something may be done."""
+        return all(access is Access.BOTH for access in self.keys.values())
+
     def patterns_for(self, access: Access) -> list[bytes]:
         """The patterns of keys to which so much may be done."""
         return [pattern for pattern, allowed in self.keys.items() if allowed & access == access]
 
     @cached_property
-    def _key_patterns(self) -> dict[Access, Patterns]:
+    def key_patterns(self) -> dict[Access, Patterns]:
+        """What matches the keys to which so much may be done."""
         return {access: Patterns(self.patterns_for(access)) for access in EVERY_ACCESS}
 
     @cached_property
@@ -134,7 +186,7 @@ class Grant:
             return Denial("command", request.name)
         if not self.all_keys:
             for position, (key, access) in enumerate(request.keys):
-                if not self._key_patterns[access].match(key):
+                if not self.key_patterns[access].match(key):
                     return Denial("key", key, position)
         if not self.all_channels:
             allowed = self.channels.__contains__ if request.patterns else self.channel_patterns.match

@@ -40,7 +40,7 @@ from respq.command import (
 )
 from respq.errors import CommandError
 from respq.protocol.resp import OK, QUEUED, array
-from respq.restrictions import NoLongerAllowed
+from respq.restrictions import NoLongerAllowed, admitted
 from respq.slowlog import note_slow_batch
 from respq.state import ANY_WORDS, Abandoned, Closing, Rejected, Spec, Step
 
@@ -81,10 +81,10 @@ def look_ahead(c: Client, commands: list[Argv], at: int) -> list[Step]:
     if len(steps) < 2 or spec.name != "EXEC":
         return []
     if c.user.permissions is not None:
-        admitted = c.server.admitted(c, steps[:-1])
-        if admitted is None or handler is not spec.bare:
+        bare = admitted(steps[:-1])
+        if bare is None or handler is not spec.bare:
             return []
-        steps[:-1] = admitted
+        steps[:-1] = bare
     return steps
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from respq import restrictions, tables
+from respq.acl.permissions import EVERY_ACCESS, Patterns
+from respq.protocol.runs import Run
+from respq.restrictions import admits_run
 from tests.conftest import Peer, Workbench
 from tests.resp import encode
 
@@ -145,6 +149,32 @@ def test_a_run_of_a_restricted_user_is_executed_by_its_bulk_form(engine: Workben
     spec.bulk = lambda c, run: taken.append(run.count) or bulk(c, run)  # type: ignore[func-returns-value]
     ann.feed(b"*3\r\n$5\r\nLPUSH\r\n$1\r\na\r\n$1\r\nv\r\n" * 16)
     assert taken == [16]
+
+
+def test_runs_of_whoever_is_connected_stay_runs_however_many_users_there_are(
+    engine: Workbench, ann: Peer, bob: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "RESTRICTED_KEPT", 2)
+    others = engine.peer()
+    for number in range(3):
+        bob.send("ACL", "SETUSER", f"u{number}", "on", "nopass", "+@all", f"~u{number}:*")
+        others.send("AUTH", f"u{number}", "")
+    handler, spec = ann.client.table[b"LPUSH"][3]
+    run = [[b"LPUSH", b"a", b"v"]] * 4
+    assert handler is not spec.bare
+    assert admits_run(handler, Run([], None, run))
+    assert not admits_run(handler, Run([], None, [*run, [b"LPUSH", b"x", b"v"]]))
+
+
+def test_commands_share_the_patterns_that_they_ask_for(
+    engine: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    monkeypatch.setattr(restrictions, "Patterns", lambda patterns: made.append(1) or Patterns(patterns))
+    peer = engine.peer()
+    peer.send("ACL", "SETUSER", "ann", "on", "nopass", "+@all", "~a*", "%R~r*")
+    peer.send("AUTH", "ann", "")
+    assert len(made) == len(EVERY_ACCESS)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from respq.acl.catalogue import Catalogue
-from respq.acl.permissions import Denial, Patterns, Permissions, Request
+from respq.acl.permissions import CACHED_BYTES, CachedPatterns, Denial, Patterns, Permissions, Request
 from respq.acl.selectors import Access
 from respq.acl.users import Users
 from respq.glob import matches
@@ -97,7 +97,11 @@ def test_patterns_match_what_each_of_them_matches(patterns: list[bytes], texts: 
     keys = [text.encode("latin-1") for text in texts]
     expected = [any(matches(pattern, key) for pattern in patterns) for key in keys]
     assert [together.match(key) for key in keys] == expected
-    assert together.match_all(keys) == all(expected)
+    cached = CachedPatterns(together)
+    assert [cached.match(key) for key in keys] == expected
+    assert [cached.match(key) for key in keys] == expected
+    assert cached.match_all(keys) == all(expected)
+    assert cached.match_all(keys) == all(expected)
 
 
 def test_usual_patterns_are_compared_and_nothing_else() -> None:
@@ -111,3 +115,30 @@ def test_usual_patterns_are_compared_and_nothing_else() -> None:
     ]
     assert Patterns([b"a*", b"b*"]).ends == [b"a", b"c"]
     assert len(Patterns([b"a?", b"\xff*", b"*", b"[ab]", b"a*b"]).others) == 5
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "stretch"),
+    [
+        (b"app:*", b"app:x", (b"app:", b"app;")),
+        (b"name", b"name", (b"name", b"name\0")),
+        (b"a*b", b"axb", (b"axb", b"axb\0")),
+        (b"*", b"x", (b"\0", b"\xff")),
+        (b"*", b"\xffx", (b"\xffx", b"\xffx\0")),
+    ],
+)
+def test_what_matched_once_is_compared_from_then_on(
+    pattern: bytes, text: bytes, stretch: tuple[bytes, bytes]
+) -> None:
+    patterns = CachedPatterns(Patterns([pattern]))
+    assert not patterns.match(b"")
+    assert patterns.match(text)
+    assert not patterns.match(b"")
+    assert (patterns.low, patterns.high) == stretch
+
+
+def test_a_long_key_is_not_kept() -> None:
+    patterns = CachedPatterns(Patterns([b"a?*"]))
+    assert patterns.match(b"ab")
+    assert patterns.match(b"a" * CACHED_BYTES)
+    assert (patterns.low, patterns.high) == (b"ab", b"ab\0")

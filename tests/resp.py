@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import hiredis
+
 Word = bytes | str | int
+
+OK = b"+OK\r\n"
+NULL = b"$-1\r\n"
+SYNTAX = b"-ERR syntax error\r\n"
+WRONGTYPE = b"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"
 
 
 def bulk(word: Word | None) -> bytes:
     """A bulk string, or null."""
     if word is None:
-        return b"$-1\r\n"
+        return NULL
     data = word if isinstance(word, bytes) else str(word).encode()
     return b"$%d\r\n%b\r\n" % (len(data), data)
 
@@ -26,3 +35,10 @@ def encode(*words: Word) -> bytes:
 def encode_lines(*lines: str) -> bytes:
     """Commands, whose words have blanks between them, as clients send them at once."""
     return b"".join([encode(*line.split()) for line in lines])
+
+
+def decoded(reply: bytes) -> Any:
+    """A reply as Python values."""
+    reader = hiredis.Reader(encoding="utf-8")
+    reader.feed(reply)
+    return reader.gets()

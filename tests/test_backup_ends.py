@@ -16,12 +16,11 @@ import pytest
 
 from respq.effects.files import AofError, Files, SyncError
 from respq.persistence import Persistence
-from tests.commands.test_introspection import decoded
-from tests.commands.test_strings import OK
 from tests.conftest import DIRECTORY, Workbench
 from tests.effects.disk import Disk, Killed
 from tests.effects.model import LaterSnapshot
 from tests.effects.syncers import SteppedSyncer
+from tests.resp import OK, decoded
 
 BACKUP = Path("/data/backupdir")
 MODES = ("yes", "no")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.commands.asking import ask, logged
-from tests.commands.test_strings import OK, SYNTAX, WRONGTYPE
 from tests.conftest import START_MS, Peer, Workbench
-from tests.resp import bulk
+from tests.resp import OK, SYNTAX, WRONGTYPE, bulk
 
 MOST, LEAST = 2**63 - 1, -(2**63)
 MINUTE_MS = 60_000

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from tests.commands.asking import ask
-from tests.commands.test_introspection import decoded
-from tests.commands.test_strings import OK
 from tests.conftest import START_MS, Peer, Workbench
+from tests.resp import OK, decoded
 
 
 def entries(peer: Peer, kind: str) -> list[tuple[int, list[str]]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from respq.config import Config, ConfigError
-from tests.commands.test_introspection import decoded
 from tests.conftest import Peer, Workbench
+from tests.resp import decoded
 
 FIELDS_OF_8_6 = [
     "idmp-duration", "idmp-maxsize", "pids-tracked", "iids-tracked", "iids-added", "iids-duplicates",

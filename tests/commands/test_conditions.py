@@ -8,9 +8,8 @@ from __future__ import annotations
 import pytest
 
 from tests.commands.asking import ask, logged
-from tests.commands.test_strings import NULL, OK, SYNTAX, WRONGTYPE
 from tests.conftest import Peer, Workbench
-from tests.resp import bulk
+from tests.resp import NULL, OK, SYNTAX, WRONGTYPE, bulk
 
 ABC = "78af5f94892f3950"
 NOW_MS = 1_700_000_000_000

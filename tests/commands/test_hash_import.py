@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.commands.asking import ask, logged
-from tests.commands.test_strings import OK
 from tests.conftest import Kept, Peer, Workbench
-from tests.resp import bulks, encode
+from tests.resp import OK, bulks, encode
 
 
 def test_values_stand_in_the_order_in_which_the_fields_were_named(alice: Peer) -> None:

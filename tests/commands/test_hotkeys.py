@@ -8,9 +8,8 @@ import pytest
 
 from respq import hotkeys
 from tests.commands.asking import ask
-from tests.commands.test_introspection import decoded
-from tests.commands.test_strings import NULL, OK
 from tests.conftest import START_MS, Peer, Workbench
+from tests.resp import NULL, OK, decoded
 
 
 def found(peer: Peer) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 
 from tests.commands.asking import ask
-from tests.commands.test_strings import OK
 from tests.conftest import Kept, Peer, Workbench
+from tests.resp import OK
 from tests.test_eviction import OOM, bench, turn
 
 

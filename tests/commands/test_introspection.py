@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import hiredis
 import pytest
 
 from respq.commands import SPECS
@@ -19,6 +18,7 @@ from respq.commands.documentation import document
 from respq.protocol.resp import RESP2
 from respq.syntax import Argument, parse
 from tests.conftest import Peer, Workbench
+from tests.resp import decoded
 
 RECORD = Path(__file__).with_name("command_info.jsonl")
 SPEC_OF_REDIS = {entry[0]: entry for entry in map(json.loads, RECORD.read_text().splitlines())}
@@ -80,13 +80,6 @@ def walk(arguments: list[Argument]) -> Iterator[Argument]:
     for argument in arguments:
         yield argument
         yield from walk(argument.alternatives or argument.parts)
-
-
-def decoded(reply: bytes) -> Any:
-    """A reply as Python values."""
-    reader = hiredis.Reader(encoding="utf-8")
-    reader.feed(reply)
-    return reader.gets()
 
 
 def with_known_subcommands(entry: list[Any]) -> list[Any]:

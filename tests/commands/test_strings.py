@@ -9,12 +9,8 @@ from respq.commands.strings import _get_run, _set_run
 from tests.commands.asking import ask, logged
 from tests.commands.runs import as_run
 from tests.conftest import Peer, Workbench
-from tests.resp import bulk
+from tests.resp import NULL, OK, SYNTAX, WRONGTYPE, bulk
 
-OK = b"+OK\r\n"
-NULL = b"$-1\r\n"
-WRONGTYPE = b"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"
-SYNTAX = b"-ERR syntax error\r\n"
 NOT_INTEGER = b"-ERR value is not an integer or out of range\r\n"
 NOT_FLOAT = b"-ERR value is not a valid float\r\n"
 OVERFLOW = b"-ERR increment or decrement would overflow\r\n"

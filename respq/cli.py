@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,11 +95,12 @@ def serve(arguments: tuple[str, ...]) -> NoReturn:
 # -- respq ping ------------------------------------------------------------------------------------
 
 
-@main.command()
+@main.command(short_help="Ask a server whether it is alive.")
 @click.option("--url", metavar="URL",
               help="redis://[user:password@]host:port or unix://[user:password@]/path;"
                    " by default the port RESPQ_PORT, or 6379, of this machine")  # fmt: skip
-@click.option("--timeout", default=2.0, show_default=True, metavar="SECONDS", help="How long to wait.")
+@click.option("--timeout", default=2.0, show_default=True, metavar="SECONDS", help="How long to wait.",
+              type=click.FloatRange(0.001, 3600))  # fmt: skip
 @click.option("--ready", is_flag=True, help="Fail while the server is loading its data, too.")
 def ping(url: str | None, timeout: float, ready: bool) -> None:
     """Ask a server whether it is alive: exit status 0 and PONG, or 1 and the reason.
@@ -129,7 +131,7 @@ def ping(url: str | None, timeout: float, ready: bool) -> None:
         client.ping()
     except (RedisError, OSError, ValueError) as error:
         if ready or not isinstance(error, BusyLoadingError):
-            complain(f"{url}: {error}")
+            complain(f"{re.sub('//.*@', '//', url)}: {error}")  # without the password
             sys.exit(1)
         answer = "LOADING"
     click.echo(answer)
@@ -156,39 +158,42 @@ def check(path: Path, fix: bool, second: int | None, appendfilename: str, dbfile
     uses the directory.
     """
     from respq.clock import Clock
-    from respq.effects.check import at_time, check_data, curable, cut
+    from respq.effects.check import OF_SNAPSHOTS, at_time, check_data, cut, incurable
     from respq.effects.files import AofError, Files
     from respq.log import complain
+    from respq.words import counted
 
     files = Files()
     try:
         verdicts, snapshots = check_data(files, path, appendfilename, dbfilename, Clock().now_ms)
         for verdict in (*verdicts, *snapshots):
             click.echo("\n  ".join(verdict.lines()))
-        damaged = any(verdict.problem for verdict in snapshots)
+        damaged = [verdict.path for verdict in snapshots if verdict.problem]
+        if fix and damaged:
+            complain(f"{damaged[0]}: is not cut, because {OF_SNAPSHOTS}: restore it from a backup")
         last = verdicts[-1] if verdicts else None
         if not any(verdict.problem for verdict in verdicts):
             last = None if second is None else at_time(files, verdicts, second)
             if last is None:
-                sys.exit(damaged)
-        elif not curable(files, verdicts):
-            complain(
-                "A snapshot, a file that others follow, and one of which nothing can be read are not cut:"
-                " restore it from a backup"
-            )
+                sys.exit(bool(damaged))
+        elif why := incurable(files, verdicts):
+            complain(f"{why}: restore it from a backup")
             sys.exit(1)
         assert last is not None
-        behind = f"{last.commands} commands" if last.problem else f"the time {second}"
-        loss = f"{last.excess} bytes behind {behind}"
+        behind = counted(last.commands, "command") if last.problem else f"the time {second}"
+        loss = f"{counted(last.excess, 'byte')} behind {behind}"
         if not fix:
             complain(f"--fix would cut off {loss}")
             sys.exit(1)
         with _reserved(last.path.absolute().parent.parent):
             cut(files, last)
         click.echo(f"{last.path}: cut off {loss}")
-        sys.exit(damaged)
-    except (AofError, OSError) as error:
+        sys.exit(bool(damaged))
+    except AofError as error:
         complain(str(error))
+        sys.exit(1)
+    except OSError as error:
+        complain(f"{error.filename or path}: {error.strerror}")
         sys.exit(1)
 
 

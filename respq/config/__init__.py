@@ -62,6 +62,8 @@ class Config(Live, Inert, Fixed):
         """Defaults, then a file (`-`: standard input), then the command line. Raises ConfigError."""
         config = cls()
         if file is not None:
+            if file.startswith("-") and file != "-":
+                raise ConfigError(f"{file}: directives begin with two hyphens, as in --port 6379")
             if file != "-":
                 config.file = Path(file).absolute()
             for setting in read_file(file):
@@ -83,7 +85,7 @@ class Config(Live, Inert, Fixed):
             if name in REFUSED:
                 raise ConfigError(REFUSED[name])
             if (directive := BY_ANY_NAME.get(name)) is None:
-                raise ConfigError("there is no such directive")
+                raise ConfigError(f"there is no such directive{_advice(name)}")
             self._take_words(directive, setting.words)
         except ConfigError as error:
             raise ConfigError(f"{setting.place}: {setting.name}: {error}") from None
@@ -233,6 +235,12 @@ class Config(Live, Inert, Fixed):
     def _restore(self, before: Mapping[str, object]) -> None:
         for name, value in before.items():
             self._write(DIRECTIVES[name], value)
+
+
+def _advice(name: str) -> str:
+    """What somebody probably meant by `port=7000`."""
+    before, equals, _ = name.partition("=")
+    return f"; a blank stands between {before} and its value" if equals and before in BY_ANY_NAME else ""
 
 
 def is_secret(name: str) -> bool:

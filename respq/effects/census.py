@@ -50,8 +50,8 @@ class Census:
         if types:
             yield f"keys by type: {types}"
             yield (
-                f"{self.expiring} keys expire, {self.expired} of them have;"
-                f" {self.with_deadlines} hashes have fields that expire"
+                f"keys that expire: {self.expiring}, of which the time has come: {self.expired};"
+                f" hashes with fields that expire: {self.with_deadlines}"
             )
 
     def _origin(self, dump: DumpReader) -> str:

@@ -22,11 +22,15 @@ from respq.effects.backup import read_times
 from respq.effects.census import Census
 from respq.effects.files import AofError, DamagedError, Files, datasync
 from respq.effects.loader import SIGNATURE_BYTES, Loader
+from respq.effects.logset import LogSet
 from respq.effects.manifest import DUMP, Manifest
 from respq.effects.timestamps import first_after
 from respq.protocol import Argv
 from respq.rdb.file import SIGNATURES
+from respq.words import counted
 
+DEFAULT_DIRECTORY = "appendonlydir"
+OF_SNAPSHOTS = "a snapshot without its end says nothing of what is missing"
 DUMP_SUFFIX = f".{DUMP}"
 
 
@@ -48,11 +52,13 @@ class Verdict:
 
     def lines(self) -> Iterator[str]:
         """What is known, for people."""
-        held = [f"{self.census.keys} keys"] if self.census else []
+        held = [counted(self.census.keys, "key")] if self.census else []
         if self.commands or not held:
-            held.append(f"{self.commands} commands")
-        unread = f"; {self.excess} bytes behind its end, which no server reads" if self.excess else ""
-        state = self.problem or f"sound, {' and '.join(held)} in {self.sound} bytes{unread}"
+            held.append(counted(self.commands, "command"))
+        unread = (
+            f"; {counted(self.excess, 'byte')} behind its end, which no server reads" if self.excess else ""
+        )
+        state = self.problem or f"sound, {' and '.join(held)} in {counted(self.sound, 'byte')}{unread}"
         yield f"{self.path}: {state}"
         if self.census:
             yield from self.census.lines()
@@ -79,10 +85,11 @@ def check_data(
         return _check_log(files, path, now_ms), []
     log, dump = _manifest_in(files, path, filename), path / dump_name
     snapshots = [_check_snapshot(files, dump, now_ms)] if files.exists(dump) else []
-    if log is None and not snapshots:
+    orphans = _orphans_in(files, path, filename) if log is None else []
+    if log is None and not snapshots and not orphans:
         sought = f"{filename}.manifest in it and below it, and for {dump_name}"
         raise AofError(f"{path}: looked for {sought}, and found neither")
-    return _check_log(files, log, now_ms) if log else [], snapshots
+    return _check_log(files, log, now_ms) if log else orphans, snapshots
 
 
 def _manifest_in(files: Files, directory: Path, filename: str) -> Path | None:
@@ -94,6 +101,15 @@ def _manifest_in(files: Files, directory: Path, filename: str) -> Path | None:
     if len(found) > 1:
         raise AofError(f"{directory}: has more than one {name}: {' and '.join(map(str, found))}")
     return found[0] if found else None
+
+
+def _orphans_in(files: Files, directory: Path, filename: str) -> list[Verdict]:
+    """A log whose manifest is missing, in a data directory or that of a log: no server starts on it."""
+    for place in (directory, directory / DEFAULT_DIRECTORY):
+        log_set = LogSet(files, place, filename)
+        if place.is_dir() and (problem := log_set.orphans()) is not None:
+            return [Verdict(log_set.manifest_path, 0, 0, 0, problem)]
+    return []
 
 
 def _check_log(files: Files, path: Path, now_ms: int) -> list[Verdict]:
@@ -154,15 +170,19 @@ def _do_nothing(commands: list[Argv]) -> None:
     """Execute nothing: the form is checked, not what it means."""
 
 
-def curable(files: Files, verdicts: Sequence[Verdict]) -> bool:
-    """Whether cutting the last file makes the log sound."""
+def incurable(files: Files, verdicts: Sequence[Verdict]) -> str:
+    """Why cutting the last file does not make a damaged log sound, for people; empty if it does."""
     *before, last = verdicts
-    return (
-        bool(last.excess and last.sound >= last.dump_bytes)
-        and bool(last.sound or _is_increment(files, last.path))
-        and not any(verdict.problem for verdict in before)
-        and not _followed(files, last.path)
-    )
+    damaged = next((verdict for verdict in before if verdict.problem), last)
+    if not damaged.excess:
+        return f"{damaged.path}: that is not mended by cutting"
+    if damaged is not last or _followed(files, last.path):
+        return f"{damaged.path}: is not cut, because another file of the log follows it"
+    if last.sound < last.dump_bytes:
+        return f"{last.path}: is not cut, because {OF_SNAPSHOTS}"
+    if not last.sound and not _is_increment(files, last.path):
+        return f"{last.path}: is not cut, because nothing of it can be read, so that it may be anything"
+    return ""
 
 
 def at_time(files: Files, verdicts: Sequence[Verdict], second: int) -> Verdict | None:

@@ -80,8 +80,8 @@ class LogSet:
         self._tidy()
         if self._has_old_style():
             self._upgrade()
-        if not self.manifest.files:
-            self._refuse_orphans()
+        if (problem := self.orphans()) is not None:
+            raise AofError(f"{self.manifest_path}: {problem}")
         for file in self.manifest.files:
             if not self.files.exists(self.path(file)):
                 raise AofError(f"{self.path(file)}: is listed in the manifest, but missing")
@@ -123,13 +123,17 @@ class LogSet:
         part = re.compile(re.escape(self.filename) + r"\.\d+\.(base|incr)\.(aof|rdb)")
         return [self.directory / name for name in self.files.names(self.directory) if part.fullmatch(name)]
 
-    def _refuse_orphans(self) -> None:
+    def orphans(self) -> str | None:
+        """What is wrong if there are parts of a log, with data, and no manifest that lists any."""
+        if self.manifest.files or self.files.exists(self._mark_path):
+            return None
         for path in self._parts():
             if self.files.size(path) and not self._is_without_data(path):
-                raise AofError(
-                    f"{self.manifest_path}: missing or empty, but there is {path.name};"
-                    " restore the manifest, or move the file away to start without its data"
+                return (
+                    f"missing or empty, but there is {path.name}; restore the manifest, or move the file away"
+                    " to start without its data"
                 )
+        return None
 
     def _is_without_data(self, path: Path) -> bool:
         """Whether a file holds no more than what an empty log was about to begin with."""

@@ -195,6 +195,8 @@ class DumpReader:
 
 def describe_part(data: Data, at: int) -> str:
     """What the part of a dump is that begins at `at`, in words; as far as can be seen, if it is damaged."""
+    if not at:
+        return "at its beginning"
     cursor = Cursor(data, at)
     try:
         while (code := cursor.byte()) >= _FIRST_CODE:

@@ -88,7 +88,8 @@ def test_only_the_last_file_is_cut(log: Path, run: Run, tmp_path: Path) -> None:
         for place in ("respq-data", str(base)):
             done = run("check", place, "--fix")
             assert done.returncode == 1
-            assert "are not cut: restore it from a backup" in done.stderr
+            assert done.stderr.endswith(": restore it from a backup\n")
+            assert f"{base.name}: is not cut, because another file of the log follows it" in done.stderr
         assert base.read_bytes() == torn
     base.unlink()
     done = run("check", "respq-data")
@@ -106,7 +107,9 @@ def test_a_file_of_which_nothing_can_be_read_is_cut_only_if_it_is_known_to_be_of
     for name, data in (("dump.rdb", b"S" + whole[1:]), ("dump.rdb", b""), ("backup.gz", b"\x1f\x8b\x08")):
         path = tmp_path / name
         path.write_bytes(data)
-        assert run("check", name, "--fix").returncode == 1
+        done = run("check", name, "--fix")
+        assert done.returncode == 1
+        assert f"{name}: is not cut, because " in done.stderr
         assert path.read_bytes() == data
     log.write_bytes(b"x" + FIRST)
     assert run("check", "respq-data", "--fix").returncode == 0
@@ -135,11 +138,30 @@ def test_what_is_no_log_is_named(run: Run, tmp_path: Path) -> None:
         "looked for appendonly.aof.manifest in it and below it, and for dump.rdb, and found neither"
         in done.stderr
     )
+    (tmp_path / "x.rdb").write_text("nonsense\n")
+    assert "x.rdb: offset 0: at its beginning: is no RDB file\n" in run("check", "x.rdb").stdout
     (tmp_path / "appendonly.aof.manifest").write_text("nonsense\n")
     done = run("check", "appendonly.aof.manifest")
     assert done.returncode == 1
     assert "appendonly.aof.manifest: line 1: " in done.stderr
     assert run("check", "nowhere").returncode == 2
+    assert run("check", "/dev/null").stderr == "respq: /dev/null: Not a regular file\n"
+
+
+def test_a_log_whose_manifest_is_gone_is_not_passed_over(log: Path, run: Run, tmp_path: Path) -> None:
+    """No server starts on it, whatever snapshot stands beside it."""
+    (tmp_path / "respq-data" / "dump.rdb").write_bytes(b"".join(write_dump([], {})))
+    manifest = log.with_name("appendonly.aof.manifest")
+    said = (
+        f"{manifest.relative_to(tmp_path)}: missing or empty, but there is {log.name}; restore the manifest,"
+        " or move the file away to start without its data"
+    )
+    manifest.unlink()
+    for place in ("respq-data", LOG):
+        done = run("check", place, "--fix")
+        assert (done.returncode, done.stdout.splitlines()[0]) == (1, said)
+        assert done.stderr.endswith("restore it from a backup\n")
+    assert run("serve", "--port", "0", "--unixsocket", "s").stderr.endswith(f"/{said}\n")
 
 
 def test_a_snapshot_is_checked_beside_the_log_and_alone(log: Path, run: Run, tmp_path: Path) -> None:
@@ -155,7 +177,7 @@ def test_a_snapshot_is_checked_beside_the_log_and_alone(log: Path, run: Run, tmp
         f"sound, 3 keys in {len(data)} bytes\n"
         "  version 12 of the format, by Redis 9.0; checksum right\n"
         "  keys by type: hash 1, set 1, string 1\n"
-        "  1 keys expire, 1 of them have; 1 hashes have fields that expire\n"
+        "  keys that expire: 1, of which the time has come: 1; hashes with fields that expire: 1\n"
     )
     assert run("check", str(snapshot)).stdout == f"{snapshot}: {said}"
     done = run("check", "respq-data", "--dbfilename", "kept.rdb")
@@ -186,4 +208,4 @@ def test_what_is_torn_behind_a_snapshot_that_begins_a_log_is_cut(log: Path, run:
     assert done.returncode == 0
     assert done.stdout.endswith(": cut off 4 bytes behind 2 commands\n")
     assert log.read_bytes() == begun
-    assert f"sound, 1 keys and 2 commands in {len(begun)} bytes\n" in run("check", str(log)).stdout
+    assert f"sound, 1 key and 2 commands in {len(begun)} bytes\n" in run("check", str(log)).stdout

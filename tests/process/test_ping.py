@@ -46,6 +46,13 @@ def test_what_does_not_answer_is_named_in_one_line(run: Run, url: str) -> None:
     assert done.stderr.count("\n") == 1
 
 
+def test_no_password_is_told(run: Run) -> None:
+    host = f"localhost:{free_port()}"
+    done = run("ping", "--url", f"redis://ann:secret@{host}")
+    assert done.stderr.startswith(f"respq: redis://{host}: ")
+    assert "secret" not in done.stderr
+
+
 def test_a_server_that_is_loading_is_alive_but_not_ready(run: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=answer_loading, args=(server, 2), daemon=True).start()

@@ -156,6 +156,11 @@ def test_a_directory_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     ("arguments", "line"),
     [
         (["--nope", "1"], "command line: nope: there is no such directive"),
+        (
+            ["--port=1"],
+            "command line: port=1: there is no such directive; a blank stands between port and its value",
+        ),
+        (["-p", "1"], "-p: directives begin with two hyphens, as in --port 6379"),
         (["--maxclients", "x"], "command line: maxclients: argument couldn't be parsed into an integer"),
         (["--tls-port", "6380"], "command line: tls-port: respq does not speak TLS"),
         (["none.conf"], "cannot read the configuration file none.conf: No such file or directory"),

@@ -93,7 +93,7 @@ class Recovery:
 
     def _mend(self, disk: Disk) -> None:
         verdicts, _ = check.check_data(disk, MANIFEST, "appendonly.aof", "dump.rdb", 0)
-        assert check.curable(disk, verdicts), verdicts
+        assert not check.incurable(disk, verdicts), verdicts
         check.cut(disk, verdicts[-1])
 
     def _found(self) -> list[bytes]:

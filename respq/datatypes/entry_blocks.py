@@ -343,7 +343,7 @@ class Block(_Keys):
         "_codes", "_data", "_dead", "_id_at", "_id_bytes", "_id_end", "ends", "first_id", "folded", "head",
         "last_id", "live", "worn",
     )  # fmt: skip
-    folded: tuple[bytes, NodeReader, int]  # see `folded_blocks`
+    folded: tuple[bytes, NodeReader, int, tuple[int, ...]]  # see `folded_blocks`
 
     def __init__(self, table: Table) -> None:
         super().__init__(table.halves)

@@ -229,8 +229,8 @@ class EntryLog:
             yield Stretch(self.tail, 0, len(self.tail))
 
     def folded(self) -> list[FoldedBlock]:
-        """The blocks that are folded. O(blocks)."""
-        return [block for block in self._blocks if isinstance(block, FoldedBlock)]
+        """The blocks that are folded, and of which nothing was deleted. O(blocks)."""
+        return [block for block in self._blocks if isinstance(block, FoldedBlock) and block.is_whole]
 
     def get(self, entry_id: int) -> bytes | None:
         """The entry with this ID, or None. O(log n)."""

@@ -106,7 +106,7 @@ class StreamValue(Value):
         self.last_id = nodes.lasts[-1]
 
     def folded(self) -> list[FoldedBlock]:
-        """The blocks that are folded, and whose last node no entry has been added to. O(nodes).
+        """The blocks that are folded and whole, and whose last node no entry has been added to. O(nodes).
 
         That happens if all behind it are deleted, or did not fill it when they were read.
         """

@@ -32,7 +32,7 @@ SAME_FIELDS: Final = b"\x02\x01"  # the flags of an entry with the fields of the
 _SAME_FIELDS_WORD: Final = b"2"
 SHORTEST_ID: Final = 4  # bytes, as two integers
 LONGEST_ID: Final = 20
-_TAIL_BYTES: Final = 2  # how many elements an entry has
+TAIL_BYTES: Final = 2  # how many elements an entry has
 INTEGER: Final = rb"(?:[\x00-\x7f]\x01|[\xc0-\xdf].\x02|\xf1.{2}\x03|\xf2.{3}\x04|\xf3.{4}\x05|\xf4.{8}\x09)"
 
 Text = tuple[bytes, int, bytes]  # what stands before a text, its length, what stands behind it
@@ -136,7 +136,7 @@ def may_be_alike(texts: tuple[Text, ...], entries: int, size: int) -> bool:
 def _fixed_bytes(texts: tuple[Text, ...]) -> int:
     """How many bytes an entry with such texts takes without its ID."""
     sizes = [len(head) + length + len(behind) for head, length, behind in texts]
-    return len(SAME_FIELDS) + sum(sizes) + _TAIL_BYTES
+    return len(SAME_FIELDS) + sum(sizes) + TAIL_BYTES
 
 
 @lru_cache(maxsize=64)

@@ -35,6 +35,7 @@ from respq.rdb.alike import (
     MOST_FIELDS,
     SAME_FIELDS,
     SHORTEST_ID,
+    TAIL_BYTES,
     Columns,
     Find,
     Gathering,
@@ -223,10 +224,14 @@ class _Differences(dict[bytes, int]):
             self._spans[node] = span
         return span if seq + span.lowest_seq >= 0 else None
 
-    def _measured(self, found: list[bytes]) -> _Span | None:
+    def forget_if_many(self) -> None:
+        """Begin anew if there are too many. To be called before some are asked for."""
         if len(self) >= _MOST_KNOWN:
             self.clear()
             self._seq.clear()
+
+    def _measured(self, found: list[bytes]) -> _Span | None:
+        self.forget_if_many()
         try:
             differences = list(map(self.__getitem__, found))
         except ValueError:
@@ -358,9 +363,32 @@ def _find(nodes: bytes, entry_id: int) -> Words | None:
         if ms << SEQ_BITS | seq > entry_id:
             break
         begin, at = at, at + _FRONT_BYTES + (length ^ _14_BITS)
-    id_bytes, node = next(split_nodes(nodes[begin:at]))
-    entries = read_node(int.from_bytes(id_bytes, "big"), node)
-    return next((words for number, words in entries if number == entry_id), None)
+    _, ms, seq, length = _FRONT.unpack_from(nodes, begin)
+    begin += _FRONT_BYTES
+    node = nodes[begin : begin + (length ^ _14_BITS)]
+    return _find_in(node, entry_id - (ms << SEQ_BITS | seq))
+
+
+def _find_in(node: bytes, wanted: int) -> Words | None:
+    """The words of the entry of a node whose ID is greater than the node's by so much. 0.5 µs an entry."""
+    end = len(node) - 1
+    (_, _, width), at = listpack.read(node, _HEAD_LIVE, end, 3)
+    count = int(width)
+    (*fields, _), at = listpack.read(node, at, end, count + 1)
+    _differences.forget_if_many()
+    while at < end:
+        entry = _ENTRY(node, at)
+        assert entry is not None, "the node was proven sound"
+        difference, begin = _differences[entry[1]], entry.end()
+        if difference >= wanted:
+            break
+        at = _behind(node, begin, count) + TAIL_BYTES
+    else:
+        return None
+    if difference > wanted:
+        return None
+    values = listpack.read(node, begin, end, count)[0]
+    return list(chain.from_iterable(zip(fields, values, strict=True)))
 
 
 _READER: Final = NodeReader(_unfold, _find)

@@ -100,6 +100,50 @@ def test_single_entries_are_found_without_unfolding_what_is_around_them(stream: 
     twin.check()
 
 
+@pytest.mark.parametrize("stream", [of(600), uneven(600, (1, 64, 130))], ids=["alike", "uneven"])
+def test_single_entries_are_deleted_without_unfolding_what_is_around_them(stream: StreamValue) -> None:
+    stream, data = stream.copy(), written(stream)
+    twin, folded_bytes = read(data), read(data).memory_bytes(0)
+    ids = [read_id(id_text(entry)) for entry in entries(stream)]
+    some = [*ids[50:550:100], ids[50], ids[51] + 1, ids[0] - 1, ids[-1] + 1]
+    assert twin.delete(some) == stream.delete(some) == [True] * 5 + [False] * 4
+    copy = twin.copy()
+    assert list(twin.rebuild(b"k")) == list(stream.rebuild(b"k"))
+    assert [twin.get(entry_id) for entry_id in some] == [None] * 9
+    assert twin.get(ids[52]) == stream.get(ids[52])
+    assert twin.nodes() == stream.nodes()
+    assert twin.memory_bytes(0) == copy.memory_bytes(0) == folded_bytes
+    assert written(twin) == written(stream) == written(copy)
+    copy.check()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_whatever_is_looked_for_and_deleted_the_outcome_is_that_of_unfolded_blocks(seed: int) -> None:
+    rng = Random(seed)
+    stream = uneven(400, (1, 64, 130)) if seed % 2 else of(400, 20 + seed)
+    twin = read(written(stream))
+    ids = [read_id(id_text(entry)) for entry in entries(stream)]
+    for _ in range(rng.choice((10, 60, 350))):
+        entry_id = rng.choice(ids) + rng.choice((0, 0, 0, 1, -1))
+        match rng.randrange(8):
+            case 0:
+                assert twin.get(entry_id) == stream.get(entry_id)
+            case 1 if rng.random() < 0.1:
+                twin = twin.copy()
+            case 2 if rng.random() < 0.2:
+                assert twin.drop_first(5) == stream.drop_first(5)
+            case 3 if rng.random() < 0.2:
+                assert twin.below(entry_id) == stream.below(entry_id)
+            case _:
+                assert twin.delete([entry_id]) == stream.delete([entry_id])
+        assert (len(twin), twin.first_id()) == (len(stream), stream.first_id())
+        assert twin.top_id() == stream.top_id()
+    assert twin.nodes() == stream.nodes()
+    assert list(twin.rebuild(b"k")) == list(stream.rebuild(b"k"))
+    twin.check()
+    assert entries(twin) == entries(stream)
+
+
 def test_an_id_in_which_a_value_seems_to_begin_is_read_as_it_stands() -> None:
     stream = StreamValue()
     for n in range(300):

@@ -20,10 +20,10 @@ the stamp: their frequency begins anew.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from math import ceil, log
 from random import Random
-from typing import Final, NamedTuple
+from typing import Final
 
 from respq.datatypes.value import Value
 from respq.describe import NoKeysError, key_indexes
@@ -32,7 +32,7 @@ from respq.keyspace import Database, Effects
 from respq.protocol import Argv
 from respq.protocol.runs import Run
 from respq.rdb import file as rdb
-from respq.state import BulkHandler, Client, Handler, Server, Spec
+from respq.state import Accounting, BulkHandler, Client, Handler, Server, Spec
 
 FIRST_FREQUENCY: Final = 5  # of a new key, so that it is not the first to go
 MOST_FREQUENT: Final = 255
@@ -89,13 +89,6 @@ def untouching(spec: Spec, handler: Handler) -> Handler:
                     value.accessed = accessed
 
     return untouched
-
-
-class Accounting(NamedTuple):
-    """What stands around the handlers of commands, and around their bulk forms, under a policy."""
-
-    wrap: Callable[[Spec, Handler], Handler]
-    wrap_bulk: Callable[[Spec, BulkHandler], BulkHandler]
 
 
 def modifying(spec: Spec, handler: Handler) -> Handler:

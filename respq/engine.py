@@ -67,7 +67,7 @@ class Engine:
         self.server.set_gate = self.tables.set_gate
         self.server.retable_all = self.tables.rebuild
         self.execution = Execution(self.server, self.tables)
-        self.server.limit = MemoryLimit(self.server)
+        self._memory_limit = self.server.limit = MemoryLimit(self.server)
         self._client_limit = ClientLimit(self.server)
         self._counts_reads = config.compat_version >= (8, 8)
         # Take bytes from a client and execute all commands that are complete.
@@ -88,7 +88,7 @@ class Engine:
         config.on_change("notify-keyspace-events", self._choose_events)
         config.on_change("tracking-table-max-keys", self._limit_tracking)
         config.on_change("maxmemory-policy", self._choose_policy)
-        config.on_change("maxmemory", self.server.limit.apply)
+        config.on_change("maxmemory", self._memory_limit.apply)
         for name in ("maxmemory", "maxmemory-clients"):
             config.on_change(name, self._client_limit.apply)
         for name in ("min-replicas-to-write", "min-replicas-max-lag"):
@@ -142,7 +142,7 @@ class Engine:
     def _choose_policy(self) -> None:
         """Apply `maxmemory-policy`."""
         self._count_accesses()
-        self.server.limit.apply()
+        self._memory_limit.apply()
 
     def _count_accesses(self) -> None:
         """Count how often keys are accessed, or leave accesses that change nothing out, as eviction goes."""
@@ -367,7 +367,7 @@ class Engine:
 
     def limit_memory(self) -> None:
         """Evict keys, or refuse commands, while more memory is in use than `maxmemory` allows."""
-        self.server.limit.look()
+        self._memory_limit.look()
         if self.server.effects:
             self._drain()
 

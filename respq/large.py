@@ -13,15 +13,14 @@ from respq.protocol import Argv
 from respq.protocol.resp import request_bytes
 from respq.slowlog import enter
 from respq.state import Client, Handler, Server, Spec
-from respq.statistics import SlowLog
 
 
 class LargeCommands:
-    """The logs of large requests and of large replies."""
+    """Fills the logs of large requests and of large replies."""
 
     def __init__(self, server: Server) -> None:
         self._config = server.config
-        self.requests, self.replies = SlowLog(), SlowLog()
+        self._requests, self._replies = server.large_requests, server.large_replies
 
     @property
     def on(self) -> bool:
@@ -48,6 +47,6 @@ class LargeCommands:
     def _note(self, c: Client, argv: Argv, reply_bytes: int) -> None:
         config = self._config
         if 0 <= config.commandlog_request_larger_than <= (size := request_bytes(argv)):
-            enter(c, self.requests, argv, size, config.commandlog_large_request_max_len)
+            enter(c, self._requests, argv, size, config.commandlog_large_request_max_len)
         if 0 <= config.commandlog_reply_larger_than <= reply_bytes:
-            enter(c, self.replies, argv, reply_bytes, config.commandlog_large_reply_max_len)
+            enter(c, self._replies, argv, reply_bytes, config.commandlog_large_reply_max_len)

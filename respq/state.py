@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
 from random import Random
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, TypeVar
 
 from respq.acl.log import AccessLog
 from respq.datatypes.value import Value
@@ -23,6 +23,7 @@ from respq.protocol import Argv
 from respq.protocol.reader import Reader
 from respq.protocol.resp import RESP2, Encoder
 from respq.protocol.runs import Run
+from respq.provided import Busy, Frequencies, Limit
 from respq.pubsub import PubSub
 from respq.rubble import Rubble
 from respq.statistics import ReadCounts, Saves, SlowLog, Statistics
@@ -49,6 +50,24 @@ BulkHandler = Callable[["Client", Run], "bytes | None"]
 
 # Refuses a command by raising, or parks its client; sees every command before its handler.
 Gate = Callable[["Client", Argv, "Spec"], None]
+
+
+class Accounting(NamedTuple):
+    """What stands around handlers and bulk forms while accesses are more than stamps: see `accesses`."""
+
+    wrap: Callable[[Spec, Handler], Handler]
+    wrap_bulk: Callable[[Spec, BulkHandler], BulkHandler]
+
+
+class Session(Protocol):
+    """A time in which all commands are measured: `hotkeys.HotKeys`."""
+
+    ended_ms: int  # 0: it runs
+
+    def measured(self, spec: Spec, handler: Handler) -> Handler:
+        """The handler of a command, with a look at what it takes."""
+        ...
+
 
 # What a command leads to. Where the handler is the declared one, no mode stands before it.
 Entry = tuple[Handler, "Spec"]
@@ -389,25 +408,44 @@ def _unset(*_: object) -> NoReturn:
     raise RuntimeError("the engine has not been built")
 
 
-class Server:
-    """Everything that is not one connection's."""
+class Provided:
+    """What the layers above provide, each by the name that those below call it."""
 
-    frequencies: Any  # accesses.Frequencies, which comes with the tables
-    accounting: Any = None  # accesses.Accounting while accesses are more than stamps, or None
-    limit: Any  # eviction.MemoryLimit
-    send_snapshot: Callable[[Client], None]  # to a client; comes with `Transfers`
-    scripts_may_all = False  # DEBUG SET-DISABLE-DENY-SCRIPTS
-    start_backup: Callable[[], None]  # BACKUP START, and so on; come with `Backups`
-    seal_backup: Callable[[Client, Argv], bytes]
-    abort_backup: Callable[[], None]
-    clean_backup: Callable[[], None]
-    backup = BackupStatus()  # what is known of the backup that is made, or was made last
-    large: Any  # large.LargeCommands, likewise
-    hotkeys: Any = None  # hotkeys.HotKeys, the session that runs, or ran last
+    frequencies: Frequencies
+    limit: Limit
+
+    def __init__(self) -> None:
+        self.flags_of_script: Callable[[Server, Spec, Argv], Flag] = _unset  # what a call of EVAL needs
+        self.serve_meanwhile: Callable[[], None] = lambda: None  # the event loop, from inside a long command
+        self.log: Callable[[str, str], None] = _unset  # a level and a line
+        self.client_info: Callable[[Client], bytes] = _unset  # the line of CLIENT INFO
+        self.table_of: Callable[[Client], Table] = _unset  # the table that a client's mode calls for
+        self.retable_all: Callable[[], None] = _unset  # what tables depend on has changed
+        self.set_gate: Callable[[str, Gate | None], None] = _unset  # put up, or take away, what may refuse
+        self.drain: Callable[[], None] = _unset  # act on the effects so far
+        self.rewrite_log: Callable[[bool], bool] = _unset  # BGREWRITEAOF; see `Persistence`
+        self.save: Callable[[], None] = _unset  # SAVE
+        self.save_in_background: Callable[[bool, bool], bool] = _unset  # see `Dumps`
+        self.note_flushed: Callable[[], None] = _unset  # FLUSHALL, if there is or shall be a snapshot
+        self.cancel_save: Callable[[], bytes] = _unset  # see `Dumps.cancel`
+        self.reload_log: Callable[[], None] = _unset  # write it, forget everything, load it
+        self.reload_dump: Callable[[bool, bool, bool], None] = _unset  # see `Dumps`
+        self.send_snapshot: Callable[[Client], None] = _unset  # to a client; see `Transfers`
+        self.start_backup: Callable[[], None] = _unset  # BACKUP START, and so on; see `Backups`
+        self.seal_backup: Callable[[Client, Argv], bytes] = _unset
+        self.abort_backup: Callable[[], None] = _unset
+        self.clean_backup: Callable[[], None] = _unset
+        self.connect_peer: ConnectPeer = unreachable  # another server
+        self.shut_down: Callable[[str], None] = _unset  # leave the event loop; the log gets the reason
+
+
+class Server(Provided):
+    """Everything that is not one connection's."""
 
     def __init__(
         self, config: Config, clock: Clock, rng: Random, specs: dict[str, Spec], users: Users
     ) -> None:
+        super().__init__()
         self.config = config
         self.clock = clock
         self.rng = rng
@@ -443,38 +481,24 @@ class Server:
         self.paused_until_ms, self.pause_all = 0, False  # CLIENT PAUSE; 0: not paused; not writes alone
 
         self.slow_log = SlowLog()
+        self.large_requests, self.large_replies = SlowLog(), SlowLog()  # see `large`
+        self.hotkeys: Session | None = None  # of HOTKEYS, that runs, or ran last
+        self.accounting: Accounting | None = None  # while accesses are more than stamps
 
         self.aof: AppendOnlyFile | None = None  # where effects go
         self.loading = False
         self.loading_bytes = self.loading_total = self.loading_since_ms = 0  # of the log; Unix time
         self.saves = Saves(clock.now_ms // 1000)
         self.changes_since_save = 0
+        self.backup = BackupStatus()  # what is known of the backup that is made, or was made last
 
         self.gates: dict[str, Gate] = {}  # modes of the whole server, by name
+        self.scripts_may_all = False  # DEBUG SET-DISABLE-DENY-SCRIPTS
         self.scripts: Any = None  # commands.scripthost.ScriptHost, from the first script on
         self.libraries: Any = None  # commands.libraries.Libraries, of functions
         self.script_tables: dict[Any, Any] = {}  # see commands.scripttable
 
-        self.busy: Any = None  # commands.overtime.Overtime, while a script keeps everybody waiting
-
-        # What the layers above provide.
-        self.flags_of_script: Callable[[Server, Spec, Argv], Flag] = _unset  # what a call of EVAL needs
-        self.serve_meanwhile: Callable[[], None] = lambda: None  # the event loop, from inside a long command
-        self.log: Callable[[str, str], None] = _unset  # a level and a line
-        self.client_info: Callable[[Client], bytes] = _unset  # the line of CLIENT INFO
-        self.table_of: Callable[[Client], Table] = _unset  # the table that a client's mode calls for
-        self.retable_all: Callable[[], None] = _unset  # gates changed: choose every client's table anew
-        self.set_gate: Callable[[str, Gate | None], None] = _unset  # put up, or take away, what may refuse
-        self.drain: Callable[[], None] = _unset  # act on the effects so far
-        self.rewrite_log: Callable[[bool], bool] = _unset  # BGREWRITEAOF; see `Persistence`
-        self.save: Callable[[], None] = _unset  # SAVE
-        self.save_in_background: Callable[[bool, bool], bool] = _unset  # see `Dumps`
-        self.note_flushed: Callable[[], None] = _unset  # FLUSHALL, if there is or shall be a snapshot
-        self.cancel_save: Callable[[], bytes] = _unset  # see `Dumps.cancel`
-        self.reload_log: Callable[[], None] = _unset  # write it, forget everything, load it
-        self.reload_dump: Callable[[bool, bool, bool], None] = _unset  # see `Dumps`
-        self.connect_peer: ConnectPeer = unreachable  # another server
-        self.shut_down: Callable[[str], None] = _unset  # leave the event loop; the log gets the reason
+        self.busy: Busy | None = None
 
     @property
     def kept_log(self) -> AppendOnlyFile | None:

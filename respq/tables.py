@@ -80,7 +80,7 @@ class Tables:
             if spec.bulk is not None and not spec.quick and spec.group != "scripting":  # these time their own
                 spec.bulk = timed_run(server, spec, spec.bulk)
         self._bulk = {spec: spec.bulk for spec in server.specs.values()}  # as declared
-        server.large = LargeCommands(server)
+        self._large = LargeCommands(server)
         self.frequencies = server.frequencies = Frequencies(server)
 
     def of(self, client: Client) -> Table:
@@ -183,8 +183,8 @@ class Tables:
             wrappers.append(untouching)
         if self.server.hotkeys is not None and not self.server.hotkeys.ended_ms:
             wrappers.append(self.server.hotkeys.measured)
-        if self.server.large.on:
-            wrappers.append(self.server.large.measured)
+        if self._large.on:
+            wrappers.append(self._large.measured)
         if self.server.monitors:
             wrappers.append(monitored)
         return wrappers

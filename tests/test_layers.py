@@ -41,7 +41,7 @@ LAYERS = (
     {"state"},
     {"tracking"},
     {"notifications"},
-    {"acl", "effects", "flags", "packer", "pubsub", "redaction", "statistics", "waiting"},
+    {"acl", "effects", "flags", "packer", "provided", "pubsub", "redaction", "statistics", "waiting"},
     {"fingerprint", "keysizes"},
     {"keyspace"},
     {"rdb"},

@@ -19,8 +19,8 @@ def _log(c: Client, word: bytes) -> SlowLog:
     server = c.server
     logs: dict[bytes, SlowLog] = {
         b"slow": server.slow_log,
-        b"large-request": server.large.requests,
-        b"large-reply": server.large.replies,
+        b"large-request": server.large_requests,
+        b"large-reply": server.large_replies,
     }
     log = logs.get(word.lower())
     if log is None:

@@ -12,6 +12,7 @@ from respq.commands.help import help_reply
 from respq.errors import CommandError, syntax_error
 from respq.hotkeys import HotKeys, Metric
 from respq.protocol.resp import OK, array, bulk, integer
+from respq.state import Server
 
 PRIVILEGED = ADMIN | NOSCRIPT
 METRICS = {b"CPU", b"NET"}
@@ -42,7 +43,7 @@ def hotkeys_start(c: Client, argv: Argv) -> bytes:
             raise syntax_error()
     if not metrics:
         raise CommandError("METRICS parameter is required")
-    if server.hotkeys is not None and server.hotkeys.active:
+    if _running(server) is not None:
         raise CommandError("a hotkeys session is already in progress")
     server.hotkeys = HotKeys(server, metrics, numbers[b"COUNT"], numbers[b"DURATION"], numbers[b"SAMPLE"])
     server.retable_all()
@@ -63,12 +64,18 @@ def _read_metrics(options: Options, argv: Argv) -> set[bytes]:
     return found
 
 
+def _running(server: Server) -> HotKeys | None:
+    """The session that runs, if any does; one whose time is up has ended."""
+    session = server.hotkeys
+    return session if isinstance(session, HotKeys) and session.active else None
+
+
 @command("HOTKEYS|GET", arity=2, flags=PRIVILEGED, group="server", since="8.6.0",
          complexity="O(N log K), N keys met")  # fmt: skip
 def hotkeys_get(c: Client, argv: Argv) -> bytes:
     """What the session that runs, or ran last, has found; null if there is none."""
-    session: HotKeys | None = c.server.hotkeys
-    if session is None:
+    session = c.server.hotkeys
+    if not isinstance(session, HotKeys):
         return c.enc.null
     fields = [
         (b"tracking-active", integer(session.active)),
@@ -107,8 +114,8 @@ def _greatest(metric: Metric, most: int, unit: int) -> bytes:
 @command("HOTKEYS|STOP", arity=2, flags=PRIVILEGED, group="server", since="8.6.0")
 def hotkeys_stop(c: Client, argv: Argv) -> bytes:
     """End the session that runs; HOTKEYS GET still tells what it has found."""
-    session: HotKeys | None = c.server.hotkeys
-    if session is None or not session.active:
+    session = _running(c.server)
+    if session is None:
         raise CommandError("no hotkeys session is in progress")
     session.stop(c.server.clock.now_ms)
     return OK
@@ -117,8 +124,7 @@ def hotkeys_stop(c: Client, argv: Argv) -> bytes:
 @command("HOTKEYS|RESET", arity=2, flags=PRIVILEGED, group="server", since="8.6.0")
 def hotkeys_reset(c: Client, argv: Argv) -> bytes:
     """Forget what a session has found that does not run any more."""
-    session = c.server.hotkeys
-    if session is not None and session.active:
+    if _running(c.server) is not None:
         raise CommandError("a hotkeys session is in progress; stop it first")
     c.server.hotkeys = None
     return OK

@@ -223,7 +223,7 @@ def _even_splitter(form: Even) -> Callable[[bytes], tuple[bytes, ...]]:
     return Struct(f"<{begin}x{layout}{length}s{behind}x").unpack
 
 
-class Packed:
+class Chunk:
     """A run of elements in one bytes object. Immutable. `size`: its bytes as one of Redis's nodes."""
 
     __slots__ = ("count", "data", "ends", "size", "stride")
@@ -299,7 +299,7 @@ class Packed:
                 return found
         return offsets_in(self.elements(), element)
 
-    def spliced(self, start: int, stop: int, element: bytes, size: int) -> Packed:
+    def spliced(self, start: int, stop: int, element: bytes, size: int) -> Chunk:
         """A chunk with `element` in the place of those from `start` to `stop` (exclusive)."""
         if self.ends is None and len(element) == self.stride:
             head, tail = start * self.stride, stop * self.stride
@@ -312,7 +312,7 @@ class Packed:
             ends = array("H" if longest < 1 << 16 else "I", old[:start].tolist())
             ends.append(head + len(element))
             ends.extend([end + grown for end in old[stop:]] if grown else old[stop:].tolist())
-        twin = Packed.__new__(Packed)
+        twin = Chunk.__new__(Chunk)
         twin.data = self.data[:head] + element + self.data[tail:]
         twin.count = self.count + 1 - (stop - start)
         twin.size, twin.stride, twin.ends = size, self.stride, ends
@@ -335,7 +335,7 @@ class Packed:
         assert self.size in (len(self.data), HEADER_BYTES + sum(entries_bytes(elements)))
 
 
-class ListpackChunk(Packed):
+class ListpackChunk(Chunk):
     """A run of texts of one length that stays in the listpack in which it was found. Immutable."""
 
     __slots__ = ("form",)
@@ -347,28 +347,28 @@ class ListpackChunk(Packed):
 
     @property
     def is_plain(self) -> bool:
-        """See `Packed`."""
+        """See `Chunk`."""
         return False
 
     def elements(self) -> Sequence[bytes]:
-        """See `Packed`."""
+        """See `Chunk`."""
         return self.form.split(self.data)
 
     def element(self, index: int) -> bytes:
-        """See `Packed`."""
+        """See `Chunk`."""
         begin = self.form.begin + index * self.stride
         return self.data[begin : begin + self.form.length]
 
     def offsets(self, element: bytes) -> list[int]:
-        """See `Packed`."""
+        """See `Chunk`."""
         return self._even_offsets(element, self.form.begin, self.form.length)
 
-    def spliced(self, start: int, stop: int, element: bytes, size: int) -> Packed:
-        """See `Packed`."""
-        return Packed(self.elements(), self.size).spliced(start, stop, element, size)
+    def spliced(self, start: int, stop: int, element: bytes, size: int) -> Chunk:
+        """See `Chunk`."""
+        return Chunk(self.elements(), self.size).spliced(start, stop, element, size)
 
     def check(self) -> None:
-        """See `Packed`."""
+        """See `Chunk`."""
         elements = self.elements()
         assert list(map(self.element, range(self.count))) == list(elements)
         assert len(elements) == self.count > 1

@@ -33,7 +33,7 @@ from random import Random
 from typing import ClassVar, Final, Self
 
 from respq.datatypes.packing import Packed
-from respq.datatypes.shards import Shards, entries_bytes
+from respq.datatypes.shards import Shards, dict_bytes
 from respq.datatypes.sizes import INT_BYTES, allocated, words_bytes
 from respq.datatypes.value import Limits, Value
 from respq.rubble import Structures
@@ -354,7 +354,7 @@ class HashValue(Value):
     def memory_bytes(self, samples: int) -> int:
         """See `Value`."""
         fields = self.fields
-        own = entries_bytes(fields, samples) if isinstance(fields, dict) else fields.memory_bytes(samples)
+        own = dict_bytes(fields, samples) if isinstance(fields, dict) else fields.memory_bytes(samples)
         return allocated(self) + own + (0 if self.expiry is None else self.expiry.memory_bytes(samples))
 
     def parts(self) -> Structures:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import ClassVar, Final, Self
 
-from respq.datatypes.chunks import HEADER_BYTES, ListpackChunk, Packed, cut, entry_bytes, fill_of, offsets_in
+from respq.datatypes.chunks import HEADER_BYTES, Chunk, ListpackChunk, cut, entry_bytes, fill_of, offsets_in
 from respq.datatypes.nodes import Nodes, without
 from respq.datatypes.quicklist import Quicklist
 
@@ -42,7 +42,7 @@ class ListValue(Quicklist):
         return items
 
     @classmethod
-    def of_nodes(cls, nodes: Iterable[Packed]) -> Self:
+    def of_nodes(cls, nodes: Iterable[Chunk]) -> Self:
         """A list that consists of these nodes, as a dump has them; one small one is a listpack. O(nodes).
 
         From the first one that would be no node here, elements are pushed one by one.
@@ -236,7 +236,7 @@ class ListValue(Quicklist):
 
     # -- walking the middle ------------------------------------------------------------------------
 
-    def _stretches(self, backward: bool) -> Iterator[tuple[int, Iterable[bytes] | Packed]]:
+    def _stretches(self, backward: bool) -> Iterator[tuple[int, Iterable[bytes] | Chunk]]:
         """Stretches of the list, each with the index of its first element (its last, if `backward`)."""
         if self._head is self._tail:
             yield (self.count - 1, reversed(self._head)) if backward else (0, self._head)
@@ -253,7 +253,7 @@ class ListValue(Quicklist):
     def _matches(self, element: bytes, backward: bool) -> Iterator[int]:
         """Indexes of `element`, from one end to the other."""
         for start, run in self._stretches(backward):
-            if isinstance(run, Packed):
+            if isinstance(run, Chunk):
                 offsets = run.offsets(element)
                 if backward:
                     offsets = [run.count - 1 - offset for offset in reversed(offsets)]
@@ -345,13 +345,13 @@ class ListValue(Quicklist):
         middle = self._middle
         if self._head is self._tail:
             self._middle = middle = Nodes(self._fill)
-            middle.add_right(Packed(list(self._head), self._size))
+            middle.add_right(Chunk(list(self._head), self._size))
         else:
             head, tail = list(self._head)[::-1], list(self._tail)
             for node in cut(head, self._fill, self._head_known):
-                middle.add_left(Packed(node.run(head, True), node.size))
+                middle.add_left(Chunk(node.run(head, True), node.size))
             for node in cut(tail, self._fill, self._tail_known):
-                middle.add_right(Packed(node.run(tail, False), node.size))
+                middle.add_right(Chunk(node.run(tail, False), node.size))
         self._head = self._tail = deque()
 
     def _unfold(self) -> None:

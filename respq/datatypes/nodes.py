@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 
-from respq.datatypes.chunks import HEADER_BYTES, Fill, Packed, entry_bytes, listpack_bytes
+from respq.datatypes.chunks import HEADER_BYTES, Chunk, Fill, entry_bytes, listpack_bytes
 
 
 class Nodes:
@@ -24,7 +24,7 @@ class Nodes:
     __slots__ = ("chunks", "count", "fill", "memory_bytes")
 
     def __init__(self, fill: Fill) -> None:
-        self.chunks: deque[Packed] = deque()
+        self.chunks: deque[Chunk] = deque()
         self.count = 0  # elements
         self.fill = fill  # how much one node takes
         self.memory_bytes = 0
@@ -45,19 +45,19 @@ class Nodes:
 
     # -- the ends ----------------------------------------------------------------------------------
 
-    def add_left(self, chunk: Packed) -> None:
+    def add_left(self, chunk: Chunk) -> None:
         """Put a chunk in front."""
         self.chunks.appendleft(chunk)
         self.count += chunk.count
         self.memory_bytes += chunk.memory_bytes()
 
-    def add_right(self, chunk: Packed) -> None:
+    def add_right(self, chunk: Chunk) -> None:
         """Put a chunk at the end."""
         self.chunks.append(chunk)
         self.count += chunk.count
         self.memory_bytes += chunk.memory_bytes()
 
-    def take(self, left: bool) -> Packed:
+    def take(self, left: bool) -> Chunk:
         """Take the first or the last chunk away."""
         chunk = self.chunks.popleft() if left else self.chunks.pop()
         self.count -= chunk.count
@@ -184,24 +184,24 @@ class Nodes:
                 changed.append((last - place if backward else place, rest, dropped))
         for place, rest, dropped in changed if backward else reversed(changed):
             if rest:
-                self._put(place, Packed(rest, self.chunks[place].size - dropped * entry_bytes(element)))
+                self._put(place, Chunk(rest, self.chunks[place].size - dropped * entry_bytes(element)))
             else:
                 self._splice(place, 1)
         self.count -= sum(dropped for _, rest, dropped in changed if rest)
         return removed
 
-    def _put(self, place: int, chunk: Packed) -> None:
+    def _put(self, place: int, chunk: Chunk) -> None:
         """Put another chunk in the place of one; who does that accounts for `count`."""
         self.memory_bytes += chunk.memory_bytes() - self.chunks[place].memory_bytes()
         self.chunks[place] = chunk
 
-    def _pack(self, elements: Sequence[bytes]) -> Packed:
+    def _pack(self, elements: Sequence[bytes]) -> Chunk:
         """One node of these elements."""
         if len(elements) == 1 and len(elements[0]) > self.fill.size:
-            return Packed(elements, len(elements[0]))
-        return Packed(elements, listpack_bytes(elements))
+            return Chunk(elements, len(elements[0]))
+        return Chunk(elements, listpack_bytes(elements))
 
-    def _alone(self, chunk: Packed) -> bool:
+    def _alone(self, chunk: Chunk) -> bool:
         """Say whether the chunk is one element that is too long for a node with others."""
         return chunk.count == 1 and len(chunk.data) > self.fill.size
 

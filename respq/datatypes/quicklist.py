@@ -42,8 +42,8 @@ from typing import ClassVar, Final
 from respq.datatypes.chunks import (
     ENTRY_BYTES,
     HEADER_BYTES,
+    Chunk,
     Node,
-    Packed,
     cut,
     entries_bytes,
     entry_bytes,
@@ -403,7 +403,7 @@ class Quicklist(Value):
         last, last_size = runs[-1]
         self._tail = deque(last)
         for run, node_size in runs[1:-1]:
-            self._middle.add_right(Packed(run, node_size))
+            self._middle.add_right(Chunk(run, node_size))
         self._become_chain((len(first), size), (len(last), last_size))
 
     def _become_chain(self, head_known: tuple[int, int], tail_known: tuple[int, int]) -> None:
@@ -425,7 +425,7 @@ class Quicklist(Value):
         nodes = cut(elements, self._fill, self._head_known if left else self._tail_known)
         add = self._middle.add_left if left else self._middle.add_right
         for node in nodes[:-1]:
-            add(Packed(node.run(elements, left), node.size))
+            add(Chunk(node.run(elements, left), node.size))
         last = nodes[-1]
         known = last.end - last.start, last.size
         if left:

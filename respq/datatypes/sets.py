@@ -23,7 +23,7 @@ from random import Random
 from typing import ClassVar, Final, Self
 
 from respq.datatypes.packing import Packed
-from respq.datatypes.shards import Shards, entries_bytes
+from respq.datatypes.shards import Shards, dict_bytes
 from respq.datatypes.sizes import allocated
 from respq.datatypes.strings import is_int
 from respq.datatypes.value import Limits, Value
@@ -242,7 +242,7 @@ class SetValue(Value):
     def memory_bytes(self, samples: int) -> int:
         """See `Value`."""
         members = self._members
-        own = entries_bytes(members, samples) if isinstance(members, dict) else members.memory_bytes(samples)
+        own = dict_bytes(members, samples) if isinstance(members, dict) else members.memory_bytes(samples)
         return allocated(self) + own
 
     def parts(self) -> Structures:

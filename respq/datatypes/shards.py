@@ -355,7 +355,7 @@ class Shards:
         structures = allocated(self, self._shards, spent) + sum(sizes) * len(self._shards) // len(seen)
         if not words:
             return structures + allocated(self._rest)
-        return structures + entries_bytes(self._rest, samples) + words_bytes(spent, len(spent), samples)
+        return structures + dict_bytes(self._rest, samples) + words_bytes(spent, len(spent), samples)
 
     def parts(self) -> Structures:
         """The structures, to be taken apart: see `Rubble`. Each shard counts as one item."""
@@ -392,7 +392,7 @@ class Shards:
                 assert all(map(packing.is_packable, entries, entries.values()))
 
 
-def entries_bytes(entries: dict[bytes, bytes], samples: int) -> int:
+def dict_bytes(entries: dict[bytes, bytes], samples: int) -> int:
     """About the bytes of a dict with its keys and values. O(samples), O(n) if that is 0."""
     count = len(entries)
     words = words_bytes(entries, count, samples) + words_bytes(entries.values(), count, samples)
@@ -400,7 +400,7 @@ def entries_bytes(entries: dict[bytes, bytes], samples: int) -> int:
 
 
 def _shard_bytes(shard: Shard) -> int:
-    return entries_bytes(shard, len(shard)) if isinstance(shard, dict) else allocated(shard)
+    return dict_bytes(shard, len(shard)) if isinstance(shard, dict) else allocated(shard)
 
 
 def _names(shard: Shard) -> list[bytes]:

@@ -13,7 +13,7 @@ from itertools import chain
 from math import inf, isnan
 from typing import Final
 
-from respq.datatypes.chunks import ListpackChunk, Packed
+from respq.datatypes.chunks import Chunk, ListpackChunk
 from respq.datatypes.hashes import HashValue
 from respq.datatypes.lists import ListValue
 from respq.datatypes.sets import HASHTABLE, INTSET, LISTPACK, SetValue
@@ -84,19 +84,19 @@ def _list_of_listpacks(cursor: Cursor) -> ListValue:
     return items
 
 
-def _node(cursor: Cursor) -> Packed | None:
+def _node(cursor: Cursor) -> Chunk | None:
     """A node, unless it is empty."""
     container = cursor.length()
     data = cursor.string()
     if container == kinds.PLAIN_NODE:
-        return Packed((data,), len(data))
+        return Chunk((data,), len(data))
     if container != kinds.PACKED_NODE:
         raise BadFormatError(f"{container} is no kind of a list's node")
     form = listpack.even_form(data)
     if form is not None and form.texts > 1:
         return ListpackChunk(data, form)
     elements = listpack.unpack(data)
-    return Packed(elements, len(data)) if elements else None
+    return Chunk(elements, len(data)) if elements else None
 
 
 def _strings(cursor: Cursor, count: int) -> list[bytes]:

@@ -337,7 +337,7 @@ def _replication(server: Server) -> Fields:
     yield "master_repl_offset", 0
     yield "second_repl_offset", -1
     yield "repl_backlog_active", 0
-    yield "repl_backlog_size", 0
+    yield "repl_backlog_size", server.config.repl_backlog_size
     yield "repl_backlog_first_byte_offset", 0
     yield "repl_backlog_histlen", 0
 

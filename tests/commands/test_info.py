@@ -177,6 +177,12 @@ def test_errorstats_count_by_prefix(alice: Peer) -> None:
     assert fields(alice, "stats")["total_error_replies"] == "3"
 
 
+def test_the_backlog_is_as_large_as_it_was_set(alice: Peer) -> None:
+    assert fields(alice, "replication")["repl_backlog_size"] == "1048576"
+    alice.send("CONFIG", "SET", "repl-backlog-size", "2mb")
+    assert fields(alice, "replication")["repl_backlog_size"] == "2097152"
+
+
 def test_rates_come_from_samples(engine: Workbench, alice: Peer) -> None:
     stats = engine.server.stats
     assert fields(alice, "stats")["instantaneous_ops_per_sec"] == "0"

@@ -72,6 +72,9 @@ _IS_ID: Final = re.compile(_ID, re.DOTALL).fullmatch
 _ENTRY: Final = re.compile(re.escape(SAME_FIELDS) + _ID, re.DOTALL).match
 
 
+_Ids = tuple[list[bytes], bytes]  # of the entries of a node, as two elements each; and all in a row
+
+
 class _Form(NamedTuple):
     """What nodes have in common."""
 
@@ -80,7 +83,7 @@ class _Form(NamedTuple):
     find: Find | None  # of entries that are alike what may be their IDs; None: the first one has none
     fixed: int  # bytes of such an entry without its ID
 
-    def alike(self, data: Data, node: int, end: int) -> list[bytes] | None:
+    def alike(self, data: Data, node: int, end: int) -> _Ids | None:
         """The IDs of the entries of a node if these are alike, None if not or if something is wrong.
 
         The node stands in `data`, from `node` to `end`. Whether they are IDs is found out when they are read.
@@ -91,10 +94,11 @@ class _Form(NamedTuple):
         if find is None or data[first:at] != begin:
             return None
         found = find(data, at, end - 1)
-        size = fixed * len(found) + len(b"".join(found))
-        return found if at + size == end - 1 and self._fits(data, node, end, len(found)) else None
+        ids = b"".join(found)
+        fits = at + fixed * len(found) + len(ids) == end - 1 and self._fits(data, node, end, len(found))
+        return (found, ids) if fits else None
 
-    def one_by_one(self, node: bytes) -> list[bytes] | None:
+    def one_by_one(self, node: bytes) -> _Ids | None:
         """The same for entries that only have the same fields, and a node by itself. 0.2 µs a value."""
         at, end, width = _BEGIN + len(self.begin), len(node) - 1, len(self.fields)
         tail = b"%c\x01" % (width + 3)
@@ -111,7 +115,8 @@ class _Form(NamedTuple):
                 at += len(tail)
         except IndexError:
             return None
-        return found if at == end and self._fits(node, 0, len(node), len(found)) else None
+        fits = at == end and self._fits(node, 0, len(node), len(found))
+        return (found, b"".join(found)) if fits else None
 
     def _fits(self, data: Data, node: int, end: int, entries: int) -> bool:
         """Whether a node says of itself that it has so many entries, which have been found."""
@@ -208,12 +213,12 @@ class _Differences(dict[bytes, int]):
         difference = self[elements] = (int(ms) << SEQ_BITS) + int(seq)
         return difference
 
-    def span(self, found: list[bytes], seq: int) -> _Span | None:
+    def span(self, ids: _Ids, seq: int) -> _Span | None:
         """What the IDs of a node span whose own sequence number is `seq`.
 
         None if they do not ascend, or are no usual IDs.
         """
-        node = b"".join(found)
+        found, node = ids
         span = self._spans.get(node)
         if span is None:
             span = self._measured(found)
@@ -272,9 +277,9 @@ class Folding:
             return False
         if end - begin < _SHORTEST or ms >= _SMALL or seq >= _SMALL:
             return False
-        if not (found := self._ids(cursor.data, begin, end)):
+        if (ids := self._ids(cursor.data, begin, end)) is None:
             return False
-        span = _differences.span(found, seq)
+        count, span = len(ids[0]), _differences.span(ids, seq)
         if span is None:
             return False
         first_id, nodes = ms << SEQ_BITS | seq, self._nodes
@@ -292,21 +297,21 @@ class Folding:
             self._begin, self._first_id = at, first_id + span.first
         cursor.at = end
         self._last_id = last_id = first_id + span.last
-        nodes.add(first_id, last_id, len(found), end - begin)
-        self._entries += len(found)
+        nodes.add(first_id, last_id, count, end - begin)
+        self._entries += count
         if self._entries >= _BLOCK_ENTRIES or end - self._begin >= _BLOCK_BYTES:
             self._end_block(cursor)
         return True
 
-    def _ids(self, data: Data, begin: int, end: int) -> list[bytes] | None:
-        """The IDs of a node's entries, as two elements each, if everything else about it is sound."""
-        found = self._form.alike(data, begin, end) if self._form is not None else None
-        if found is None:
+    def _ids(self, data: Data, begin: int, end: int) -> _Ids | None:
+        """The IDs of a node's entries if everything else about it is sound."""
+        ids = self._form.alike(data, begin, end) if self._form is not None else None
+        if ids is None:
             node = data[begin:end]
             if (form := _form_of(node)) is not None:
                 self._form = form
-                found = form.alike(data, begin, end) or form.one_by_one(node)
-        return found
+                ids = form.alike(data, begin, end) or form.one_by_one(node)
+        return ids
 
     def _end_block(self, cursor: Cursor) -> None:
         """Make a block of what has been taken since the last one, up to `cursor`."""

@@ -50,22 +50,24 @@ def even_form(data: bytes) -> Even | None:
         head, length = data[6:8], (first & 0x0F) << 8 | second
     else:
         return None
-    form, behind = _even(len(head), length, count)
+    form, columns = _even(head, length, count)
     stride = form.stride
     if stride * count != body:
         return None
-    for start, marks in ((_HEADER.size, head), (form.begin + length, behind)):
-        for at, mark in enumerate(marks):
-            if data[start + at : -1 : stride].count(mark) != count:
-                return None
+    for at, column in columns:
+        if data[at:-1:stride] != column:
+            return None
     return form
 
 
 @lru_cache(maxsize=256)
-def _even(head: int, length: int, count: int) -> tuple[Even, bytes]:
-    """The form of texts with a head of so many bytes, and what stands behind each."""
-    behind = backward(head + length)
-    return Even(_HEADER.size + head, length, head + length + len(behind), count), behind
+def _even(head: bytes, length: int, count: int) -> tuple[Even, list[tuple[int, bytes]]]:
+    """The form of so many texts of one length, and what stands between them: where, and what by columns."""
+    behind = backward(len(head) + length)
+    form = Even(_HEADER.size + len(head), length, len(head) + length + len(behind), count)
+    places = [*range(_HEADER.size, form.begin), *range(form.begin + length, _HEADER.size + form.stride)]
+    marks = head + behind
+    return form, [(at, marks[n : n + 1] * count) for n, at in enumerate(places)]
 
 
 def has(data: bytes, count: int) -> bool:

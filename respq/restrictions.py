@@ -183,8 +183,19 @@ class Restriction:
         if any((g.all_keys or not named) and (g.all_channels or not spec.channels) for g in grants):
             return handler
         by_first_arg = any(name in grant.first_args for grant in self._permissions.grants)
-        if not grants or by_first_arg or spec.channels:
+        if not grants or by_first_arg:
             return self._looking(refuse, spec, handler)
+        if spec.channels is Channels.FIRST and not named:
+            channels = Patterns(channel for grant in grants for channel in grant.channels)
+            return self._looking_in_front(refuse, spec, handler, CachedPatterns(channels))
+        if spec.channels:
+            return self._looking(refuse, spec, handler)
+        return self._looking_at_keys(refuse, spec, handler, grants, named)
+
+    def _looking_at_keys(
+        self, refuse: Refuse, spec: Spec, handler: Handler, grants: tuple[Grant, ...], named: Sequence[Keys]
+    ) -> Handler:
+        """Keys are looked at, all at once if they stand in one row and the same is done to each."""
         where = _slice_of(named)
         access = _access_to_each(spec, named)
         if access is None and all(grant.knows_no_accesses for grant in grants):
@@ -231,7 +242,7 @@ class Restriction:
     def _looking_in_front(
         self, refuse: Refuse, spec: Spec, handler: Handler, patterns: CachedPatterns
     ) -> Handler:
-        """The second word is the only key."""
+        """The second word is the only key, or channel."""
         match, match_all = patterns.match, patterns.match_all  # the short half of the one is written out here
 
         def looking(c: Client, argv: Argv) -> bytes:

@@ -172,7 +172,7 @@ def test_commands_share_the_patterns_that_they_ask_for(
     made = []
     monkeypatch.setattr(restrictions, "Patterns", lambda patterns: made.append(1) or Patterns(patterns))
     peer = engine.peer()
-    peer.send("ACL", "SETUSER", "ann", "on", "nopass", "+@all", "~a*", "%R~r*")
+    peer.send("ACL", "SETUSER", "ann", "on", "nopass", "+@all", "&*", "~a*", "%R~r*")
     peer.send("AUTH", "ann", "")
     assert len(made) == len(EVERY_ACCESS)
 
@@ -194,6 +194,16 @@ def test_keys_are_found_in_every_command_of_a_run(allowed: list[str], refused: l
     assert NO_KEY not in ann.feed(encode(*allowed) * 5)
     assert ann.feed((encode(*allowed) + encode(*refused)) * 5).count(NO_KEY) == 5
     assert ann.feed(encode(*allowed) * 5 + encode(*refused) * 5).endswith(NO_KEY * 5)
+
+
+@pytest.mark.parametrize("name", [b"PUBLISH", b"SPUBLISH"])
+def test_one_selector_has_to_allow_the_channel_of_a_message(name: bytes, ann: Peer, bob: Peer) -> None:
+    assert bob.send("ACL", "SETUSER", "ann", "(+@pubsub &d?)") == OK
+    channels = {b"c": True, b"cx": True, b"d": False, b"d1": True, b"e": False, b"d2": True}
+    replies = ann.feed(b"".join(b"%b %b x\r\n" % (name, channel) for channel in channels))
+    assert replies == b"".join(b":0\r\n" if allowed else NO_CHANNEL for allowed in channels.values())
+    assert bob.send("ACL", "SETUSER", "ann", "(+@pubsub allchannels)") == OK
+    assert ann.send(name, "e", "x") == b":0\r\n"
 
 
 @pytest.mark.parametrize("piece", [1, 1000])

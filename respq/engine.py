@@ -63,48 +63,62 @@ class Engine:
         self.log = log or (lambda _level, _line: None)
         self.server = Server(config, self.clock, rng or random.Random(), SPECS, users_of(config, SPECS))
         self.tables = Tables(self.server)
-        self.server.table_of = self.tables.of
-        self.server.set_gate = self.tables.set_gate
-        self.server.retable_all = self.tables.rebuild
         self.execution = Execution(self.server, self.tables)
-        self._memory_limit = self.server.limit = MemoryLimit(self.server)
+        self._drain = self.execution.drain
+        self._memory_limit = MemoryLimit(self.server)
         self._client_limit = ClientLimit(self.server)
+        self._packer = Packer(self.server.databases)
         self._counts_reads = config.compat_version >= (8, 8)
         # Take bytes from a client and execute all commands that are complete.
         self.receive = self._receive_counting if self._counts_reads else self._receive
-        self._packer = Packer(self.server.databases)
-        self._drain = self.server.drain = self.execution.drain
-        self.server.log = self.log
-        self.server.flags_of_script = scripting.flags_of_script
-        self.server.libraries = Libraries(self.server)
-        self.server.client_info = clients.client_line
-        config.user_lines = self._user_lines
-        config.on_change("requirepass", self._set_default_password)
-        config.on_change("acl-pubsub-default", self._choose_channels)
-        for name in ("commandlog-request-larger-than", "commandlog-reply-larger-than"):
-            config.on_change(name, self.tables.rebuild)
-        for name in ("slowlog-log-slower-than", "latency-monitor-threshold", "latency-tracking"):
-            config.on_change(name, self._watch_slowness)
-        config.on_change("notify-keyspace-events", self._choose_events)
-        config.on_change("tracking-table-max-keys", self._limit_tracking)
-        config.on_change("maxmemory-policy", self._choose_policy)
-        config.on_change("maxmemory", self._memory_limit.apply)
-        for name in ("maxmemory", "maxmemory-clients"):
-            config.on_change(name, self._client_limit.apply)
-        for name in ("min-replicas-to-write", "min-replicas-max-lag"):
-            config.on_change(name, self._demand_replicas)
-        config.on_change("import-mode", self._choose_import_mode)
+        self._provide()
+        self._follow(config)
+
+    def _provide(self) -> None:
+        """Give the server what those call by name that know nothing of us."""
+        server = self.server
+        server.table_of = self.tables.of
+        server.set_gate = self.tables.set_gate
+        server.retable_all = self.tables.rebuild
+        server.drain = self._drain
+        server.limit = self._memory_limit
+        server.log = self.log
+        server.flags_of_script = scripting.flags_of_script
+        server.libraries = Libraries(server)
+        server.client_info = clients.client_line
+        server.config.user_lines = self._user_lines
+
+    def _follow(self, config: Config) -> None:
+        """Apply the configuration, now and whenever it changes."""
+        hooks: dict[Callable[[], None], tuple[str, ...]] = {
+            self._set_default_password: ("requirepass",),
+            self._choose_channels: ("acl-pubsub-default",),
+            self.tables.rebuild: ("commandlog-request-larger-than", "commandlog-reply-larger-than"),
+            self._watch_slowness: (
+                "slowlog-log-slower-than",
+                "latency-monitor-threshold",
+                "latency-tracking",
+            ),
+            self._choose_events: ("notify-keyspace-events",),
+            self._limit_tracking: ("tracking-table-max-keys",),
+            self._choose_policy: ("maxmemory-policy",),
+            self._memory_limit.apply: ("maxmemory",),
+            self._client_limit.apply: ("maxmemory", "maxmemory-clients"),
+            self._demand_replicas: ("min-replicas-to-write", "min-replicas-max-lag"),
+            self._choose_import_mode: ("import-mode",),
+        }
+        hooks |= {partial(kind.limit, config): kind.directives for kind in KINDS}
+        for hook, names in hooks.items():
+            for name in names:
+                config.on_change(name, hook)
+        for kind in KINDS:
+            kind.limit(config)
         self._demand_replicas()
         self._keep_expired()
         self._limit_tracking()
         self._choose_events()
         self._count_accesses()
         self._watch_slowness()  # has the tables made, by all of that
-        for kind in KINDS:
-            limit = partial(kind.limit, config)
-            limit()
-            for name in kind.directives:
-                config.on_change(name, limit)
 
     @property
     def broken(self) -> str:

@@ -63,7 +63,7 @@ class Config(Live, Inert, Fixed):
         config = cls()
         if file is not None:
             if file.startswith("-") and file != "-":
-                raise ConfigError(f"{file}: directives begin with two hyphens, as in --port 6379")
+                raise ConfigError(f"{file} is neither a configuration file nor a --directive")
             if file != "-":
                 config.file = Path(file).absolute()
             for setting in read_file(file):
@@ -240,7 +240,7 @@ class Config(Live, Inert, Fixed):
 def _advice(name: str) -> str:
     """What somebody probably meant by `port=7000`."""
     before, equals, _ = name.partition("=")
-    return f"; a blank stands between {before} and its value" if equals and before in BY_ANY_NAME else ""
+    return f"; a blank belongs behind {before}" if equals and before in BY_ANY_NAME else ""
 
 
 def is_secret(name: str) -> bool:

@@ -132,6 +132,11 @@ def text(default: str, about: str = "", **options: Unpack[Options]) -> str:
     return cast(str, Directive(Text(), default, about, options))
 
 
+def path(about: str) -> str:
+    """A file, or none; it cannot change while the server runs."""
+    return cast(str, Directive(Text(hint="PATH"), "", about, {"immutable": True}))
+
+
 def value(kind: Kind[T], default: T, about: str = "", **options: Unpack[Options]) -> T:
     """Of a kind that only one or two directives have."""
     return cast(T, Directive(kind, default, about, options))
@@ -144,7 +149,7 @@ def _file_name(what: str) -> Text:
         if not name and what != "dbfilename":
             raise ConfigError(f"{what} can't be empty")
 
-    return Text(check)
+    return Text(check, hint="NAME")
 
 
 def _check_source(name: str) -> None:
@@ -238,13 +243,15 @@ class Live:
     )  # fmt: skip
     protected_mode = flag(True, "without a password, serve clients of this machine only")
     requirepass = value(Password(), b"", "password that AUTH or HELLO must give", secret=True)
-    aclfile = text("", "file with the users and their permissions; or else `user` lines", immutable=True)
+    aclfile = path("file with the users and their permissions; or else `user` lines")
     acl_pubsub_default = choice(
         "resetchannels", "allchannels resetchannels", "channels of a new user: none or all"
     )
     acllog_max_len = number(128, 0, INT64_MAX, "entries of ACL LOG")
-    unixsocket = text("", "path of a Unix socket to listen on as well", immutable=True)
-    unixsocketperm = value(Permissions(), 0, "its mode, in octal; 0 leaves it to the umask", immutable=True)
+    unixsocket = path("a Unix socket to listen on as well")
+    unixsocketperm = value(
+        Permissions(), 0, "mode of the Unix socket, in octal; 0: as umask has it", immutable=True
+    )
     tcp_backlog = number(511, 0, INT_MAX, "connections that may wait to be accepted", immutable=True)
     tcp_keepalive = number(300, 0, INT_MAX, "seconds of silence before a peer is probed; 0 never")
     timeout = number(0, 0, INT_MAX, "seconds that a client may be idle; 0 for ever")
@@ -283,8 +290,8 @@ class Live:
         0, "bytes at the end of a log that are cut off if they are damaged, as after a power failure"
     )
     preload_file = value(
-        Text(_check_source), "",
-        "aof:MANIFEST or rdb:FILE to begin with while there are no data yet, as to restore a backup",
+        Text(_check_source, hint="aof:MANIFEST|rdb:FILE"), "",
+        "what to begin with while there are no data yet, as to restore a backup",
         immutable=True,
     )  # fmt: skip
     backupdirname = value(
@@ -332,7 +339,7 @@ class Live:
         "changed (lrm), or at random",
         later="volatile-lrm allkeys-lrm",
     )
-    maxmemory_samples = number(5, 1, 64, "keys of which the best is evicted")
+    maxmemory_samples = number(5, 1, 64, "keys that are looked at for each that is evicted")
     maxmemory_eviction_tenacity = number(
         10, 0, 100, "how long evictions may take at once: 10 half a millisecond, 100 until they are done"
     )
@@ -342,9 +349,13 @@ class Live:
         "memory from which the largest clients are closed, or a share of maxmemory",
     )
     import_mode = flag(False, "data is copied in from another server: keep what expires, and evict nothing")
-    lazyfree_lazy_eviction = flag(False, "log them as UNLINK; large values are freed in slices anyway")
+    lazyfree_lazy_eviction = flag(
+        False, "log evicted keys as UNLINK, not DEL; large values are freed in slices anyway"
+    )
     lfu_log_factor = number(10, 0, INT_MAX, "how many accesses it takes for OBJECT FREQ to grow; 0: one")
-    lfu_decay_time = number(1, 0, INT_MAX, "minutes without access that it decays by one in; 0: never")
+    lfu_decay_time = number(
+        1, 0, INT_MAX, "minutes without access after which OBJECT FREQ falls by one; 0: never"
+    )
 
     min_replicas_to_write = number(
         0,
@@ -354,20 +365,20 @@ class Live:
         aliases=("min-slaves-to-write",),
     )
     min_replicas_max_lag = number(
-        10, 0, INT_MAX, "seconds that these may lag; 0: none are demanded", aliases=("min-slaves-max-lag",)
+        10, 0, INT_MAX, "seconds that replicas may lag; 0: none are demanded", aliases=("min-slaves-max-lag",)
     )
 
     # The server
     hz = value(Number(0, INT_MAX, clamp=(1, 500)), 10, "times a second that timers are looked after")
     daemonize = flag(False, "go into the background", immutable=True)
-    set_proc_title = flag(True, "have ps show what the next says", immutable=True)
+    set_proc_title = flag(True, "have ps show proc-title-template", immutable=True)
     proc_title_template = value(
-        Text(_check_title), "{title} {listen-addr} {server-mode}",
-        "{title}, {listen-addr}, {port}, {tls-port}, {unixsocket}, {config-file}, and text",
+        Text(_check_title, hint="TEMPLATE"), "{title} {listen-addr} {server-mode}",
+        "what ps shows: {title}, {listen-addr}, {port}, {tls-port}, {unixsocket}, {config-file}, and text",
     )  # fmt: skip
-    pidfile = text("", "file to write the process id into", immutable=True)
+    pidfile = path("file to write the process id into")
     loglevel = choice("notice", "debug verbose notice warning nothing", "least important messages to log")
-    logfile = text("", "file to log to instead of standard output; SIGHUP reopens it", immutable=True)
+    logfile = path("file to log to instead of standard output; SIGHUP reopens it")
     notify_keyspace_events = value(EventClasses(), "", "classes of key-space events that are published")
     tracking_table_max_keys = size(1_000_000, INT64_MAX, "keys remembered for CLIENT TRACKING; 0: any number")
     slowlog_log_slower_than = number(
@@ -381,7 +392,7 @@ class Live:
     latency_tracking_info_percentiles = value(
         Words(_percentiles, ends_at_nul=False),
         "50 99 99.9",
-        "which of their percentiles INFO latencystats shows",
+        "percentiles of latencies that INFO latencystats shows",
     )
     key_memory_histograms = flag(False, "let INFO keysizes tell how much memory keys take, of each type")
     slowlog_max_len = number(

@@ -150,6 +150,7 @@ class Memory(Number):
 class MemoryOrPercent(Kind[int]):
     """Bytes, or a share of another limit, which is kept as a negative number."""
 
+    hint = "BYTES|N%"
     ends_at_nul = False  # bytes do, a share does not
 
     def read(self, words: Sequence[str], current: int) -> int:
@@ -250,11 +251,14 @@ class Choices(Choice):
 
 
 class Text(Kind[str]):
-    """Any text that `check` does not object to by raising ConfigError."""
+    """Any text that `check` does not object to by raising ConfigError; `hint` says what it should be."""
 
-    def __init__(self, check: Callable[[str], None] = lambda text: None, *, ends_at_nul: bool = True) -> None:
+    def __init__(
+        self, check: Callable[[str], None] = lambda text: None, *, ends_at_nul: bool = True, hint: str = ""
+    ) -> None:
         self.check = check
         self.ends_at_nul = ends_at_nul
+        self.hint = hint or self.hint
 
     def read(self, words: Sequence[str], current: str) -> str:
         """The word as it is."""
@@ -281,6 +285,7 @@ class Directory(Text):
 class Password(Kind[bytes]):
     """A password."""
 
+    hint = "PASSWORD"
     ends_at_nul = False
 
     def read(self, words: Sequence[str], current: bytes) -> bytes:
@@ -378,6 +383,7 @@ class OutputLimits(Kind[Mapping[str, OutputLimit]]):
 class Words(Kind[str]):
     """Some words, kept as one text; `tidied` spells them in one way, or raises ConfigError."""
 
+    hint = "N ..."
     several = True
 
     def __init__(self, tidied: Callable[[Sequence[str]], Sequence[str]], *, ends_at_nul: bool = True) -> None:
@@ -426,6 +432,7 @@ class Primary(Kind[str]):
 class EventClasses(Kind[str]):
     """The classes of key-space events that are published, a letter each; the value names every one."""
 
+    hint = "CLASSES"
     _ALL = "g$lshzxetd"  # what A stands for
     _ASKED_FOR = "noc"  # not part of A, and not shown beside it
     _FORMS = "KEmSTIV"  # how they are published, and misses

@@ -226,8 +226,7 @@ def test_arguments_are_read_as_redis_server_reads_them(arguments: list[str], nam
         (["--nope", "1"], "command line: nope: there is no such directive"),
         (
             ["--timeout=5"],
-            "command line: timeout=5: there is no such directive;"
-            " a blank stands between timeout and its value",
+            "command line: timeout=5: there is no such directive; a blank belongs behind timeout",
         ),
         (["--timeout"], "command line: timeout: wrong number of arguments"),
         (["--timeout", "--hz", "5"], "command line: timeout: wrong number of arguments"),

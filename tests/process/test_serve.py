@@ -158,9 +158,9 @@ def test_a_directory_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         (["--nope", "1"], "command line: nope: there is no such directive"),
         (
             ["--port=1"],
-            "command line: port=1: there is no such directive; a blank stands between port and its value",
+            "command line: port=1: there is no such directive; a blank belongs behind port",
         ),
-        (["-p", "1"], "-p: directives begin with two hyphens, as in --port 6379"),
+        (["-p", "1"], "-p is neither a configuration file nor a --directive"),
         (["--maxclients", "x"], "command line: maxclients: argument couldn't be parsed into an integer"),
         (["--tls-port", "6380"], "command line: tls-port: respq does not speak TLS"),
         (["none.conf"], "cannot read the configuration file none.conf: No such file or directory"),

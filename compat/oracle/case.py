@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from compat.oracle.wire import Argv, render
@@ -68,6 +68,7 @@ class Case:
     clients: int = 1
     setup: Sequence[Argv] = ()  # by another client, before
     pauses: Mapping[int, int] = field(default_factory=dict)  # ms that pass before a turn (spread)
+    served: Collection[int] = ()  # turns that begin when nobody is blocked any more (spread)
 
     def commands(self, client: int) -> list[Argv]:
         return [step.argv for step in self.steps if step.client == client]
@@ -97,9 +98,10 @@ class Case:
             writes[step.client] = writes.get(step.client, b"") + step.to_send(ids)
         return [list(turns[turn].items()) for turn in sorted(turns)]
 
-    def pauses_ms(self) -> list[int]:
-        """What passes before each element of `turns`."""
-        return [self.pauses.get(turn, 0) for turn in sorted({step.turn for step in self.steps})]
+    def openings(self) -> list[tuple[int, bool]]:
+        """Before each element of `turns`: the ms that pass, and whether everybody has to be served."""
+        turns = sorted({step.turn for step in self.steps})
+        return [(self.pauses.get(turn, 0), turn in self.served) for turn in turns]
 
 
 def with_ids(argv: Argv, ids: Sequence[int]) -> Argv:
@@ -140,11 +142,11 @@ def spread(commands: Sequence[Argv], rng: random.Random, clients: int) -> list[S
 
 
 def _patient(argv: Argv) -> Argv:
+    if argv[0].upper() in (b"XREAD", b"XREADGROUP"):  # the last BLOCK holds
+        pairs = itertools.pairwise([b"", *argv])
+        return [FOR_EVER if pair == BLOCK_BRIEFLY else pair[1] for pair in pairs]
     if BRIEF in argv:
         return [FOR_EVER if arg == BRIEF else arg for arg in argv]
     if argv[0].upper() in (b"WAIT", b"WAITAOF") and argv[-1] == BRIEF_MS:
         return [*argv[:-1], FOR_EVER]
-    if argv[0].upper() in (b"XREAD", b"XREADGROUP"):  # the last BLOCK holds
-        pairs = itertools.pairwise([b"", *argv])
-        return [FOR_EVER if pair == BLOCK_BRIEFLY else pair[1] for pair in pairs]
     return argv

@@ -88,7 +88,7 @@ class EngineTarget:
         turns = case.turns([client.id for client in clients])
         unblocked = []
         if case.delivery == SPREAD:
-            for writes, pause_ms in zip(turns, case.pauses_ms(), strict=True):
+            for writes, (pause_ms, _) in zip(turns, case.openings(), strict=True):
                 self._pass_time(pause_ms)
                 for number, data in writes:
                     self._receive(clients[number], data)

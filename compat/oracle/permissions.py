@@ -167,13 +167,13 @@ PERMISSIONS: dict[str, str] = {
     "a paused command is looked at when it goes on": f"""
         {ANN}
         0 AUTH ann x
-        1 CLIENT PAUSE 60 WRITE
+        1 CLIENT PAUSE 100000 WRITE
 
         0 SET a 1
 
         1 ACL SETUSER ann -set
 
-        pause 100
+        1 CLIENT UNPAUSE
         1 GET a
     """,
     "scripts are looked at with the permissions of the moment": f"""

@@ -201,9 +201,10 @@ class ProcessTarget:
             pass
 
     def _run_spread(self, peers: list[Peer], case: Case, ids: Sequence[int]) -> list[bytes]:
-        for writes, pause_ms in zip(case.turns(ids), case.pauses_ms(), strict=True):
-            if pause_ms:
-                time.sleep(pause_ms / 1000)
+        for writes, (pause_ms, all_served) in zip(case.turns(ids), case.openings(), strict=True):
+            time.sleep(pause_ms / 1000)
+            if all_served:
+                self._await_served()
             self._until_pong(PING)
             with self.server.frozen():
                 for client, data in writes:
@@ -217,6 +218,12 @@ class ProcessTarget:
             if b":1" not in rounds[-1]:
                 break
         return rounds
+
+    def _await_served(self) -> None:
+        """Let the loop turn until nobody is blocked: redis-server empties databases on another thread."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while b"blocked_clients:0" not in self.ask(b"INFO", b"clients")[1]:
+            assert time.monotonic() < deadline, "somebody is blocked"
 
     def _settle(self, peers: list[Peer]) -> None:
         """Let the loop turn until every reply that is due has been written, then take them.

@@ -44,6 +44,7 @@ class Pair:
     def __init__(self, reference: Server, respq: Server) -> None:
         self.targets = ProcessTarget(reference), ProcessTarget(respq)
         self.ask("FLUSHALL")
+        self.ask("CONFIG SET lfu-decay-time 0")  # else a frequency falls whenever a minute begins
         for line in SETUP:
             self.ask(line)
         theirs = self.targets[0]
@@ -70,7 +71,7 @@ class Pair:
         return {key: None if word is None else test(int(word)) for key, (_, word) in answers.items()}
 
     def close(self) -> None:
-        for setting in ("maxmemory-policy noeviction", "lfu-log-factor 10"):
+        for setting in ("maxmemory-policy noeviction", "lfu-log-factor 10", "lfu-decay-time 1"):
             self.ask(f"CONFIG SET {setting}")
         for target in self.targets:
             target.close()

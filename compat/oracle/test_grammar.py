@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from compat.oracle.case import Case, in_line
+from compat.oracle.case import Case, in_line, spread
 from compat.oracle.elsewhere import ELSEWHERE
 from compat.oracle.grammar import FAMILIES
 from compat.oracle.grammar.family import Family, Rule, Sentences
@@ -76,6 +78,21 @@ def test_however_it_is_delivered_each_client_sends_the_same_bytes(family: Family
         return b"".join(data for turn in case.turns(ids) for _, data in turn)
 
     assert sent(pipelined) == sent(single) == sent(split) == sent(notified)
+
+
+def test_spread_over_clients_nobody_waits_for_a_time() -> None:
+    waits = [
+        [b"XREAD", b"BLOCK", b"1", b"STREAMS", b"x", b"0.001"],  # one word too many
+        [b"xread", b"BLOCK", b"1", b"BLOCK", b"1", b"STREAMS", b"x", b"$"],
+        [b"BLPOP", b"l", b"0.001"],
+        [b"WAIT", b"0", b"1"],
+    ]
+    assert [b" ".join(step.argv) for step in spread(waits, random.Random(1), 1)] == [
+        b"XREAD BLOCK 0 STREAMS x 0.001",
+        b"xread BLOCK 0 BLOCK 0 STREAMS x $",
+        b"BLPOP l 0",
+        b"WAIT 0 0",
+    ]
 
 
 def test_shrinking_finds_the_two_steps_that_matter() -> None:

@@ -42,7 +42,6 @@ setup HSET h a 1
 setup XADD x 1-1 a b
 setup XGROUP CREATE x g 0
 """
-FLUSH_MS = 100  # in which redis-server empties databases on another thread, and answers
 WATCHED = "k j l m s z h x nope"
 
 
@@ -74,11 +73,11 @@ for command in _each(CHANGES_OF_KEYS):
         1 {command}
         1 PING
 
-        pause {FLUSH_MS if "FLUSH" in command else 0}
+        {"served" if "FLUSH" in command else "pause 0"}
         0 {command}
         0 PING
 
-        pause {FLUSH_MS if "FLUSH" in command else 0}
+        {"served" if "FLUSH" in command else "pause 0"}
         0 PING
     """
 
@@ -138,7 +137,7 @@ TRACKING |= {
 
         1 SET a 1
     """,
-    "flushes": f"""
+    "flushes": """
         0 CLIENT TRACKING ON
         1 CLIENT TRACKING ON BCAST
         2 CLIENT TRACKING ON NOLOOP
@@ -148,14 +147,14 @@ TRACKING |= {
         0 FLUSHALL
         0 PING
 
-        pause {FLUSH_MS}
+        served
         1 FLUSHDB ASYNC
         1 PING
 
         2 FLUSHDB SYNC
         2 PING
 
-        pause {FLUSH_MS}
+        served
         3 SET a 1
     """,
     "scripts: what they read and change counts for who runs them": """
@@ -384,14 +383,18 @@ TRACKING |= {
     """,
     "keys that expire": """
         setup DEBUG SET-ACTIVE-EXPIRE 0
-        setup SET a 1 PX 50
-        setup SET b 1 PX 50
-        setup SET c 1 PX 50
         0 CLIENT TRACKING ON
         1 CLIENT TRACKING ON NOLOOP
         2 CLIENT TRACKING ON BCAST NOLOOP
+        0 MULTI
+        0 SET a 1 PX 50
+        0 SET c 1 PX 50
         0 MGET a c
+        0 EXEC
+        1 MULTI
+        1 SET b 1 PX 50
         1 GET b
+        1 EXEC
 
         pause 150
         0 GET a
@@ -405,10 +408,12 @@ TRACKING |= {
     """,
     "keys that expire by themselves": """
         setup DEBUG SET-ACTIVE-EXPIRE 1
-        setup SET a 1 PX 50
         0 CLIENT TRACKING ON
         1 CLIENT TRACKING ON BCAST
+        0 MULTI
+        0 SET a 1 PX 50
         0 GET a
+        0 EXEC
 
         pause 300
         0 PING

@@ -57,7 +57,7 @@ def _expiry(name: bytes) -> Rule:
             f"ERR invalid expire time in '{name.decode().lower()}' command",
         ),
         extra=[
-            *_no_fields(name, b"10"),
+            *_no_fields(name, b"100000"),
             *_no_fields(name, b"9999999999", b"NX"),
             [name, b"h1", b"10", b"NX", b"XX", b"FIELDS", b"1", b"a"],
             [name, b"h1", b"x", b"FIELDS", b"0", b"a"],

@@ -2,8 +2,11 @@
 
 Most runs happen here, because they cost a tenth of those against a process, can be repeated
 exactly and can be patched with faults. What the event loop does after the reads of a tick is done
-here in the same order: timers, clients that go on, the log, the replies. The clock stands at the
-present when a case begins and then moves only when everybody waits for a timeout.
+here in the same order: timers, clients that go on, the log, the replies.
+
+The clock stands at the present when a case begins. It moves on by a millisecond with every turn, so that
+whatever a millisecond decides, as it may on a busy machine, is a difference here on any; and when everybody
+waits for a timeout.
 
 The append-only file is the real one, in a directory of the caller's. After every case its tail is
 executed by a second engine, whose keyspace must be the same.
@@ -29,6 +32,7 @@ from respq.persistence import Persistence
 from respq.state import Client
 
 RUNS_PER_LOG = 2000  # then a new one, so that files stay small
+TURN_MS = 1
 FOREVER_MS = 60_000  # a deadline further away is none: those clients are unblocked in the end
 
 
@@ -89,6 +93,7 @@ class EngineTarget:
         unblocked = []
         if case.delivery == SPREAD:
             for writes, (pause_ms, _) in zip(turns, case.openings(), strict=True):
+                self.clock.advance(TURN_MS)
                 self._pass_time(pause_ms)
                 for number, data in writes:
                     self._receive(clients[number], data)
@@ -97,6 +102,7 @@ class EngineTarget:
             unblocked = self._unblock(clients)
         else:
             for [(_, data)] in [*turns, [(0, END)]]:
+                self.clock.advance(TURN_MS)
                 self._receive(clients[0], data)
                 self._finish_tick()
                 self._wait_for(clients[0])

@@ -372,7 +372,7 @@ class Persistence:
                 "Background append only file rewriting has to wait for the backup that is incrementing:"
                 " BACKUP SEAL or BACKUP ABORT first"
             )
-        if aof.rewriting or aof.rewrite_asked_for > aof.rewrite_waits:
+        if aof.rewrites_now:
             raise CommandError("Background append only file rewriting already in progress")
         self._rewrite_at_ms = self.engine.clock.now_ms
         aof.rewrite_asked_for = True

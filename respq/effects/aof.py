@@ -70,8 +70,8 @@ class AppendOnlyFile:
         self._rewrite: Rewrite | None = None
         self._rewrite_began_ms = 0
         self.rewrite_asked_for = False  # and not begun
+        self.rewrite_waits = False  # that one, for another child, or for the end of a transaction
         self.keys_loaded = 0  # from bases that are RDB files
-        self.rewrite_waits = False  # for another child, or for the end of a transaction
         self._older_bytes = 0  # length of all files of the log but the one being written
         self._history = history or History()
         self.writer = LogWriter(self._files, fsync, new_syncer(self._files))
@@ -252,6 +252,11 @@ class AppendOnlyFile:
         """Whether a rewrite is going on."""
         return self._rewrite is not None
 
+    @property
+    def rewrites_now(self) -> bool:
+        """Whether a rewrite is going on, or waits for nothing but the disk."""
+        return self.rewriting or (self.rewrite_asked_for and not self.rewrite_waits)
+
     def wants_rewrite(self, now_ms: int, percentage: int, min_bytes: int) -> bool:
         """Tell whether the log has grown enough for an automatic rewrite, and none failed lately."""
         if self._rewrite is not None or self.error or now_ms < self._history.retry_at_ms:
@@ -332,7 +337,7 @@ class AppendOnlyFile:
         history = self._history
         return {
             "aof_enabled": 1,
-            "aof_rewrite_in_progress": int(self.rewriting or self.rewrite_asked_for > self.rewrite_waits),
+            "aof_rewrite_in_progress": int(self.rewrites_now),
             "aof_rewrite_scheduled": int(self.rewrite_waits),
             "aof_last_rewrite_time_sec": history.last_seconds,
             "aof_current_rewrite_time_sec": seconds,

@@ -34,6 +34,7 @@ from respq.execution import Execution
 from respq.flags import Flag
 from respq.packer import Packer
 from respq.protocol import Argv
+from respq.protocol.shapes import Shapes, Transaction
 from respq.state import NOTIFYING, Client, Rejected, Server, Spec
 from respq.statistics import ReadCounts
 from respq.tables import Tables, flags_of
@@ -67,6 +68,7 @@ class Engine:
         self._drain = self.execution.drain
         self._memory_limit = MemoryLimit(self.server)
         self._client_limit = ClientLimit(self.server)
+        self._shapes = Shapes()  # of what clients send
         self._packer = Packer(self.server.databases)
         self._counts_reads = config.compat_version >= (8, 8)
         # Take bytes from a client and execute all commands that are complete.
@@ -193,6 +195,7 @@ class Engine:
         """A new client."""
         server = self.server
         client = Client(server, server.next_client_id, transport or Unconnected())
+        client.reader.share(self._shapes)
         client.reader.max_bulk_bytes = server.config.proto_max_bulk_len
         server.next_client_id += 1
         server.clients[client.id] = client
@@ -238,6 +241,8 @@ class Engine:
             raw, reader.verbatim = reader.verbatim, None
             if isinstance(batch, list):
                 self.execution.execute(client, batch, raw)
+            elif isinstance(batch, Transaction):
+                self.execution.execute(client, batch.commands, raw, batch.shape)
             elif not self.execution.execute_run(client, batch, raw):
                 self.execution.execute(client, batch.commands, raw)
             if reader.restricted:

@@ -40,11 +40,42 @@ from respq.command import (
 )
 from respq.errors import CommandError
 from respq.protocol.resp import OK, QUEUED, array
+from respq.protocol.shapes import Shape
 from respq.restrictions import NoLongerAllowed, admitted
 from respq.slowlog import note_slow_batch
-from respq.state import ANY_WORDS, Abandoned, Closing, Rejected, Spec, Step
+from respq.state import ANY_WORDS, Abandoned, Closing, Rejected, Spec, Step, Table
 
 ALWAYS = NOSCRIPT | LOADING | STALE | FAST | ALLOW_BUSY
+
+
+class Plan:
+    """What a transaction of some shape leads to in some table."""
+
+    __slots__ = ("handlers", "specs", "table")
+
+    def __init__(self, table: Table, steps: list[Step]) -> None:
+        self.table = table
+        self.handlers, self.specs, _ = zip(*steps, strict=True)
+
+
+def steps_of(c: Client, commands: list[Argv], shape: Shape | None) -> Iterable[Step] | None:
+    """The steps of a transaction that is all of a batch; None if it is none, or must be queued.
+
+    Behind the first read of a `shape` they are known.
+    """
+    if c.queued is not None or c.dirty:
+        return None
+    if shape is not None and isinstance(plan := shape.plan, Plan) and plan.table is c.table:
+        return zip(plan.handlers, plan.specs, islice(commands, 1, None), strict=False)
+    if len(commands[0]) != 1:
+        return None
+    handler, spec = c.table[commands[0][0]][1]
+    steps = look_ahead(c, commands, 0) if handler is spec.bare else []
+    if len(steps) + 2 != len(commands):
+        return None
+    if shape is not None and c.user.permissions is None:
+        shape.plan = Plan(c.table, steps)
+    return steps
 
 
 def at_once(c: Client, commands: list[Argv], at: int) -> int:
@@ -53,55 +84,56 @@ def at_once(c: Client, commands: list[Argv], at: int) -> int:
     Return the number of its commands. 0, with nothing done, if there is no EXEC, if that would fail, or if a
     command would be refused or does not wait for EXEC.
     """
-    steps = look_ahead(c, commands, at)
+    steps = look_ahead(c, commands, at) if c.queued is None and not c.dirty else []
     if not steps:
         return 0
     mark = len(c.effects)
+    end = at + 1 + len(steps)
     try:
-        finished = perform(c, steps)
+        finished = perform(c, steps, len(steps))
     finally:
-        bracket(c, mark, commands[at], steps[-1][2])
-    return len(steps) + 1 if finished else len(commands) - at
+        bracket(c, mark, commands[at], commands[end])
+    return end + 1 - at if finished else len(commands) - at
 
 
 def look_ahead(c: Client, commands: list[Argv], at: int) -> list[Step]:
-    """What follows the MULTI at `commands[at]` up to EXEC, the last step; nothing if it must be queued."""
-    if c.queued is not None or c.dirty:
-        return []
+    """What stands between the MULTI at `commands[at]` and EXEC; nothing if it must be queued."""
     table = c.table
     steps: list[Step] = []
     try:
         for argv in islice(commands, at + 1, None):
             handler, spec = table[argv[0]][len(argv)]
-            steps.append((handler, spec, argv))
             if not spec.queueable:
                 break
+            steps.append((handler, spec, argv))
+        else:
+            return []
     except KeyError:
         return []
-    if len(steps) < 2 or spec.name != "EXEC":
+    if not steps or spec.name != "EXEC":
         return []
     if c.user.permissions is not None:
-        bare = admitted(steps[:-1])
-        if bare is None or handler is not spec.bare:
-            return []
-        steps[:-1] = bare
+        return admitted(steps) or [] if handler is spec.bare else []
     return steps
 
 
-def perform(c: Client, steps: list[Step]) -> bool:
-    """Execute what `look_ahead` has found; its effects are left without brackets.
+def perform(c: Client, steps: Iterable[Step], count: int) -> bool:
+    """Execute the `count` steps of a transaction; its effects are left without brackets.
 
     False if the client is closed for too much output: nothing behind the transaction is executed.
     """
     server = c.server
     done = server.tally.done
     done.append(server.specs["MULTI"])
-    c.out.append(OK + QUEUED * (len(steps) - 1))
+    c.out.append(OK + QUEUED * count)
     try:
-        c.out.append(_run(c, steps[:-1], done))
-    except Closing:
+        replies, closing = _run(c, steps, done)
+    except Abandoned:
         return False
-    done.append(steps[-1][1])
+    if closing:
+        return False
+    c.out.append(array(replies))
+    done.append(server.specs["EXEC"])
     return True
 
 
@@ -199,7 +231,10 @@ def _run_and_account(c: Client, queued: list[Argv], argv: Argv) -> bytes:
     done: list[Spec] = []
     mark = len(c.effects)
     try:
-        return _run(c, _look_up(c, queued[1:]), done)
+        replies, closing = _run(c, _look_up(c, queued[1:]), done)
+        if closing:
+            raise Closing(array(replies))
+        return array(replies)
     finally:
         bracket(c, mark, queued[0], argv)
         untimed_ns = stopwatch_ns() - start_ns - (stats.timed_ns - timed_ns)
@@ -221,14 +256,33 @@ def _look_up(c: Client, queue: list[Argv]) -> Iterator[Step]:
         yield handler, spec, argv
 
 
-def _run(c: Client, steps: Iterable[Step], done: list[Spec]) -> bytes:
-    """Execute the steps. `done` gets what succeeds."""
+def _run(c: Client, steps: Iterable[Step], done: list[Spec]) -> tuple[list[bytes], bool]:
+    """Execute the steps. `done` gets what succeeds.
+
+    Return the replies one by one, and whether the client has killed itself: the rest goes unanswered.
+    """
     effects = c.effects
     mark = len(effects)
     nested, c.executing = c.executing, True
     c.long_bytes = 0
+    replies: list[bytes] = []
+    answer: Callable[[bytes], None] = replies.append
+    closing = False
     try:
-        replies, closing = _replies(c, steps, done)
+        for handler, spec, argv in steps:
+            try:
+                answer(handler(c, argv))
+                done.append(spec)
+            except CommandError as error:
+                answer(b"" if c.muted else error.reply)
+                _note_failure(c, spec, error, done)
+            except Abandoned:
+                raise
+            except Closing as last:
+                answer(last.reply)
+                answer = partial(_count_only, replies)
+                closing = c.muted = True
+                c.table = c.server.table_of(c)
     except Abandoned:
         del effects[mark:]  # a transaction is logged in full or not at all
         raise
@@ -237,36 +291,16 @@ def _run(c: Client, steps: Iterable[Step], done: list[Spec]) -> bytes:
     if c.reply_mode == "skip" and not c.muted:  # asked for inside: it means the command after EXEC
         c.muted = True
         c.table = c.server.table_of(c)
-    reply = array(replies)
-    if closing:
-        raise Closing(reply)
-    return reply
-
-
-def _replies(c: Client, steps: Iterable[Step], done: list[Spec]) -> tuple[list[bytes], bool]:
-    """The replies one by one, and whether the client has killed itself: the rest goes unanswered."""
-    replies: list[bytes] = []
-    answer: Callable[[bytes], None] = replies.append
-    closing = False
-    for handler, spec, argv in steps:
-        try:
-            answer(handler(c, argv))
-            done.append(spec)
-        except CommandError as error:
-            answer(b"" if c.muted else error.reply)
-            c.server.stats.count(error)
-            failed = c.server.specs["EXEC"] if isinstance(error, NoLongerAllowed) else spec
-            failed.failed_calls += 1
-            if failed is spec:
-                done.append(spec)
-        except Abandoned:
-            raise
-        except Closing as last:
-            answer(last.reply)
-            answer = partial(_count_only, replies)
-            closing = c.muted = True
-            c.table = c.server.table_of(c)
     return replies, closing
+
+
+def _note_failure(c: Client, spec: Spec, error: CommandError, done: list[Spec]) -> None:
+    """Count a command that failed; one that is no longer allowed counts as a failure of EXEC."""
+    c.server.stats.count(error)
+    failed = c.server.specs["EXEC"] if isinstance(error, NoLongerAllowed) else spec
+    failed.failed_calls += 1
+    if failed is spec:
+        done.append(spec)
 
 
 def _count_only(replies: list[bytes], reply: bytes) -> None:

@@ -30,6 +30,7 @@ from typing import Final
 from respq.protocol import Argv
 from respq.protocol.plain import PlainParser
 from respq.protocol.runs import SHORTEST_RUN, Run
+from respq.protocol.shapes import Transaction
 
 _FEWEST: Final = 64  # commands; of fewer there are no runs
 _MOST_PARSERS: Final = 1000  # that are kept
@@ -125,7 +126,9 @@ class KeyReader:
             return run
         text = b"*%b%b" % (self._star.join(pieces), self._end)
         commands, size, _ = parser.parse(text)
-        return commands if size == len(text) else []
+        if size < len(text):
+            return []
+        return commands.commands if isinstance(commands, Transaction) else commands
 
 
 def _is_cut(piece: bytes) -> bool:

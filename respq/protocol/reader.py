@@ -35,6 +35,7 @@ from respq.errors import ProtocolError
 from respq.protocol import Argv
 from respq.protocol.plain import PlainParser
 from respq.protocol.runs import SHORTEST_RUN, Run
+from respq.protocol.shapes import Shapes, Transaction
 from respq.words import split_words
 
 LINE_MAX_BYTES = 64 * 1024
@@ -89,7 +90,7 @@ class Reader:
         self.error: ProtocolError | None = None
         self._plain = PlainParser()
         self._repeat: bytes | None = None  # the previous read, if it was short and verbatim
-        self._repeated: list[Argv] | Run = []  # and its commands
+        self._repeated: list[Argv] | Run | Transaction = []  # and its commands
         self._seen_again = False  # it has come twice: if they are a run, they stand there as one
         self._tail = False  # the buffer begins a command, and the grammar has not looked at it
         self._unfinished = False  # something of what follows is set, or the error
@@ -101,6 +102,10 @@ class Reader:
         self._bulk_bytes = -1  # length of the next argument; -1: its header has not been read
         self._pieces: list[bytes] = []  # what has arrived of that argument; the buffer is empty then
         self._lacking = 0  # bytes that are to follow the pieces, CR LF included
+
+    def share(self, shapes: Shapes) -> None:
+        """Go by the shapes of what other connections have sent as well, and add to them."""
+        self._plain.shapes = shapes
 
     @property
     def pending(self) -> int:
@@ -117,10 +122,11 @@ class Reader:
             return self._bulk_bytes + 2 - self._lacking
         return len(self._buffer) - self._position
 
-    def feed(self, data: bytes) -> list[Argv] | Run:
+    def feed(self, data: bytes) -> list[Argv] | Run | Transaction:
         """The commands that are complete with `data`, oldest first. O(n) over the life of a connection.
 
-        Where they are found to be a run they come as one, unless `restricted`.
+        Where they are found to be a run they come as one, and a transaction with its shape, if that is known;
+        unless `restricted`.
         """
         if data == self._repeat and not self.restricted:
             self.verbatim = data
@@ -162,7 +168,7 @@ class Reader:
         self.verbatim = data[:size] if len(commands) == proven else None
         return commands
 
-    def _continue(self, data: bytes) -> list[Argv] | Run:
+    def _continue(self, data: bytes) -> list[Argv] | Run | Transaction:
         """`feed` behind something incomplete, behind an error, while restricted, or where a limit matters."""
         self._repeat = None
         self.verbatim = None
@@ -340,7 +346,7 @@ def _number(text: bytes) -> int | None:
     return number if -(2**63) <= number < 2**63 else None
 
 
-def _as_run(commands: list[Argv] | Run) -> list[Argv] | Run:
+def _as_run(commands: list[Argv] | Run | Transaction) -> list[Argv] | Run | Transaction:
     """A batch that is one run as a run, so that whoever repeats it has it found once."""
     run = Run.at(commands) if isinstance(commands, list) and len(commands) >= SHORTEST_RUN else None
     return run if run is not None and run.count == len(commands) else commands

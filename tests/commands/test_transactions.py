@@ -492,3 +492,48 @@ def test_what_expires_in_another_database_is_logged_before_the_transaction(
     assert ann.feed(encode("MULTI") + encode(*line.split()) + encode("EXEC")).endswith(b"*1\r\n:1\r\n")
     kept.written()
     assert kept.replays()
+
+
+# -- transactions like earlier ones ----------------------------------------------------------------
+
+BEFORE = {
+    "nothing": "PING",
+    "another database": "SELECT 1",
+    "another protocol": "HELLO 3",
+    "a transaction": "MULTI",
+    "a watched key that changes": "WATCH n|INCR n",
+    "a watched key": "WATCH n",
+    "a command is no longer allowed": "ACL SETUSER default -incr",
+    "a key is no longer allowed": "ACL SETUSER default resetkeys ~n",
+    "a list is none any more": "SET list x",
+    "silence": "CLIENT REPLY OFF",
+    "events": "CONFIG SET notify-keyspace-events KEA",
+    "tracking": "HELLO 3|CLIENT TRACKING ON BCAST",
+    "replicas are missing": "CONFIG SET min-replicas-to-write 1",
+}
+
+
+@pytest.mark.parametrize("before", BEFORE.values(), ids=list(BEFORE))
+def test_a_transaction_like_earlier_ones_is_what_its_commands_are(before: str) -> None:
+    words = [("MULTI",), ("LPUSH", "list", "%d"), ("INCR", "n"), ("GET", "n"), ("EXEC",)]
+    transaction = [encode(*argv) for argv in words]
+    said = []
+    for together in (True, False):
+        engine = Workbench()
+        alice = engine.peer()
+        for n in range(10, 20):
+            feed(alice, transaction, n, together=together)
+        for line in before.split("|"):
+            alice.send(*line.split())
+        said.append([feed(alice, transaction, n, together=together) for n in range(20, 23)])
+        engine.server.count_done()
+        for argv in words:
+            spec = engine.server.specs[argv[0]]
+            said[-1].append(b"%d %d %d" % (spec.calls, spec.failed_calls, spec.rejected_calls))
+    assert said[0] == said[1]
+
+
+def feed(peer: Peer, commands: list[bytes], n: int, *, together: bool) -> bytes:
+    """Send commands about `n`, in one read or each by itself."""
+    encoded = [command.replace(b"%d", b"%d" % n) for command in commands]
+    return peer.feed(b"".join(encoded)) if together else b"".join(map(peer.feed, encoded))

@@ -22,6 +22,11 @@ class CommandError(Exception):
         self.prefix = prefix
         self.reply = b"-%b %b\r\n" % (prefix.encode(), text.rstrip(b"\r\n").translate(ONE_LINE))
 
+    def __str__(self) -> str:
+        """The message, for the log."""
+        message: bytes = self.args[0]
+        return message.decode("utf-8", "backslashreplace")
+
 
 class ProtocolError(Exception):
     """Bytes that are no request. `reply` goes out before the connection is closed; it may be empty."""

@@ -16,11 +16,13 @@ import errno
 import gc
 import signal
 import socket
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from respq.clock import stopwatch_ns
+from respq.config import ConfigError
 from respq.effects.files import AofError, Files
 from respq.effects.kernel_sync import new_syncer
 from respq.effects.syncing import Syncer
@@ -32,7 +34,7 @@ from respq.net.memory import free_memory
 from respq.net.peers import PeerConnection
 from respq.net.poller import READ, WRITE, Poller, new_poller
 from respq.net.sending import Sender
-from respq.net.settings import apply_changes, clients_possible
+from respq.net.settings import RESERVED_DESCRIPTORS, apply_changes, clients_possible
 from respq.persistence import Persistence
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ class Loop:
         self.next_cron_ms = self.next_slice_ms = 0
         self.free_memory = free_memory()
         self._wakeup: tuple[socket.socket, ...] = ()  # ours and that of signals
-        self._refused = 0  # clients turned away since that was last logged
+        self._refused = Counter[str]()  # clients turned away since that was last logged, by reason
         self._refusals_noted_ms = 0
         self.persistence = Persistence(engine)
         self.sender = Sender(self.server, self.poller, self.connections)
@@ -324,20 +326,21 @@ class Loop:
     def _receive(self, sock: socket.socket, peer: Address) -> None:
         """Let a client in, or tell it why not. Raises OSError."""
         refusal = self._refusal(peer)
-        if refusal:
+        if refusal is not None:
+            reply, reason = refusal
             self.server.stats.rejected_connections += 1
-            self._refused += 1
-            _send_and_close(sock, refusal)
+            self._refused[reason] += 1
+            _send_and_close(sock, reply)
         else:
             self._admit(sock, peer)
 
     def _note_refusals(self, now_ms: int) -> None:
-        """Tell the log who was turned away, in a line per second at most."""
-        if self._refused and now_ms - self._refusals_noted_ms >= REFUSALS_NOTED_MS:
-            full = len(self.connections) >= self.config.maxclients
-            reason = f"maxclients is {self.config.maxclients}" if full else "protected-mode"
-            self.log.warning(f"Turned {self._refused} clients away: {reason}")
-            self._refused, self._refusals_noted_ms = 0, now_ms
+        """Tell the log who was turned away, in a line per second and reason at most."""
+        if self._refused and not 0 <= now_ms - self._refusals_noted_ms < REFUSALS_NOTED_MS:
+            for reason, count in self._refused.items():
+                self.log.warning(f"Turned {count} clients away: {reason}")
+            self._refused.clear()
+            self._refusals_noted_ms = now_ms
 
     def _stop_accepting(self, error: OSError) -> None:
         """Out of descriptors: let clients wait until the next timer, instead of trying again at once."""
@@ -351,13 +354,14 @@ class Loop:
         for listener in self.listeners:
             self.poller.modify(listener.fileno(), READ)
 
-    def _refusal(self, peer: Address) -> bytes:
-        """Why this client may not come in, or nothing."""
-        if len(self.connections) >= self.config.maxclients:
-            return b"-ERR max number of clients reached\r\n"
-        if self.config.protected_mode and self.engine.server.users.default.nopass and not is_local(peer):
-            return PROTECTED
-        return b""
+    def _refusal(self, peer: Address) -> tuple[bytes, str] | None:
+        """Why this client may not come in: the reply, and the words for the log."""
+        config = self.config
+        if len(self.connections) >= config.maxclients:
+            return b"-ERR max number of clients reached\r\n", f"maxclients is {config.maxclients}"
+        if config.protected_mode and self.engine.server.users.default.nopass and not is_local(peer):
+            return PROTECTED, "protected-mode"
+        return None
 
     def _admit(self, sock: socket.socket, peer: Address) -> None:
         if sock.family != socket.AF_UNIX:
@@ -512,8 +516,13 @@ def _send_and_close(sock: socket.socket, data: bytes) -> None:
 
 
 def _fit_descriptors(config: Config, log: Log) -> None:
-    """Lower `maxclients` to what the limit of open files allows."""
+    """Lower `maxclients` to what the limit of open files allows. Raises ConfigError if that is nobody."""
     possible = clients_possible(config.maxclients)
+    if not possible:
+        raise ConfigError(
+            "the limit of open files (ulimit -n) leaves none for clients: it must be"
+            f" {RESERVED_DESCRIPTORS + 1} at least"
+        )
     if possible < config.maxclients:
         log.warning(f"maxclients lowered from {config.maxclients} to {possible} for the limit of open files")
         config.maxclients = possible

@@ -123,4 +123,4 @@ def clients_possible(wanted: int) -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, raised), hard))
     except (OSError, ValueError):
         raised = soft
-    return max(1, min(wanted, max(soft, raised) - RESERVED_DESCRIPTORS))
+    return max(0, min(wanted, max(soft, raised) - RESERVED_DESCRIPTORS))

@@ -104,11 +104,14 @@ def test_the_16_kib_that_redis_does_not_count_are_not_counted(net: Net) -> None:
     assert not wire.rest()
 
 
-def test_who_is_turned_away_is_logged_once_a_second(serve: Serve) -> None:
+@pytest.mark.parametrize("leaves", [False, True])
+def test_who_is_turned_away_is_logged_once_a_second(serve: Serve, leaves: bool) -> None:
     net = serve(clock=ManualClock(), maxclients="1")
-    net.connect()
+    only = net.connect()
     for _ in range(3):
         net.connect().rest()
+    if leaves:
+        assert only.ask("QUIT") == b"+OK"
     for _ in range(2):
         net.pass_time(1_000)
     lines = [line for line in net.log.lines if "Turned" in line]

@@ -218,6 +218,12 @@ os.pwrite = full
 from respq.cli import main
 main(["serve", "--port", "0", "--unixsocket", "s"])
 """
+FEW_FILES = """
+import resource
+from respq.cli import main
+resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))
+main(["serve", "--port", "0", "--unixsocket", "s"])
+"""
 BUG = """
 from respq.net.server import Loop
 def fail(*_):
@@ -238,6 +244,11 @@ def run_program(program: str, directory: Path) -> subprocess.CompletedProcess[st
 def test_a_full_disk_is_named(tmp_path: Path) -> None:
     line = refusal(run_program(FULL_DISK, tmp_path))
     assert line == f"cannot write {tmp_path}/respq-data/respq.lock: No space left on device"
+
+
+def test_a_limit_of_open_files_that_leaves_none_for_clients_is_named(tmp_path: Path) -> None:
+    line = refusal(run_program(FEW_FILES, tmp_path))
+    assert line == "the limit of open files (ulimit -n) leaves none for clients: it must be 33 at least"
 
 
 @pytest.mark.parametrize("more", ["", ', "--logfile", "log"', ', "--logfile", "log", "--daemonize", "yes"'])

@@ -28,6 +28,7 @@ from tests.ports import free_port
 REFERENCE_VERSION = "8.2.3"
 READY_SECONDS = 60.0
 REWRITE_SECONDS = 60
+HOUR_MS = 3_600_000
 REWRITING = ("aof_rewrite_in_progress", "aof_rewrite_scheduled")
 
 
@@ -163,6 +164,12 @@ class Server:
             except subprocess.TimeoutExpired:
                 self.process.kill()
         return self.process.wait()
+
+
+def abandon(client: redis.Redis, stream: str, group: str) -> None:
+    """Have everything pending look as if it had been delivered an hour ago: nobody waits until it is."""
+    for entry in client.xpending_range(stream, group, "-", "+", 1000):
+        client.xclaim(stream, group, entry["consumer"], 0, [entry["message_id"]], idle=HOUR_MS, justid=True)
 
 
 class Restartable:

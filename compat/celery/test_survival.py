@@ -51,8 +51,8 @@ def own_app(own: Restartable) -> Iterator[Celery]:
 
 @pytest.fixture
 def sender(own: Restartable) -> Iterator[Celery]:
-    """One who does not ask for results, and tries again for five seconds where there is no server."""
-    retry = {"max_retries": 100, "interval_start": 0.05, "interval_step": 0, "interval_max": 0.05}
+    """One who does not ask for results, and tries again for a minute where there is no server."""
+    retry = {"max_retries": 1200, "interval_start": 0.05, "interval_step": 0, "interval_max": 0.05}
     with application.current(
         application.make_app(own.url, "disabled://", task_publish_retry_policy=retry)
     ) as opened:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,13 +59,21 @@ def test_a_delayed_task_waits(task: Make, journal: Journal, mark: str, how: str)
     when = {"countdown": 1.0} if how == "countdown" else {"eta": datetime.fromtimestamp(due, UTC)}
     task("record", mark).apply_async(**when)
     ((at,),) = journal.await_entries(mark, 1)
-    assert due - 0.01 <= at < due + 5
+    assert due - 0.01 <= at
 
 
-def test_delayed_tasks_run_as_they_fall_due(task: Make, journal: Journal, mark: str) -> None:
-    for countdown in (1.2, 0.4, 0.8):
-        task("record", mark, countdown).apply_async(countdown=countdown)
-    assert [word for _, word in journal.await_entries(mark, 3)] == [0.4, 0.8, 1.2]
+def test_delayed_tasks_run_as_they_fall_due(task: Make, journal: Journal, mark: str, gate: Path) -> None:
+    """One of the two processes is busy, so that the other does them one after the other, however late."""
+    busy = task("wait_for", f"{mark} busy", str(gate)).delay()
+    journal.await_entries(f"{mark} busy", 1)
+    start = datetime.now(UTC)
+    for delay in (1.2, 0.4, 0.8):
+        task("record", mark, delay).apply_async(eta=start + timedelta(seconds=delay))
+    entries = journal.await_entries(mark, 3)
+    assert [delay for _, delay in entries] == [0.4, 0.8, 1.2]
+    assert all(at >= start.timestamp() + delay - 0.01 for at, delay in entries)
+    gate.touch()
+    busy.get(timeout=PATIENCE)
 
 
 def test_a_task_is_retried_until_it_succeeds(task: Make, journal: Journal, mark: str) -> None:
@@ -79,12 +88,13 @@ def test_a_task_is_retried_so_often_and_no_more(task: Make, journal: Journal, ma
 
 
 def test_a_rate_is_kept(task: Make, journal: Journal, mark: str) -> None:
+    start = time.time()
     for n in range(6):
         task("limited", mark, n).apply_async(ignore_result=True)
     entries = journal.await_entries(mark, 6)
     assert sorted(n for _, n in entries) == [*range(6)]
-    times = sorted(at for at, _ in entries)
-    assert times[-1] - times[0] > 0.4  # five intervals of 0.1 s; the first tokens may have been saved up
+    # Five intervals of 0.1 s; the first tokens may have been saved up. What a busy machine adds comes on top.
+    assert max(at for at, _ in entries) - start > 0.4
 
 
 def test_the_more_important_is_taken_first(
@@ -94,9 +104,9 @@ def test_the_more_important_is_taken_first(
     queue, worker = f"ranked-{mark}", [f"{pool}@compat"]
     order = [9, 4, 0, 6, 1, 3, 8, 0]
     ranks = {task("record", mark).apply_async(queue=queue, priority=rank).id: rank for rank in order}
-    app.control.add_consumer(queue, destination=worker, reply=True)
+    app.control.add_consumer(queue, destination=worker, reply=True, timeout=PATIENCE)
     taken = [ranks[event["uuid"]] for event in events.await_type("task-received", ranks)]
-    app.control.cancel_consumer(queue, destination=worker, reply=True)
+    app.control.cancel_consumer(queue, destination=worker, reply=True, timeout=PATIENCE)
     assert taken == [0, 1, 0, 4, 3, 6, 8, 9]
 
 

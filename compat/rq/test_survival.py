@@ -80,8 +80,8 @@ def kill_at_work(url: str, queues: list[Queue], journal: Journal, mark: str, how
 
 @pytest.fixture
 def patient(own: Restartable) -> Iterator[Redis]:
-    """A client that tries again for five seconds where there is no server."""
-    with Redis(port=own.port, retry=ConnectionRetry(ConstantBackoff(0.05), 100)) as client:
+    """A client that tries again for a minute where there is no server."""
+    with Redis(port=own.port, retry=ConnectionRetry(ConstantBackoff(0.05), 1200)) as client:
         yield client
 
 

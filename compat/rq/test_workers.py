@@ -96,6 +96,7 @@ def test_workers_are_suspended_and_resumed(own: Restartable, journal: Journal, m
     kind = "rq.SimpleWorker"
     with own.client() as client, worker(own.url, journal, "resting", "work", kind=kind) as resting:
         queue = Queue("work", connection=client)
+        eventually(lambda: client.info("clients")["blocked_clients"], "the worker waits for a job")
         suspend(client)
         outcome(queue.enqueue(jobs.record, mark, "taken before it looked"))
         resting.await_log("suspended, run `rq resume` to resume")

@@ -17,7 +17,7 @@ from compat.journal import JOURNAL, Journal
 from compat.processes import Process
 from compat.streaq.application import CRON, OPTIONS, QUEUE, URL, Application
 
-PATIENCE = 20.0  # seconds to wait for a result; it is an error if it takes as long
+PATIENCE = 60.0  # seconds to wait for a result; it is an error if it takes as long
 
 AT_A_TIME = 50  # results that are asked for
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import redis
 
 from compat.journal import Journal
-from compat.servers import Restartable
+from compat.servers import Restartable, abandon
 from compat.streaq.conftest import Client, worker
 
 TASKS = 300
 
 
 def test_the_task_of_a_killed_worker_goes_to_another(
-    url: str, journal: Journal, mark: str, gate: Path
+    url: str, journal: Journal, mark: str, gate: Path, redis_client: redis.Redis
 ) -> None:
     with Client(url, mark) as client:
         with worker(url, journal, "killed", mark) as killed:
@@ -22,7 +23,9 @@ def test_the_task_of_a_killed_worker_goes_to_another(
             journal.await_words(mark, 1)
             killed.kill()
         gate.touch()
-        with worker(url, journal, "heir", mark, idle_timeout=1):
+        for priority in client.application.worker.priorities:
+            abandon(redis_client, client.application.worker.stream_key + priority, "workers")
+        with worker(url, journal, "heir", mark):
             assert client.value(task) == mark
     assert journal.words(mark) == [["began"], ["began"], ["finished"]]
 

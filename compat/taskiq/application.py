@@ -36,7 +36,7 @@ URL, KIND = "COMPAT_TASKIQ_URL", "COMPAT_TASKIQ_KIND"
 ABANDONED_MS = "COMPAT_TASKIQ_ABANDONED_MS"  # how long a worker may have a message before another gets it
 STREAM, LIST, PUBSUB = "stream", "list", "pubsub"  # kinds of broker
 PATIENT: dict[str, Any] = {
-    "retry": Retry(ConstantBackoff(0.05), 200),  # ten seconds for a server that is away
+    "retry": Retry(ConstantBackoff(0.05), 1200),  # a minute for a server that is away
     "socket_timeout": None,  # or redis-py leaves BRPOP after 5 s, and what is popped in that moment is lost
 }
 RESULTS_LAST = 3600  # seconds

@@ -16,7 +16,7 @@ from compat.taskiq import application
 from compat.taskiq.application import LIST, PUBSUB, STREAM
 from compat.taskiq.processes import worker
 
-PATIENCE = 20.0  # seconds to wait for a result; it is an error if it takes as long
+PATIENCE = 60.0  # seconds to wait for a result; it is an error if it takes as long
 
 T = TypeVar("T")
 

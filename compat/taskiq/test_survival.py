@@ -13,7 +13,7 @@ import redis
 
 from compat.journal import Journal
 from compat.processes import eventually
-from compat.servers import Restartable, Server
+from compat.servers import Restartable, Server, abandon
 from compat.taskiq.application import ABANDONED_MS, STREAM
 from compat.taskiq.conftest import Client
 from compat.taskiq.processes import worker
@@ -52,7 +52,8 @@ def test_the_task_of_a_killed_worker_goes_to_another(
         journal.await_words(mark, 1)
         killed.kill()
     gate.touch()
-    with worker(own.url, journal, "heir", STREAM, **IMPATIENT), own.client() as server:
+    with own.client() as server, worker(own.url, journal, "heir", STREAM):
+        abandon(server, "taskiq:stream", "taskiq")
         await_done(client, lambda: client.run(task.is_ready()))
         assert client.result(task).return_value == mark
         eventually(lambda: acknowledged(server), "the message is acknowledged")

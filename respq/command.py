@@ -130,18 +130,10 @@ def command(
     return register
 
 
-def container(
-    name: str,
-    *,
-    group: str,
-    since: str,
-    summary: str,
-    flags: Flag = Flag(0),  # noqa: B008
-    acl: str = "",
-) -> None:
+def container(name: str, *, group: str, since: str, summary: str) -> None:
     """Declare `name` as a container of the subcommands that register as `NAME|…`."""
     _register(Spec(
-        name, None, -2, flags, (), group, since, acl, (), Docs(summary, complexity="Depends on subcommand"),
+        name, None, -2, Flag(0), (), group, since, "", (), Docs(summary, complexity="Depends on subcommand"),
     ))  # fmt: skip
 
 

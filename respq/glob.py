@@ -43,11 +43,6 @@ def matcher(pattern: bytes, *, ignore_case: bool = False) -> Matches:
     return _kept(pattern, ignore_case)
 
 
-def matches(pattern: bytes, text: bytes, *, ignore_case: bool = False) -> bool:
-    """Tell whether `text` matches `pattern`."""
-    return bool(matcher(pattern, ignore_case=ignore_case)(text))
-
-
 def _compiled(pattern: bytes, ignore_case: bool) -> Matches:
     return re.compile(_translated(pattern, ignore_case), re.DOTALL).fullmatch
 

@@ -18,7 +18,7 @@ from respq.config.kinds import encoded
 _BRACE = re.compile(r"\{(?:\{|(" + "|".join(TITLE_VARIABLES) + r")\})")
 
 
-def title_of(config: Config, name: str = "respq") -> str:
+def title_of(config: Config) -> str:
     """The template with what it names. Raises ConfigError if that is nothing but the name."""
     values = {
         "listen-addr": _listens_at(config),
@@ -30,7 +30,7 @@ def title_of(config: Config, name: str = "respq") -> str:
     }
     if not _filled(config.proc_title_template, {**values, "title": ""}):
         raise ConfigError(INVALID_TITLE)
-    return _filled(config.proc_title_template, {**values, "title": name})
+    return _filled(config.proc_title_template, {**values, "title": "respq"})
 
 
 def _filled(template: str, values: dict[str, str]) -> str:

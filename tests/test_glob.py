@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respq.glob import matcher, matches
+from respq.glob import matcher
 
 TEXTS = [
     b"",
@@ -176,6 +176,10 @@ MATCHED = [
     (b"*\\", [b"\\", b"a\\"]),
     (b"[\\", [b"\\"]),
 ]
+
+
+def matches(pattern: bytes, text: bytes, *, ignore_case: bool = False) -> bool:
+    return bool(matcher(pattern, ignore_case=ignore_case)(text))
 
 
 @pytest.mark.parametrize(("pattern", "matched"), MATCHED)

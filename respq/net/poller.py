@@ -13,7 +13,7 @@ WRITE = 4  # EPOLLOUT
 class Poller(Protocol):
     """The part of `select.epoll` that is used. Masks are READ and WRITE, or anything else for trouble."""
 
-    def poll(self, timeout: float, maxevents: int = -1, /) -> list[tuple[int, int]]:
+    def poll(self, timeout: float, /) -> list[tuple[int, int]]:
         """Wait up to `timeout` seconds; return pairs of descriptor and mask."""
 
     def register(self, fd: int, mask: int, /) -> None:
@@ -35,7 +35,7 @@ class SelectorPoller:
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
 
-    def poll(self, timeout: float, _maxevents: int = -1, /) -> list[tuple[int, int]]:
+    def poll(self, timeout: float, /) -> list[tuple[int, int]]:
         """Wait up to `timeout` seconds; return pairs of descriptor and mask."""
         return [(key.fd, _to_mask(events)) for key, events in self._selector.select(timeout)]
 

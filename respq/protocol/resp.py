@@ -144,8 +144,8 @@ class Encoder:
         """An integer of any length."""
         return bulk(digits)
 
-    def verbatim(self, text: bytes, form: bytes = b"txt") -> bytes:
-        """Text for people; `form` names its format in three letters."""
+    def verbatim(self, text: bytes) -> bytes:
+        """Text for people."""
         return bulk(text)
 
     def maybe_bulk(self, data: bytes | None) -> bytes:
@@ -182,8 +182,8 @@ class _Encoder3(Encoder):
     def big_number(self, digits: bytes) -> bytes:
         return b"(%b\r\n" % digits
 
-    def verbatim(self, text: bytes, form: bytes = b"txt") -> bytes:
-        return b"=%d\r\n%b:%b\r\n" % (len(text) + 4, form, text)
+    def verbatim(self, text: bytes) -> bytes:
+        return b"=%d\r\ntxt:%b\r\n" % (len(text) + 4, text)
 
 
 RESP2 = Encoder()

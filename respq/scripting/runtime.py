@@ -101,12 +101,12 @@ class Runtime:
 
     sources: tuple[str, ...] = SOURCES
 
-    def __init__(self, host: Host, version: str, memory_bytes: int | None = None) -> None:
+    def __init__(self, host: Host, version: str) -> None:
         from lupa import lua51  # noqa: PLC0415  # with the first script
 
         self.host = host
-        self.memory_bytes = memory_bytes = memory_bytes or MEMORY_BYTES
-        self.ceiling = memory_bytes - min(RESERVE_BYTES, memory_bytes // 4)
+        self.memory_bytes = MEMORY_BYTES
+        self.ceiling = self.memory_bytes - min(RESERVE_BYTES, self.memory_bytes // 4)
         self._errors = (lua51.LuaError, lua51.LuaSyntaxError)
         self._replies: list[bytes] = []  # to commands that have been executed, the last one first
         self.fault: BaseException | None = None  # a bug of ours, to be raised when the script has ended
@@ -131,7 +131,7 @@ class Runtime:
         self._replies_so_far = world[b"replies_so_far"]
         self._end_script = world[b"end_script"]
         self._kill = world[b"kill"]
-        self._lua.set_max_memory(memory_bytes)
+        self._lua.set_max_memory(self.memory_bytes)
 
     def _build(self, version: str) -> Any:
         """Execute our Lua sources, each with what the one before returned."""

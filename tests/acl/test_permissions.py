@@ -10,7 +10,7 @@ from respq.acl.catalogue import Catalogue
 from respq.acl.permissions import CACHED_BYTES, CachedPatterns, Denial, Patterns, Permissions, Request
 from respq.acl.selectors import Access
 from respq.acl.users import Users
-from respq.glob import matches
+from respq.glob import matcher
 
 PATTERNS = [
     b"a*",
@@ -95,7 +95,7 @@ def test_equal_permissions_can_stand_for_each_other() -> None:
 def test_patterns_match_what_each_of_them_matches(patterns: list[bytes], texts: list[str]) -> None:
     together = Patterns(patterns)
     keys = [text.encode("latin-1") for text in texts]
-    expected = [any(matches(pattern, key) for pattern in patterns) for key in keys]
+    expected = [any(matcher(pattern)(key) for pattern in patterns) for key in keys]
     assert [together.match(key) for key in keys] == expected
     cached = CachedPatterns(together)
     assert [cached.match(key) for key in keys] == expected

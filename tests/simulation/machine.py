@@ -69,7 +69,7 @@ class Watched:
         self.peers: dict[int, Peer] = {}
         self.masks: dict[int, int] = {}
 
-    def poll(self, _timeout: float, _most: int = -1, /) -> list[tuple[int, int]]:
+    def poll(self, _timeout: float, /) -> list[tuple[int, int]]:
         ready = [(fd, (1 if self.peers[fd].sent else 0) | mask & 4) for fd, mask in self.masks.items()]
         return [(fd, mask) for fd, mask in ready if mask]
 

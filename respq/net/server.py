@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from respq.clock import stopwatch_ns
 from respq.config import ConfigError
-from respq.effects.files import AofError, Files
+from respq.effects.files import AofError, DamagedError, Files
 from respq.effects.kernel_sync import new_syncer
 from respq.effects.syncing import Syncer
 from respq.engine import Engine
@@ -460,6 +460,9 @@ def run(config: Config, log: Log, listening: Callable[[], None] = lambda: None) 
         loop.run()
         loop.persistence.close()
         loop.sender.send_synced()
+    except DamagedError as error:
+        log.fail(f"{error}; respq check {config.dir} tells what can be loaded, and what --fix would cut off")
+        return 1
     except (ListenError, AofError, BrokenEngineError) as error:
         log.fail(str(error))
         return 1

@@ -323,6 +323,8 @@ def test_damage_in_the_middle_is_refused_with_file_and_offset(
     assert ended.stderr.startswith("respq: ")
     assert ended.stderr.count("\n") == 1
     assert f"appendonly.aof.1.incr.aof: offset {len(first) + 13}: b'$x" in ended.stderr
+    advice = f"; respq check {tmp_path}/respq-data tells what can be loaded, and what --fix would cut off\n"
+    assert ended.stderr.endswith(advice)
     assert path.read_bytes() == before
 
 

@@ -82,8 +82,10 @@ def stream_difference(
     """The first reply of two streams that is not the `same`."""
     if expected == found:
         return None
-    ours, our_pushes = split_pushes(parse_all(found))
-    theirs, their_pushes = split_pushes(parse_all(expected))
+    all_theirs = parse_all(expected)
+    all_ours = parse_all(found, like=expected)
+    theirs, their_pushes = split_pushes(all_theirs)
+    ours, our_pushes = split_pushes(all_ours)
     pairs = list(conversation(commands, theirs))
     for index, (reply, other) in enumerate(zip_longest(theirs, ours, fillvalue=NOTHING)):
         argv = pairs[index][0] if index < len(pairs) else [b"(no command)"]
@@ -92,7 +94,7 @@ def stream_difference(
             return _difference(f"reply {index} to", argv, queue, reply, other)
     if our_pushes != their_pushes and _in_order(our_pushes) != _in_order(their_pushes):
         return Difference("pushes", "", _from(their_pushes, our_pushes), _from(our_pushes, their_pushes))
-    if (our_places := _places(found)) != (their_places := _places(expected)):
+    if (our_places := _places(all_ours)) != (their_places := _places(all_theirs)):
         return Difference("how many replies before each push", "", str(their_places), str(our_places))
     return None
 
@@ -130,10 +132,10 @@ def _from(nodes: Sequence[Node], others: Sequence[Node]) -> str:
     return f"from push {at} on: " + " ".join(map(show, nodes[at : at + 6]))
 
 
-def _places(stream: bytes) -> list[int]:
+def _places(nodes: Sequence[Node]) -> list[int]:
     """For every push the number of replies that came before it."""
     places, replies = [], 0
-    for node in parse_all(stream):
+    for node in nodes:
         if is_push(node):
             places.append(replies)
         else:

@@ -8,8 +8,7 @@ Most replies are never parsed: whole streams are compared first.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 Argv = list[bytes]
@@ -72,21 +71,43 @@ def _aggregate(kind: bytes, data: bytes, at: int, size: int) -> tuple[Node, int]
     return (kind, nodes), at
 
 
-@functools.lru_cache(maxsize=16)
-def parse_all(data: bytes) -> tuple[Node, ...]:
+def parse_all(data: bytes, like: bytes = b"") -> tuple[Node, ...]:
     """Every reply in `data`; a rest that is no complete reply becomes a node of kind `?`.
 
-    The ways of delivering one sequence are compared with the same few streams: these are remembered.
+    `like` is a stream parsed before: what both have at the same place is taken from there, which is most of
+    it. The ways of delivering one sequence are compared with the same few streams: these are remembered.
     """
-    nodes: list[Node] = []
-    at = 0
+    if (replies := _remembered.get(data)) is None:
+        if len(_remembered) >= REMEMBERED:
+            del _remembered[next(iter(_remembered))]
+        replies = _remembered[data] = _replies(data, _remembered.get(like, ()))
+    return tuple(node for _, node in replies)
+
+
+REMEMBERED = 16  # streams
+_remembered: dict[bytes, Sequence[tuple[bytes, Node]]] = {}  # the bytes and the node of each reply
+
+
+def _replies(data: bytes, others: Sequence[tuple[bytes, Node]]) -> Sequence[tuple[bytes, Node]]:
+    """Of the rest that is no reply the bytes are left out: it may be the beginning of one."""
+    replies: list[tuple[bytes, Node]] = []
+    at, known = 0, iter(others)
     while at < len(data):
-        try:
-            node, at = parse(data, at)
-        except (Incomplete, Malformed):
-            return (*nodes, (b"?", data[at:]))
-        nodes.append(node)
-    return tuple(nodes)
+        raw, node = next(known, UNKNOWN)
+        if not raw or not data.startswith(raw, at):
+            start = at
+            try:
+                node, at = parse(data, at)
+            except (Incomplete, Malformed):
+                return [*replies, (b"", (b"?", data[start:]))]
+            raw = data[start:at]
+        else:
+            at += len(raw)
+        replies.append((raw, node))
+    return replies
+
+
+UNKNOWN: tuple[bytes, Node] = (b"", (b"?", b""))
 
 
 def without_annotations(log: bytes) -> bytes:

@@ -11,6 +11,7 @@ error replies that the command has to meet in a run, as prefixes of their text.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -78,7 +79,7 @@ class Family:
     # A sequence with the first command does without the others.
     apart: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
-    @property
+    @functools.cached_property
     def all_rules(self) -> dict[str, Rule]:
         return {**self.others, **self.rules}
 

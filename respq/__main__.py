@@ -1,7 +1,7 @@
 """`respq`, which `python -m respq` is as well.
 
-A server that is started comes up without the library of the command line, which it has no use for: it takes
-as long to be imported as a third of the server, and sidecars and tests start many.
+A server comes up without click, for which it has no use: to import that takes a third as long as to import
+the server, and sidecars and tests start many.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ def main() -> None:
     words = sys.argv[1:]
     if words[:1] == ["serve"] and {"--help", "--"}.isdisjoint(words) and sys.platform != "win32":
         gc.disable()  # what is imported and loaded is no garbage; the event loop collects when it has time
-        from respq.serving import serve
+        try:
+            from respq.serving import serve
 
-        sys.exit(serve(words[1:]))
+            sys.exit(serve(words[1:]))
+        except KeyboardInterrupt:  # before the event loop takes signals
+            sys.exit("respq: interrupted")
     from respq.cli import main as command_line
 
     command_line(prog_name="respq")

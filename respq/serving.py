@@ -1,8 +1,7 @@
 """A server from its arguments to its exit status: configuration, directory, background, lock, pidfile.
 
-Whatever keeps it from starting is one line on standard error, and exit status 1. Nothing of this is for the
-library of the command line (`cli`), which takes a third of the time that all the rest takes to be imported:
-`__main__` comes here without it.
+Whatever keeps it from starting is one line on standard error, and exit status 1. click has no part in it: to
+import that takes a third as long as to import the server, so `__main__` comes here without `cli`.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +45,19 @@ def test_windows_is_told_where_respq_runs() -> None:
     )
     assert done.returncode == 1
     assert done.stderr == "Error: respq needs Linux or macOS; on Windows, run it in WSL or in a container\n"
+
+
+def test_an_interrupt_before_it_serves_is_one_line(tmp_path: Path) -> None:
+    program = (
+        "import os, signal, sys\nimport respq.serving\nfrom respq.__main__ import main\n"
+        "respq.serving.keep_shown = lambda config: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.argv = ['respq', 'serve', '--port', '0', '--unixsocket', 's']\nmain()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment(), capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "respq: interrupted\n")
 
 
 @pytest.mark.parametrize("name", ["redis", "_hashlib", "click", "dataclasses", "inspect", "platform"])

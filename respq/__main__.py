@@ -13,7 +13,7 @@ import sys
 def main() -> None:
     """Do what the command line says."""
     words = sys.argv[1:]
-    if words[:1] == ["serve"] and {"--help", "--"}.isdisjoint(words) and sys.platform != "win32":
+    if words[:1] == ["serve"] and {"-h", "--help", "--"}.isdisjoint(words) and sys.platform != "win32":
         gc.disable()  # what is imported and loaded is no garbage; the event loop collects when it has time
         try:
             from respq.serving import serve

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from respq.config.directives import Directive
 
 
-@click.group()
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, package_name="respq", message="%(prog)s %(version)s")
 def main() -> None:
     """A durable queue server that any Redis client can talk to."""

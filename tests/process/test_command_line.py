@@ -22,6 +22,7 @@ def test_help_lists_every_directive_and_explains_those_that_do_something(run: Ru
     words = set(text.split())
     for directive in DIRECTIVES.values():
         assert (f"--{directive.name}" if directive.role is Live else directive.name) in words
+    assert run("serve", "-h").stdout == text
 
 
 def test_an_unknown_command_is_refused(run: Run) -> None:

@@ -20,7 +20,7 @@ from respq.command import (
 )
 from respq.commands.arguments import parse_timeout_s
 from respq.commands.list_moves import MOVE, SEVERAL, move, move_several, parse_several
-from respq.commands.lists import is_left, pop_first, pop_words
+from respq.commands.lists import is_left, pop_first, pop_several, pop_words
 from respq.datatypes.lists import ListValue
 from respq.datatypes.value import Value
 
@@ -36,13 +36,16 @@ def woken_for_nothing(c: Client, names: list[bytes], kind: type[Value]) -> bool:
     return c.parked is not None and not any(isinstance(c.db.get(name), kind) for name in names)
 
 
-def _pop_or_park(
-    c: Client, argv: Argv, names: list[bytes], left: bool, count: int | None, timeout: bytes
-) -> bytes:
-    """BLPOP, BRPOP and BLMPOP."""
-    timeout_ms = parse_timeout_s(timeout, c.server.clock.now_ms)
-    if not woken_for_nothing(c, names, ListValue) and (reply := pop_first(c, names, left, count)):
+def _pop_or_park(c: Client, argv: Argv, left: bool) -> bytes:
+    """BLPOP and BRPOP."""
+    names = argv[1:-1]
+    timeout_ms = parse_timeout_s(argv[-1], c.server.clock.now_ms)
+    if not woken_for_nothing(c, names, ListValue) and (reply := pop_first(c, names, left)):
         return reply
+    return _park(c, argv, names, timeout_ms)
+
+
+def _park(c: Client, argv: Argv, names: list[bytes], timeout_ms: int) -> bytes:
     return c.park(argv, [(c.db, name) for name in names], timeout_ms, c.enc.null_array)
 
 
@@ -50,14 +53,14 @@ def _pop_or_park(
          syntax="key [key ...] timeout", complexity="O(n), n keys")  # fmt: skip
 def blpop(c: Client, argv: Argv) -> bytes:
     """Take the head of the first list that has one, waiting for it if need be."""
-    return _pop_or_park(c, argv, argv[1:-1], True, None, argv[-1])
+    return _pop_or_park(c, argv, True)
 
 
 @command("BRPOP", arity=-3, flags=WRITE | BLOCKING, keys=ALL_BUT_LAST, group="list", since="2.0.0",
          syntax="key [key ...] timeout", complexity="O(n), n keys")  # fmt: skip
 def brpop(c: Client, argv: Argv) -> bytes:
     """Take the tail of the first list that has one, waiting for it if need be."""
-    return _pop_or_park(c, argv, argv[1:-1], False, None, argv[-1])
+    return _pop_or_park(c, argv, False)
 
 
 @command("BLMPOP", arity=-5, flags=WRITE | BLOCKING | MOVABLEKEYS,
@@ -67,7 +70,10 @@ def brpop(c: Client, argv: Argv) -> bytes:
 def blmpop(c: Client, argv: Argv) -> bytes:
     """Take elements off the first of several lists that has any, waiting for them if need be."""
     names, left, count = pop_words(argv, 2)
-    return _pop_or_park(c, argv, names, left, count, argv[1])
+    timeout_ms = parse_timeout_s(argv[1], c.server.clock.now_ms)
+    if not woken_for_nothing(c, names, ListValue) and (reply := pop_several(c, names, left, count)):
+        return reply
+    return _park(c, argv, names, timeout_ms)
 
 
 def _move_or_park(c: Client, argv: Argv, from_left: bool, to_left: bool, logged: Argv) -> bytes:

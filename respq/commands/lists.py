@@ -274,20 +274,33 @@ def is_left(word: bytes) -> bool:
     return side == b"LEFT"
 
 
-def pop_first(c: Client, names: list[bytes], left: bool, count: int | None) -> bytes | None:
-    """Pop from the first key that holds a list; None if there is none.
-
-    With a `count` up to so many, answered and logged as LMPOP does, else one, as BLPOP does.
-    """
+def pop_first(c: Client, names: list[bytes], left: bool) -> bytes | None:
+    """Pop from the first key that holds a list, and name the key, as BLPOP does; else None."""
+    db = c.db
     for name in names:
-        items = c.db.find(name, ListValue)
+        items = db.find(name, ListValue)
         if items is None:
             continue
-        logged = [b"LPOP" if left else b"RPOP", name]
-        if count is not None:
-            logged.append(b"%d" % min(count, items.count))
-        taken = _take(c, name, items, count or 1, left, logged)
-        return array([bulk(name), bulk(taken[0]) if count is None else bulks(taken)])
+        if left:
+            element = items.pop_left()
+            c.effects.append((db, name, "lpop", [b"LPOP", name]))
+        else:
+            element = items.pop_right()
+            c.effects.append((db, name, "rpop", [b"RPOP", name]))
+        if not items.count:
+            remove_emptied(c, db, name)
+        return b"*2\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(name), name, len(element), element)
+    return None
+
+
+def pop_several(c: Client, names: list[bytes], left: bool, count: int) -> bytes | None:
+    """Pop up to `count` elements from the first key that holds a list, as LMPOP does; else None."""
+    for name in names:
+        items = c.db.find(name, ListValue)
+        if items is not None:
+            logged = [b"LPOP" if left else b"RPOP", name, b"%d" % min(count, items.count)]
+            taken = _take(c, name, items, count, left, logged)
+            return array([bulk(name), bulks(taken)])
     return None
 
 
@@ -296,7 +309,7 @@ def pop_first(c: Client, names: list[bytes], left: bool, count: int | None) -> b
          complexity="O(n + m), n keys, m elements taken", argument_groups="where")  # fmt: skip
 def lmpop(c: Client, argv: Argv) -> bytes:
     """Take elements off the first of several lists that has any."""
-    return pop_first(c, *pop_words(argv, 1)) or c.enc.null_array
+    return pop_several(c, *pop_words(argv, 1)) or c.enc.null_array
 
 
 # -- read ------------------------------------------------------------------------------------------

@@ -105,17 +105,32 @@ def read_expiry(c: Client, options: dict[bytes, bytes], command_name: str) -> in
 
 
 def _get_run(c: Client, run: Run) -> bytes | None:
+    db = c.db
+    second = db.clock.second
+    strings: list[bytes] = []
+    for value in map(db.values.get, run.last):
+        if value.__class__ is not StringValue or value.expires_ms:
+            return _get_each(c, run)
+        value.accessed = second
+        strings.append(value.data)
+    reply = bulk_strings(strings)
+    if len(reply) > LONG_REPLY and max(map(len, strings)) > LONG_REPLY:  # each is accounted for
+        return None
+    c.server.stats.keyspace_hits += run.count
+    return reply
+
+
+def _get_each(c: Client, run: Run) -> bytes | None:
+    """`_get_run` where keys are missing, or may expire."""
     found = c.db.find_each(run.last, StringValue)
     if found is None:
         return None
     strings = [value.data for value in found if value is not None]
-    if max(map(len, strings), default=0) > LONG_REPLY:  # each is accounted for
+    if max(map(len, strings), default=0) > LONG_REPLY:
         return None
     stats = c.server.stats
     stats.keyspace_misses += run.count - len(strings)
     stats.keyspace_hits += len(strings)
-    if len(strings) == run.count:
-        return bulk_strings(strings)
     return b"".join([_maybe(c, value) for value in found])
 
 

@@ -59,6 +59,7 @@ FAST = Flag.FAST
 LOADING = Flag.LOADING
 MAY_REPLICATE = Flag.MAY_REPLICATE
 MOVABLEKEYS = Flag.MOVABLEKEYS
+NONE = Flag(0)
 NOSCRIPT = Flag.NOSCRIPT
 NO_ASYNC_LOADING = Flag.NO_ASYNC_LOADING
 NO_AUTH = Flag.NO_AUTH
@@ -93,7 +94,7 @@ def command(
     name: str,
     *,
     arity: int,
-    flags: Flag = Flag(0),  # noqa: B008  # an enumeration, immutable
+    flags: Flag = NONE,
     keys: tuple[Keys, ...] = (),
     group: str,
     since: str,
@@ -133,7 +134,7 @@ def command(
 def container(name: str, *, group: str, since: str, summary: str) -> None:
     """Declare `name` as a container of the subcommands that register as `NAME|…`."""
     _register(Spec(
-        name, None, -2, Flag(0), (), group, since, "", (), Docs(summary, complexity="Depends on subcommand"),
+        name, None, -2, NONE, (), group, since, "", (), Docs(summary, complexity="Depends on subcommand"),
     ))  # fmt: skip
 
 

@@ -6,7 +6,7 @@ DOCS stands in `documentation`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from respq.command import LOADING, STALE, Argv, Client, command
 from respq.commands.documentation import document, shown_name, simples
@@ -61,12 +61,12 @@ def command_docs(c: Client, argv: Argv) -> bytes:
          argument_groups="filterby")  # fmt: skip
 def command_list(c: Client, argv: Argv) -> bytes:
     """The names of the commands, subcommands included."""
-    test: Callable[[Spec], bool] = lambda spec: True  # noqa: E731
+    specs: Iterable[Spec] = c.server.specs.values()
     if len(argv) > 2:
         if len(argv) != 5 or argv[2].upper() != b"FILTERBY":
             raise syntax_error()
-        test = _filter(argv[3].upper(), argv[4])
-    return bulks([spec.fullname.encode() for spec in c.server.specs.values() if test(spec)])
+        specs = filter(_filter(argv[3].upper(), argv[4]), specs)
+    return bulks([spec.fullname.encode() for spec in specs])
 
 
 @command("COMMAND|GETKEYS", arity=-3, flags=ANYTIME, group="server", since="2.8.13",

@@ -12,16 +12,15 @@ below do so, in jumps: the steps in the longer string between two events cost on
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
 
 def length(a: bytes, b: bytes) -> int:
     """How long the longest common subsequence is. O(len(a) len(b) / 60)."""
     short, long = sorted((a, b), key=len)
-    row = 0
-    for row in _rows(short, long):  # noqa: B007  # the last one counts
-        pass
-    return row.bit_count()
+    last = deque(_rows(short, long), maxlen=1)
+    return last.pop().bit_count() if last else 0
 
 
 def matches(a: bytes, b: bytes) -> list[tuple[int, int, int]]:

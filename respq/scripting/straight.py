@@ -307,7 +307,7 @@ class _Translation:
         if function in _FUNCTIONS and len(sources) == 1:
             return self._operation(at, registers, a, _FUNCTIONS[function], sources)
         named = isinstance(sources[0], (_Constant, _Word)) if sources else False
-        if function != _CALL or not named or any(isinstance(source, _Name) for source in sources):
+        if function != _CALL or not named:
             raise UnfitError
         return self._command(at, registers, a, sources)
 
@@ -366,8 +366,10 @@ class _Translation:
 
     def _argument(self, source: _Source) -> int:
         """The slot of something that is passed to a command."""
+        if isinstance(source, _Name):
+            raise UnfitError
         if not isinstance(source, _Constant):
-            return source.place  # type: ignore[union-attr]  # no name
+            return source.place
         try:
             return self._kept(argument(source.value))
         except MisuseError:

@@ -148,20 +148,20 @@ def admits_run(handler: Handler, run: Run) -> bool:
     return guard is not None and guard.admits_run(run)
 
 
-def admitted(steps: Sequence[Step]) -> list[Step] | None:
+def admitted(steps: Sequence[Step]) -> list[Step]:
     """The steps of a restricted client's transaction without the look at permissions, which allow them.
 
-    None if they do not, or if something else stands before a handler.
+    Nothing if they do not, or if something else stands before a handler.
     """
     bare: list[Step] = []
     for handler, spec, argv in steps:
         plain = spec.bare
         if plain is None:
-            return None
+            return []
         if handler is not plain:
             guard: Guard | None = getattr(handler, "guard", None)
             if guard is None or not guard.admits(argv):
-                return None
+                return []
         bare.append((plain, spec, argv))
     return bare
 

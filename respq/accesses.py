@@ -26,7 +26,7 @@ from random import Random
 from typing import Final
 
 from respq.datatypes.value import Value
-from respq.describe import NoKeysError, key_indexes
+from respq.describe import named_keys
 from respq.flags import Flag
 from respq.keyspace import Database, Effects
 from respq.protocol import Argv
@@ -64,14 +64,6 @@ def _before(db: Database, names: Iterable[bytes]) -> Accessed:
     return {name: (value, value.accessed) for name in names if (value := find(name)) is not None}
 
 
-def _names(spec: Spec, argv: Argv) -> list[bytes]:
-    """The keys that a command names."""
-    try:
-        return [argv[index] for index, _ in key_indexes(spec, argv)]
-    except NoKeysError:
-        return []
-
-
 def untouching(spec: Spec, handler: Handler) -> Handler:
     """What was there and is accessed looks as if it had not been."""
     if spec.name == "TOUCH" or not counts_accesses(spec):
@@ -79,7 +71,7 @@ def untouching(spec: Spec, handler: Handler) -> Handler:
 
     def untouched(c: Client, argv: Argv) -> bytes:
         db = c.db
-        before = _before(db, _names(spec, argv))
+        before = _before(db, named_keys(spec, argv))
         try:
             return handler(c, argv)
         finally:
@@ -97,7 +89,7 @@ def modifying(spec: Spec, handler: Handler) -> Handler:
         return handler
 
     def modify(c: Client, argv: Argv) -> bytes:
-        db, mark, names = c.db, len(c.effects), _names(spec, argv)
+        db, mark, names = c.db, len(c.effects), named_keys(spec, argv)
         before = _before(db, names)
         try:
             return handler(c, argv)
@@ -197,7 +189,7 @@ class Frequencies:
             return handler
 
         def count(c: Client, argv: Argv) -> bytes:
-            db, names = c.db, _names(spec, argv)
+            db, names = c.db, named_keys(spec, argv)
             before = _before(db, names)
             try:
                 return handler(c, argv)
@@ -255,4 +247,4 @@ def _names_of_run(spec: Spec, run: Run) -> Sequence[bytes]:
     """The keys that the commands of a run name."""
     if spec.keys[0].is_first_word and len(spec.keys) == 1 and run.shared:
         return [run.shared[1]] * run.count if len(run.shared) > 1 else run.columns[0]
-    return [name for argv in run.commands for name in _names(spec, argv)]
+    return [name for argv in run.commands for name in named_keys(spec, argv)]

@@ -135,6 +135,14 @@ def key_indexes(spec: Spec, argv: Argv) -> Iterator[tuple[int, Keys]]:
             yield index, keys
 
 
+def named_keys(spec: Spec, argv: Argv) -> list[bytes]:
+    """The keys that a command names; none if they cannot be told. O(keys)."""
+    try:
+        return [argv[index] for index, _ in key_indexes(spec, argv)]
+    except NoKeysError:
+        return []
+
+
 def _words(keys: Keys, argv: Argv) -> list[int]:
     """Where the first word stands that keys are behind of, or nowhere."""
     if keys.naming:

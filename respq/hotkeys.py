@@ -15,7 +15,7 @@ from collections import Counter
 
 from respq import process
 from respq.clock import stopwatch_ns
-from respq.describe import NoKeysError, key_indexes
+from respq.describe import named_keys
 from respq.errors import CommandError
 from respq.flags import Flag
 from respq.protocol import Argv
@@ -111,7 +111,4 @@ class HotKeys:
         """The keys that a command names; none if it is not of the sample."""
         if not spec.keys or (self.sample_ratio > 1 and self._server.rng.randrange(self.sample_ratio)):
             return []
-        try:
-            return [argv[index] for index, _ in key_indexes(spec, argv)]
-        except NoKeysError:
-            return []
+        return named_keys(spec, argv)

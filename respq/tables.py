@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from respq.accesses import Frequencies, untouching
 from respq.acl.permissions import Permissions
-from respq.describe import NoKeysError, key_indexes, unbalanced
+from respq.describe import named_keys, unbalanced
 from respq.errors import CommandError, shown
 from respq.flags import Docs, Flag
 from respq.importing import importing
@@ -413,10 +413,7 @@ def note_read(c: Client, spec: Spec, argv: Argv, *, in_script: bool = False) -> 
     tracking.settle(c, in_script=in_script)
     if tracker is None or not tracker.remembers or unbalanced(spec, argv):
         return
-    try:
-        tracking.remember(c, [argv[index] for index, _ in key_indexes(spec, argv)])
-    except NoKeysError:
-        return
+    tracking.remember(c, named_keys(spec, argv))
     if tracking.overfull:
         c.effects.append((c.db, None, None, None))  # so that there is something to be drained
 

@@ -267,10 +267,12 @@ def test_a_log_that_is_begun_is_whole_or_none_at_all(step: int) -> None:
         if not log.is_empty:
             assert recover(found)[:3] == [0, 1, 2]
             assert len(recover(found)) >= run.acknowledged
+        log.abandon()
         log = AppendOnlyFile(DIRECTORY, files=found)
         log.open()
         log.start(0)  # and a log can be begun
         assert not [name for name in found.names(DIRECTORY) if name.startswith("temp-")]
+        log.abandon()
 
 
 @pytest.mark.parametrize(

@@ -172,12 +172,12 @@ def test_if_all_optional_addresses_are_missing_there_is_nothing_to_serve(serve: 
     "peer", [("127.0.0.1", 1), ("127.3.2.1", 1), ("::1", 1, 0, 0), ("::ffff:127.0.0.1", 1, 0, 0), ""]
 )
 def test_protected_mode_lets_the_machine_itself_in(net: Net, peer: tuple[str, int]) -> None:
-    assert net.loop._refusal(peer) == b""
+    assert net.loop._refusal(peer) is None
 
 
 @pytest.mark.parametrize("peer", [("192.0.2.7", 1), ("2001:db8::7", 1, 0, 0), ("::ffff:192.0.2.7", 1, 0, 0)])
 def test_protected_mode_keeps_others_out(net: Net, peer: tuple[str, int]) -> None:
-    assert net.loop._refusal(peer) == PROTECTED
+    assert net.loop._refusal(peer) == (PROTECTED, "protected-mode")
     assert PROTECTED.startswith(b"-DENIED ")
     assert PROTECTED.index(b"\r\n") == len(PROTECTED) - 2
 
@@ -186,7 +186,7 @@ def test_protected_mode_keeps_others_out(net: Net, peer: tuple[str, int]) -> Non
 def test_without_protected_mode_or_with_a_password_everybody_may_knock(
     serve: Serve, directive: dict[str, str]
 ) -> None:
-    assert serve(**directive).loop._refusal(("192.0.2.7", 1)) == b""
+    assert serve(**directive).loop._refusal(("192.0.2.7", 1)) is None
 
 
 # -- how many --------------------------------------------------------------------------------------

@@ -32,12 +32,18 @@ await queue.pause();
 const first = { priority: 1 };
 const last = { priority: 9 };
 const order = [];
-const jobs = await queue.addBulk([
+const ordered = new Promise((resolve) => {
+  const names = ["first", "last"];
+  events.on("completed", ({ returnvalue }) => {
+    if (names.includes(returnvalue) && order.push(returnvalue) === names.length) resolve();
+  });
+});
+await queue.addBulk([
   { name: "plain", data: { n: "last" }, opts: last },
   { name: "plain", data: { n: "first" }, opts: first },
 ]);
 await queue.resume();
-await Promise.all(jobs.map((job) => outcome(job).then((n) => order.push(n))));
+await ordered;
 console.log("by priority:", ...order);
 
 const flow = new FlowProducer({ connection });

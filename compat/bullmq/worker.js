@@ -30,7 +30,6 @@ const handlers = {
 const connection = { port: Number(process.argv[2]), maxRetriesPerRequest: null };
 const worker = new Worker("jobs", async (job) => handlers[job.name](job), {
   connection,
-  lockDuration: 1000,
   stalledInterval: 300,
 });
 worker.on("error", (error) => console.log("error", error.message));

@@ -182,10 +182,17 @@ def conversation(start: Start, directory: Path) -> list[tuple[str, bytes]]:
                 if statement == GONE:
                     shutil.rmtree(directory)
                 if line.startswith(b"+Background"):
-                    time.sleep(0.5)  # INFO is refused meanwhile
+                    await_child(server)
     finally:
         server.stop()
     return replies
+
+
+def await_child(server: Server) -> None:
+    """Wait until a snapshot has been written, or has failed; the Unix socket may be gone with its directory."""
+    with redis.Redis(port=server.port) as client:
+        while client.info("persistence")["rdb_bgsave_in_progress"]:
+            time.sleep(0.02)
 
 
 @pytest.mark.parametrize("start", [start_8, start_respq])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import redis
 from streaq import TaskStatus
+from streaq.task import TaskResult
 
 from compat.journal import Journal
 from compat.processes import eventually
@@ -25,6 +27,20 @@ def test_a_failure_comes_back(client: Client) -> None:
     result = client.result(client.send("fail", "no ink"))
     assert not result.success
     assert isinstance(result.exception, ValueError)
+
+
+def test_who_waits_for_a_result_is_told(
+    client: Client, mark: str, redis_client: redis.Redis, tmp_path: Path
+) -> None:
+    async def waited() -> TaskResult[str]:
+        task = await client.task("wait_for", mark, str(tmp_path / "gate")).start()
+        waiting = asyncio.create_task(task.result())
+        while not await asyncio.to_thread(redis_client.pubsub_channels, f"*{task.id}"):
+            pass
+        (tmp_path / "gate").touch()
+        return await waiting
+
+    assert client.run(waited).result == mark
 
 
 def test_500_tasks_are_done_once_each(

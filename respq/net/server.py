@@ -448,7 +448,7 @@ def run(config: Config, log: Log, listening: Callable[[], None] = lambda: None) 
     """
     _fit_descriptors(config, log)
     loop = Loop(config, log, Engine(config, log=log.write))
-    gc.freeze()  # 0.1 MB of cycles that importing leaves behind; to look for them would take 25 ms
+    gc.freeze()  # 40 KB of cycles that importing leaves behind; to look for them would take 25 ms
     _keep_freed_memory()
     try:
         loop.open()

@@ -113,11 +113,10 @@ def _get_run(c: Client, run: Run) -> bytes | None:
             return _get_each(c, run)
         value.accessed = second
         strings.append(value.data)
-    reply = bulk_strings(strings)
-    if len(reply) > LONG_REPLY and max(map(len, strings)) > LONG_REPLY:  # each is accounted for
+    if max(map(len, strings)) > LONG_REPLY:  # each is accounted for, before the next is made
         return None
     c.server.stats.keyspace_hits += run.count
-    return reply
+    return bulk_strings(strings)
 
 
 def _get_each(c: Client, run: Run) -> bytes | None:

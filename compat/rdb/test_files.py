@@ -189,7 +189,7 @@ def conversation(start: Start, directory: Path) -> list[tuple[str, bytes]]:
 
 
 def await_child(server: Server) -> None:
-    """Wait until a snapshot has been written, or has failed; the Unix socket may be gone with its directory."""
+    """Wait until a snapshot is written, or has failed; the Unix socket may be gone with its directory."""
     with redis.Redis(port=server.port) as client:
         while client.info("persistence")["rdb_bgsave_in_progress"]:
             time.sleep(0.02)

@@ -157,11 +157,6 @@ class Grant:
         """Whether everything is allowed."""
         return self.all_commands and self.all_keys and self.all_channels
 
-    @property
-    def knows_no_accesses(self) -> bool:
-        """Whether all may be done to a key to which something may be done."""
-        return all(access is Access.BOTH for access in self.keys.values())
-
     def patterns_for(self, access: Access) -> list[bytes]:
         """The patterns of keys to which so much may be done."""
         return [pattern for pattern, allowed in self.keys.items() if allowed & access == access]

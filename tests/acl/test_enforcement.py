@@ -188,12 +188,36 @@ def test_commands_share_the_patterns_that_they_ask_for(
         (["DEL", "a", "a"], ["DEL", "a", "x"]),
         (["MSET", "a", "1", "a", "x"], ["MSET", "a", "1", "x", "x"]),
         (["LMOVE", "a", "a", "LEFT", "LEFT"], ["LMOVE", "a", "x", "LEFT", "LEFT"]),
+        (["COPY", "r", "a"], ["COPY", "a", "r"]),
+        (["COPY", "r", "w"], ["COPY", "w", "r"]),
+        (["SET", "w", "1"], ["SET", "w", "1", "GET"]),
+        (["SET", "a", "1", "GET"], ["SET", "r", "1"]),
+        (["OBJECT", "ENCODING", "r"], ["OBJECT", "ENCODING", "x"]),
     ],
 )
 def test_keys_are_found_in_every_command_of_a_run(allowed: list[str], refused: list[str], ann: Peer) -> None:
     assert NO_KEY not in ann.feed(encode(*allowed) * 5)
     assert ann.feed((encode(*allowed) + encode(*refused)) * 5).count(NO_KEY) == 5
     assert ann.feed(encode(*allowed) * 5 + encode(*refused) * 5).endswith(NO_KEY * 5)
+
+
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize(
+    "command", ["MSET {} v {} v", "COPY {} {}", "DEL {} {}", "EVAL return 2 {} {}", "LMOVE {} {} LEFT LEFT"]
+)
+def test_one_selector_has_to_allow_all_keys(
+    command: str, engine: Workbench, bob: Peer, *, together: bool
+) -> None:
+    bob.send("ACL", "SETUSER", "eve", "on", "nopass", "(+@all ~k*)", "(+@all ~m*)")
+    eve = engine.peer()
+    eve.send("AUTH", "eve", "")
+    allowed = [("k", "k1"), ("m", "m1"), ("k1", "k")] * 2
+    refused = [("k", "m"), ("m", "k"), ("x", "k")] * 2
+    count = 6 if together else 1
+    for pair in allowed:
+        assert NO_KEY not in eve.feed(f"{command.format(*pair)}\r\n".encode() * count)
+    for pair in refused:
+        assert eve.feed(f"{command.format(*pair)}\r\n".encode() * count) == NO_KEY * count
 
 
 @pytest.mark.parametrize("name", [b"PUBLISH", b"SPUBLISH"])

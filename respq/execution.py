@@ -110,9 +110,11 @@ class Execution:
         """Execute a whole read that is one run, if its command has a bulk form and takes it."""
         server = self._server
         entry = client.table.get(run.name, {}).get(run.words)
-        if entry is None or server.eager or server.watchers:
+        if entry is None or server.watchers:
             return False
         handler, spec = entry
+        if server.eager and self._concerns_others(client, spec, run):
+            return False
         if spec.bulk is None or not (handler is spec.bare or admits_run(handler, run)):
             return False
         self._clock.refresh()
@@ -210,12 +212,12 @@ class Execution:
         Return the number of commands; 0: they are to be executed one by one.
         """
         server = self._server
-        if server.eager or server.watchers or (handler is not spec.bare and client.user.permissions is None):
+        if server.watchers or (handler is not spec.bare and client.user.permissions is None):
             return 0
         try:
             if spec.bulk is not None:
                 taken = self._execute_bulk(client, handler, spec, commands, at)
-            elif spec.name == "MULTI" and handler is spec.bare:
+            elif spec.name == "MULTI" and handler is spec.bare and not server.eager:
                 taken = transactions.at_once(client, commands, at)
             else:
                 taken = 0
@@ -236,6 +238,8 @@ class Execution:
         run = Run.at(commands, at)
         if run is None or not (handler is spec.bare or admits_run(handler, run)):
             return 0
+        if self._server.eager and self._concerns_others(client, spec, run):
+            return 0
         assert spec.bulk is not None
         replies = spec.bulk(client, run)
         if replies is None:
@@ -243,6 +247,16 @@ class Execution:
         client.out.append(replies)
         self._server.tally.done += [spec] * run.count
         return len(commands) - at if client.closing else run.count
+
+    def _concerns_others(self, client: Client, spec: Spec, run: Run) -> bool:
+        """Whether somebody has to see every step of a run: who listens, or who waits for one of its keys."""
+        server = self._server
+        if server.eager != _ONLY_WAITING or not spec.has_one_key:
+            return True
+        db, queues = client.db, server.waiting.queues
+        if len(run.shared) > 1:
+            return (db, run.shared[1]) in queues
+        return any((db, name) in queues for name in run.columns[0])
 
     def _end_batch(self, client: Client, batch: list[Argv] | Run, count: int, elapsed_ns: int) -> int:
         """Note that there is something to send and that `count` commands succeeded.
@@ -339,7 +353,7 @@ class Execution:
             or logged != batch[1:-1]
             or waiting.ready
             or (aof is not None and db.index != aof.selected_db)
-            or (server.eager and (server.eager != _ONLY_WAITING or waiting.concerned(effects)))
+            or (server.eager and self._is_awaited(effects))
         ):
             transactions.bracket(client, 0, batch[0], batch[-1])
             self._settle(client, batch, raw)
@@ -349,13 +363,17 @@ class Execution:
             aof.append(raw)
         effects.clear()
 
+    def _is_awaited(self, effects: Effects) -> bool:
+        """Whether somebody listens, or waits for what these effects are about."""
+        return self._server.eager != _ONLY_WAITING or self._server.waiting.concerned(effects)
+
     def _settle(self, client: Client, batch: list[Argv] | Run, raw: bytes | None) -> None:
         """Drain the effects of a batch, in the client's own bytes where these say what was done."""
         server = self._server
-        if server.watchers or server.eager or server.waiting.ready:
+        effects, aof, waiting = server.effects, server.aof, server.waiting
+        if server.watchers or waiting.ready or (server.eager and self._is_awaited(effects)):
             self.drain(client)
             return
-        effects, aof = server.effects, server.aof
         db, _, _, argv = effects[0]
         if len(effects) > 1 or (argv.__class__ is list and len(batch) > 1):
             logged = _logged(effects)

@@ -44,8 +44,8 @@ Handler = Callable[["Client", Argv], bytes]
 
 # A run of commands with the right number of words: executed with exactly the outcome of one by one, it
 # returns their replies joined. None declines (mixed keys, another form, an error ahead): nothing has been
-# changed then, and they are executed one by one. Nobody waits or watches meanwhile. The effect carries the
-# Run in place of an argv.
+# changed then, and they are executed one by one. Nobody watches meanwhile, or waits for one of its keys. The
+# effect carries the Run in place of an argv.
 BulkHandler = Callable[["Client", Run], "bytes | None"]
 
 # Refuses a command by raising, or parks its client; sees every command before its handler.
@@ -87,8 +87,8 @@ class Spec:
 
     __slots__ = (
         "acl", "arity", "as_sent", "bare", "bulk", "calls", "channels", "docs", "failed_calls", "flags",
-        "group", "handler", "keys", "latencies", "name", "queueable", "quick", "rejected_calls", "since",
-        "subcommands", "timed_calls", "tips", "usec",
+        "group", "handler", "has_one_key", "keys", "latencies", "name", "queueable", "quick",
+        "rejected_calls", "since", "subcommands", "timed_calls", "tips", "usec",
     )  # fmt: skip
 
     def __init__(
@@ -113,6 +113,7 @@ class Spec:
         # Its share of a batch's time tells enough; but a wait belongs to one command.
         self.quick = (Flag.FAST in flags and Flag.BLOCKING not in flags) or name in QUICK
         self.as_sent = Flag.MAY_REPLICATE not in flags  # a run of it may be what it logs; a script's is not
+        self.has_one_key = len(keys) == 1 and keys[0].is_first_word
         self.queueable = bool(name) and name not in NOT_ALIKE and Flag.NO_MULTI not in flags
         self.latencies = Histogram()
         self.timed_calls = 0  # of a quick one, timed by themselves and not in `spend` yet

@@ -4,9 +4,9 @@ Most runs happen here, because they cost a tenth of those against a process, can
 exactly and can be patched with faults. What the event loop does after the reads of a tick is done
 here in the same order: timers, clients that go on, the log, the replies.
 
-The clock stands at the present when a case begins. It moves on by a millisecond with every turn, so that
-whatever a millisecond decides, as it may on a busy machine, is a difference here on any; and when everybody
-waits for a timeout.
+The clock stands at the present when a case begins. Between two turns it moves on by a millisecond, so that
+what a millisecond decides, as it may on a busy machine, is found here on any; and it moves when everybody
+waits for a timeout. A server whose clock is too far ahead of the reference's is replaced.
 
 The append-only file is the real one, in a directory of the caller's. After every case its tail is
 executed by a second engine, whose keyspace must be the same.
@@ -33,7 +33,7 @@ from respq.state import Client
 
 RUNS_PER_LOG = 2000  # then a new one, so that files stay small
 LOGS = 2  # that are remembered
-TURN_MS = 1
+AHEAD_MS = 500  # of the present; times may differ by two seconds
 FOREVER_MS = 60_000  # a deadline further away is none: those clients are unblocked in the end
 
 
@@ -92,10 +92,11 @@ class EngineTarget:
     def _deliver(self, case: Case, clients: Sequence[Client]) -> tuple[list[bytes], list[bytes]]:
         streams = [b""] * len(clients)
         turns = case.turns([client.id for client in clients])
+        later = case.seed % max(1, len(turns)) or 1  # the turn that begins a millisecond later
         unblocked = []
         if case.delivery == SPREAD:
-            for writes, (pause_ms, _) in zip(turns, case.openings(), strict=True):
-                self.clock.advance(TURN_MS)
+            for at, (writes, (pause_ms, _)) in enumerate(zip(turns, case.openings(), strict=True)):
+                self.clock.advance(int(at == later))
                 self._pass_time(pause_ms)
                 for number, data in writes:
                     self._receive(clients[number], data)
@@ -103,8 +104,8 @@ class EngineTarget:
                 _collect(clients, streams)
             unblocked = self._unblock(clients)
         else:
-            for [(_, data)] in [*turns, [(0, END)]]:
-                self.clock.advance(TURN_MS)
+            for at, [(_, data)] in enumerate([*turns, [(0, END)]]):
+                self.clock.advance(int(at == later))
                 self._receive(clients[0], data)
                 self._finish_tick()
                 self._wait_for(clients[0])
@@ -161,7 +162,8 @@ class EngineTarget:
 
     def _start_afresh(self) -> None:
         self.runs += 1
-        if self.runs % RUNS_PER_LOG == 0 or self.control.closing:
+        ahead = self.clock.now_ms - _now_ms() > AHEAD_MS
+        if self.runs % RUNS_PER_LOG == 0 or self.control.closing or ahead:
             self.close()
             self._renew()
         self.clock.advance(max(0, _now_ms() - self.clock.now_ms))

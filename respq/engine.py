@@ -368,6 +368,13 @@ class Engine:
             if client.parked is not None:
                 give_up(client, client.parked.timeout_reply)
 
+    def bear_with_time(self, back_ms: int) -> None:
+        """The system's time was put back by so much: nobody waits, and no pause lasts, longer for that."""
+        server = self.server
+        server.waiting.bring_forward(back_ms)
+        if server.paused_until_ms:
+            server.paused_until_ms -= back_ms
+
     def clear_away(self, budget_us: int) -> None:
         """Free what is left of emptied databases, for at most about `budget_us`."""
         rubble, start_ns = self.server.rubble, stopwatch_ns()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Sequence
+from itertools import chain
 from typing import Generic, Protocol, TypeVar
 
 from respq.deadlines import Deadlines
@@ -128,6 +129,15 @@ class Waiting(Generic[W]):
                 for key in parking.keys:
                     self.wake(key)
         return bool(due)
+
+    def bring_forward(self, ms: int) -> None:
+        """Let every timeout fall due so much earlier, as time was put back by that. O(those who wait)."""
+        for client in dict.fromkeys(chain.from_iterable(self.queues.values())):
+            parking = client.parked
+            if parking is not None and parking.deadline_ms:
+                self.timeouts.discard(client, parking.deadline_ms)
+                parking.deadline_ms -= ms
+                self.timeouts.add(client, parking.deadline_ms)
 
     def _stop_looking(self, parking: Parking) -> None:
         for key in parking.keys:

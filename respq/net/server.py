@@ -69,7 +69,7 @@ class Loop:
         self.running = True
         self._events: list[tuple[int, int]] = []  # of this tick: what is ready, as far as it is to be served
         self.accepting = True  # as long as there are descriptors
-        self.next_cron_ms = self.next_slice_ms = 0
+        self.last_cron_ms = self.next_cron_ms = self.next_slice_ms = 0
         self.free_memory = free_memory()
         self._wakeup: tuple[socket.socket, ...] = ()  # ours and that of signals
         self._refused = Counter[str]()  # clients turned away since that was last logged, by reason
@@ -252,6 +252,7 @@ class Loop:
         if deadline_ms is not None and deadline_ms <= now_ms:
             engine.on_time()
         if self.next_cron_ms - now_ms > 1000 // self.config.hz:  # the system's time was put back
+            engine.bear_with_time(max(0, self.last_cron_ms - now_ms))
             self.next_cron_ms = self.next_slice_ms = now_ms
         if now_ms >= self.next_slice_ms:
             self._do_slice(now_ms)
@@ -402,6 +403,7 @@ class Loop:
 
     def _cron(self, now_ms: int) -> None:
         """What is done `hz` times a second."""
+        self.last_cron_ms = now_ms
         self.next_cron_ms = now_ms + 1000 // self.config.hz
         self.engine.clock.turn()
         self.server.stats.sample(now_ms, self.server.commands_executed)

@@ -324,6 +324,25 @@ def test_the_timers_go_on_when_the_time_is_put_back(serve: Serve) -> None:
     assert net.loop._timeout() <= 0.1
 
 
+def test_nobody_waits_longer_because_the_time_is_put_back(serve: Serve) -> None:
+    net = serve(clock=ManualClock())
+    ann, bob, carol = net.connect(), net.connect(), net.connect()
+    net.pass_time(0)
+    for wire, timeout_s in ((ann, 2), (carol, 0)):
+        wire.send("BLPOP", "jobs", timeout_s)
+    net.until(lambda: [len(queue) for queue in net.server.waiting.queues.values()] == [2])
+    assert bob.ask("CLIENT", "PAUSE", 2_000, "WRITE") == b"+OK"
+    net.pass_time(-3_600_000)
+    net.pass_time(1_000)
+    assert net.server.paused_until_ms
+    ann.take()
+    assert not ann.received
+    net.pass_time(1_100)
+    assert ann.read(5) == b"*-1\r\n"
+    assert bob.ask("RPUSH", "jobs", "a") == b":1"
+    assert carol.read(21) == b"*2\r\n$4\r\njobs\r\n$1\r\na\r\n"
+
+
 def test_a_client_with_long_commands_is_read_more_of_at_once(net: Net) -> None:
     net.connect().ask("PING")
     (connection,) = net.loop.connections.values()

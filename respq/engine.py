@@ -368,12 +368,14 @@ class Engine:
             if client.parked is not None:
                 give_up(client, client.parked.timeout_reply)
 
-    def bear_with_time(self, back_ms: int) -> None:
-        """The system's time was put back by so much: nobody waits, and no pause lasts, longer for that."""
-        server = self.server
-        server.waiting.bring_forward(back_ms)
-        if server.paused_until_ms:
-            server.paused_until_ms -= back_ms
+    def bear_with_time(self, then_ms: int) -> None:
+        """The time was put back, after `then_ms`: nobody waits, and no pause lasts, longer for that."""
+        server, now_ms = self.server, self.clock.now_ms
+        if then_ms <= now_ms:
+            return
+        server.waiting.bring_forward(then_ms, now_ms)
+        if server.paused_until_ms > then_ms:
+            server.paused_until_ms -= then_ms - now_ms
 
     def clear_away(self, budget_us: int) -> None:
         """Free what is left of emptied databases, for at most about `budget_us`."""

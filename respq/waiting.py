@@ -130,13 +130,16 @@ class Waiting(Generic[W]):
                     self.wake(key)
         return bool(due)
 
-    def bring_forward(self, ms: int) -> None:
-        """Let every timeout fall due so much earlier, as time was put back by that. O(those who wait)."""
+    def bring_forward(self, then_ms: int, now_ms: int) -> None:
+        """Let timeouts fall due so much earlier: after `then_ms` it was `now_ms`. O(those who wait).
+
+        Who has come since has a timeout before `then_ms`, unless it is longer than the step.
+        """
         for client in dict.fromkeys(chain.from_iterable(self.queues.values())):
             parking = client.parked
-            if parking is not None and parking.deadline_ms:
+            if parking is not None and parking.deadline_ms > then_ms:
                 self.timeouts.discard(client, parking.deadline_ms)
-                parking.deadline_ms -= ms
+                parking.deadline_ms -= then_ms - now_ms
                 self.timeouts.add(client, parking.deadline_ms)
 
     def _stop_looking(self, parking: Parking) -> None:

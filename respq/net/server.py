@@ -252,7 +252,7 @@ class Loop:
         if deadline_ms is not None and deadline_ms <= now_ms:
             engine.on_time()
         if self.next_cron_ms - now_ms > 1000 // self.config.hz:  # the system's time was put back
-            engine.bear_with_time(max(0, self.last_cron_ms - now_ms))
+            engine.bear_with_time(self.last_cron_ms)
             self.next_cron_ms = self.next_slice_ms = now_ms
         if now_ms >= self.next_slice_ms:
             self._do_slice(now_ms)

@@ -343,6 +343,25 @@ def test_nobody_waits_longer_because_the_time_is_put_back(serve: Serve) -> None:
     assert carol.read(21) == b"*2\r\n$4\r\njobs\r\n$1\r\na\r\n"
 
 
+def test_who_comes_as_the_time_has_been_put_back_waits_as_long_as_asked(serve: Serve) -> None:
+    net = serve(clock=ManualClock())
+    ann, bob = net.connect(), net.connect()
+    net.pass_time(0)
+    assert isinstance(net.engine.clock, ManualClock)
+    net.engine.clock.advance(-3_600_000)  # which the loop sees at the end of its next turn
+    assert bob.ask("CLIENT", "PAUSE", 2_000, "ALL") == b"+OK"
+    assert net.server.paused_until_ms
+    net.server.unpause()
+    net.engine.clock.advance(-3_600_000)
+    ann.send("BLPOP", "jobs", 2)
+    net.until(lambda: net.server.waiting.queues)
+    net.pass_time(1_000)
+    ann.take()
+    assert not ann.received
+    net.pass_time(1_100)
+    assert ann.read(5) == b"*-1\r\n"
+
+
 def test_a_client_with_long_commands_is_read_more_of_at_once(net: Net) -> None:
     net.connect().ask("PING")
     (connection,) = net.loop.connections.values()

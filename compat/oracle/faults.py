@@ -445,7 +445,7 @@ def _(patch: Patch) -> None:
     effects(patch, "XACK", unlogged)
 
 
-@fault("XGROUP DESTROY wakes nobody", "groups", 1500, SPREAD)
+@fault("XGROUP DESTROY wakes nobody", "groups", 500, SPREAD)
 def _(patch: Patch) -> None:
     patch.setattr(Waiting, "wake", lambda _waiting, _where: None)
 

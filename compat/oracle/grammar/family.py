@@ -35,6 +35,7 @@ REPEATS = (1, 1, 1, 2, 2, 3, 5)
 # In a value it stands for a number of four digits that no other place of the sequence has: which of two equal
 # spans ends later, which GT and LT ask, is a matter of the millisecond.
 SPAN = b"{span}"
+AHEAD = b"%b000" % SPAN  # seconds that do not end in a run
 COUNTS = ("numkeys", "numfields", "numids")  # arguments that say how often the next one follows
 
 ARITY = "ERR wrong number of arguments for"

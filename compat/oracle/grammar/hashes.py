@@ -7,7 +7,7 @@ sequence runs, unless it is past when it is given: what happens then depends on 
 
 from __future__ import annotations
 
-from compat.oracle.grammar.family import ARITY, NOT_FLOAT, NOT_INTEGER, SYNTAX, WRONGTYPE, Family, Rule
+from compat.oracle.grammar.family import AHEAD, ARITY, NOT_FLOAT, NOT_INTEGER, SYNTAX, WRONGTYPE, Family, Rule
 from compat.oracle.grammar.generic import AHEAD_MS, AHEAD_S
 from compat.oracle.grammar.strings import AMOUNTS, FLOATS, OVERFLOW
 
@@ -218,7 +218,7 @@ HASHES = Family(
             0.4, {"source": [b"h1", b"h2"], "destination": [b"h2", b"h3"], "destination-db": [b"0"]}
         ),
         "OBJECT|ENCODING": Rule(1),
-        "EXPIRE": Rule(0.3, {"seconds": [b"1000", b"-1"]}),
+        "EXPIRE": Rule(0.3, {"seconds": [AHEAD, b"-1"]}),
         "MULTI": Rule(0.6),
         "EXEC": Rule(0.1),
     },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from compat.oracle.case import BRIEF
 from compat.oracle.grammar.family import (
+    AHEAD,
     ARITY,
     NOT_INTEGER,
     SYNTAX,
@@ -87,6 +88,7 @@ LISTS = Family(
                 "ERR COUNT can't be negative",
                 "ERR MAXLEN can't be negative",
             ),
+            option=0.5,
         ),
         "LMOVE": Rule(1.5, errors=(ARITY, WRONGTYPE, SYNTAX)),
         "RPOPLPUSH": Rule(errors=(ARITY, WRONGTYPE)),
@@ -124,9 +126,9 @@ LISTS = Family(
         "DEL": Rule(0.4, {"key": [b"l1", b"l2", b"l3", b"gone"]}),
         "RENAME": Rule(0.3, {"key": [b"l1", b"gone"], "newkey": [b"l1", b"l2", b"gone"]}),
         "COPY": Rule(0.3, {"destination-db": [b"0"]}),
-        "MULTI": Rule(1.2),
+        "MULTI": Rule(2),
         "EXEC": Rule(0.1),
-        "EXPIRE": Rule(0.3, {"seconds": [b"1000", b"1000", b"-1"]}),
+        "EXPIRE": Rule(0.3, {"seconds": [AHEAD, AHEAD, b"-1"]}),
         "CLIENT|UNBLOCK": Rule(0.3, {"client-id": [b"{id0}", b"{id1}", b"{id2}", b"999999999"]}),
     },
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from compat.oracle.case import BRIEF
 from compat.oracle.grammar.family import (
+    AHEAD,
     ARITY,
     NOT_FLOAT,
     NOT_INTEGER,
@@ -285,7 +286,7 @@ SORTED_SETS = Family(
         "COPY": Rule(0.3, {"source": [b"z2", b"big"], "destination": TARGETS, "destination-db": [b"0"]}),
         "MULTI": Rule(1),
         "EXEC": Rule(0.1),
-        "EXPIRE": Rule(0.3, {"key": TARGETS, "seconds": [b"1000", b"1000", b"-1"]}),
+        "EXPIRE": Rule(0.3, {"key": TARGETS, "seconds": [AHEAD, AHEAD, b"-1"]}),
         "CLIENT|UNBLOCK": Rule(0.3, {"client-id": [b"{id0}", b"{id1}", b"{id2}", b"999999999"]}),
         "OBJECT|ENCODING": Rule(1),
     },

@@ -95,7 +95,13 @@ GROUP_COMMANDS = {
         ],
         extra_chance=0.3,
     ),
-    "XGROUP|DESTROY": Rule(0.5, {"key": [b"x1", b"x2", b"x1", b"s1", b"gone"]}, errors=XGROUP),
+    "XGROUP|DESTROY": Rule(
+        0.7,
+        {"key": [b"x1", b"x2", b"x1", b"s1", b"gone"]},
+        errors=XGROUP,
+        extra=[[b"XGROUP", b"DESTROY", b"x1", b"g"]],  # which is waited for most
+        extra_chance=0.5,
+    ),
     "XGROUP|CREATECONSUMER": Rule(0.6, errors=(*XGROUP, NO_SUCH_GROUP)),
     "XGROUP|DELCONSUMER": Rule(0.6, errors=(*XGROUP, NO_SUCH_GROUP)),
     "XREADGROUP": Rule(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compat.oracle.grammar.family import ARITY, Family, Rule
+from compat.oracle.grammar.family import AHEAD, ARITY, Family, Rule
 from compat.oracle.grammar.strings import LATER
 
 KEYS = [b"k1"] * 3 + [b"k2"] * 3 + [b"n1"] * 2 + [b"l1"] * 3 + [b"gone"]
@@ -56,7 +56,7 @@ TRANSACTIONS = Family(
         "LMOVE": Rule(1, {"key": [b"l1", b"gone"]}),
         "BLPOP": Rule(0.5, {"key": [b"l1", b"gone"]}),
         "BLMOVE": Rule(0.3, {"key": [b"l1", b"gone"]}),
-        "EXPIRE": Rule(1, {"seconds": [b"100", b"-1"]}),
+        "EXPIRE": Rule(1, {"seconds": [AHEAD, b"-1"]}),
         "PERSIST": Rule(0.5),
         "RENAME": Rule(1),
         "COPY": Rule(1, {"destination-db": [b"0", b"1"]}),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import signal
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from respq.cli import main
+from respq.serving import serve
 from tests.ports import free_port
 from tests.process.servers import PATIENCE_S, Run, Server, Start, environment, until
 
@@ -135,16 +134,20 @@ def test_a_directory_that_cannot_be_made_is_named(run: Run, tmp_path: Path, path
 
 
 def test_a_directory_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    """In a forked child of an ordinary user, because nothing is unreadable for root."""
+    """In a forked child of an ordinary user, because nothing is unreadable for root.
+
+    For whom the package itself may be unreadable as well: nothing is left to import.
+    """
     (tmp_path / "data").mkdir(mode=0)
     read, write = os.pipe()
     if not (child := os.fork()):
-        if os.geteuid() == 0:
-            os.setuid(65534)
-        os.dup2(write, 2)
-        with contextlib.suppress(SystemExit):
-            main(["serve", "--dir", str(tmp_path / "data")])
-        os._exit(0)
+        try:
+            if os.geteuid() == 0:
+                os.setuid(65534)
+            os.dup2(write, 2)
+            serve(["--dir", str(tmp_path / "data")])
+        finally:
+            os._exit(0)
     os.close(write)
     with os.fdopen(read) as pipe:
         said = pipe.read()

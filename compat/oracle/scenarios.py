@@ -569,20 +569,22 @@ SCENARIOS |= {
 
 # -- fields that expire ------------------------------------------------------------------------------
 
+# The pauses leave the timers of both servers time to find them.
+
 SCENARIOS |= {
     "a hash goes with the last of its fields": """
         0 HSET h a 1 b 2 c 3
         0 HPEXPIRE h 40 FIELDS 2 a b
         1 HSETEX i PX 40 FIELDS 2 a 1 b 2
 
-        pause 400
+        pause 700
         1 HLEN h
         1 HGETALL h
         1 HTTL h FIELDS 3 a b c
         1 EXISTS i
         2 HPEXPIRE h 30 FIELDS 1 c
 
-        pause 400
+        pause 700
         0 EXISTS h
         0 HSET h a 1
         0 HTTL h FIELDS 1 a
@@ -592,7 +594,7 @@ SCENARIOS |= {
         0 HPEXPIRE h 200 FIELDS 1 a
         0 WATCH h
 
-        pause 400
+        pause 700
         0 MULTI
         0 HGETALL h
         0 EXEC
@@ -607,7 +609,7 @@ SCENARIOS |= {
         0 COPY h other
         0 RENAME h moved
 
-        pause 400
+        pause 700
         2 HGETALL moved
         2 HGETALL other
         2 HDEL other d e

@@ -415,7 +415,7 @@ TRACKING |= {
         0 GET a
         0 EXEC
 
-        pause 300
+        pause 700
         0 PING
     """,
     "a key beyond the limit of the table": """

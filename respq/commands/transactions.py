@@ -16,7 +16,8 @@ it was sent.
 
 A watched key is dirty after any effect on it. Effects are drained once per batch, hence both WATCH
 and EXEC drain what stands before them: in `SET k 1; WATCH k; MULTI; …; EXEC` the SET came first. A
-key that expires while it is watched counts as changed, one that had expired before does not.
+key, or a field of it, that expires while it is watched counts as changed, one that had expired before does
+not.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ from respq.command import (
     command,
     keys,
 )
+from respq.datatypes.hashes import HashValue
 from respq.errors import CommandError
+from respq.keyspace import Database
 from respq.protocol.resp import OK, QUEUED, array
 from respq.protocol.shapes import Shape
 from respq.restrictions import NoLongerAllowed, admitted
@@ -182,7 +185,7 @@ def watch(c: Client, argv: Argv) -> bytes:
         raise CommandError("WATCH inside MULTI is not allowed")
     server = c.server
     for key in argv[1:]:
-        c.db.peek(key)  # one that has expired is gone before it is watched
+        _let_expire(c.db, key)  # what has expired is gone before it is watched
     if server.effects:
         server.drain()
     for key in argv[1:]:
@@ -217,11 +220,18 @@ def aborted(c: Client, error: Rejected) -> CommandError:
 
 
 def _note_changes(c: Client) -> None:
-    """Bring `c.dirty` up to date: what earlier commands did, and keys whose time has come."""
+    """Bring `c.dirty` up to date: what earlier commands did, and keys and fields whose time has come."""
     for db, key in c.watched:
-        db.peek(key)
+        _let_expire(db, key)
     if c.server.effects:
         c.server.drain()
+
+
+def _let_expire(db: Database, key: bytes) -> None:
+    """Delete what has expired of a key that the timer has not come to yet."""
+    value = db.peek(key)
+    if isinstance(value, HashValue) and value.expiry is not None:
+        db.expire_some_fields(key, value)
 
 
 def _run_and_account(c: Client, queued: list[Argv], argv: Argv) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 from respq.keyspace import FIELDS_AT_ONCE
 from tests.commands.asking import ask
 from tests.conftest import Peer, Workbench
-from tests.resp import bulk, bulks
+from tests.resp import bulk, bulks, encode
 
 NULL = b"$-1\r\n"
 NUMFIELDS = "The `numfields` parameter must match the number of arguments"
@@ -432,6 +432,29 @@ def test_a_watched_hash_has_changed_when_a_field_expires(engine: Workbench, alic
     ask(alice, "MULTI")
     ask(alice, "HGETALL h")
     assert ask(alice, "EXEC") == b"*-1\r\n"
+
+
+def test_a_watched_hash_has_changed_before_the_timer_comes_to_its_field(
+    engine: Workbench, alice: Peer
+) -> None:
+    ask(alice, "HSET h a 1 b 2")
+    ask(alice, "HPEXPIRE h 50 FIELDS 1 a")
+    ask(alice, "WATCH h")
+    engine.clock.advance(51)
+    assert alice.feed(encode("MULTI") + encode("HGETALL", "h") + encode("EXEC")).endswith(b"*-1\r\n")
+
+
+def test_a_field_that_had_expired_when_its_hash_was_watched_is_no_change(
+    engine: Workbench, alice: Peer
+) -> None:
+    ask(alice, "HSET h a 1 b 2")
+    ask(alice, "HPEXPIRE h 50 FIELDS 1 a")
+    engine.clock.advance(51)
+    ask(alice, "WATCH h")
+    engine.pass_time(300)
+    ask(alice, "MULTI")
+    ask(alice, "HGETALL h")
+    assert ask(alice, "EXEC").endswith(b"$1\r\nb\r\n$1\r\n2\r\n")
 
 
 def test_during_a_pause_expired_fields_are_hidden_and_kept(engine: Workbench, alice: Peer) -> None:

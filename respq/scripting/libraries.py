@@ -6,6 +6,7 @@ references to them, and Lua frees what nobody refers to any more.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, NamedTuple
 
 from respq.clock import stopwatch_ns
@@ -31,7 +32,7 @@ class LibraryRuntime(Runtime):
     """The Lua state of all libraries. `compiled` of `run` is here the callback of a function."""
 
     sources = (*SOURCES, "library")
-    _deadline_ns = 0  # of the library that is being loaded; 0: there is none, or none is being loaded
+    _deadline_ns: float | None = None  # of the library that is being loaded
     _timed_out = False
 
     def _build(self, version: str) -> Any:
@@ -41,7 +42,7 @@ class LibraryRuntime(Runtime):
 
     def _tick(self) -> bool:
         """Whether what runs must end."""
-        if not self._deadline_ns:
+        if self._deadline_ns is None:
             return super()._tick()
         self._timed_out = stopwatch_ns() > self._deadline_ns
         return self._timed_out
@@ -52,14 +53,14 @@ class LibraryRuntime(Runtime):
         Raises CompileError, LoadError, and what a bug of ours raised.
         """
         self._timed_out = False
-        self._deadline_ns = stopwatch_ns() + within_ms * 1_000_000 if within_ms else 0
+        self._deadline_ns = stopwatch_ns() + within_ms * 1_000_000 if within_ms else inf
         try:
             self._make_room(2 * len(text))
             ended = self._load_library(text)
         except (CommandError, *self._errors):
             ended = None, *NO_ROOM
         finally:
-            self._deadline_ns = 0
+            self._deadline_ns = None
         if ended[0] is False:
             raise CompileError(ended[1])
         if ended[0] is None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from respq.loading import Loading
 from tests.conftest import Peer, Workbench
 
 BUSY = b"-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.\r\n"
@@ -230,3 +231,15 @@ def test_time_stands_still_for_the_script(engine: Workbench, alice: Peer, bob: P
     script = "for i = 1, 3e6 do end return redis.call('get', 'k')"
     assert alice.send("EVAL", script, 0) == b"$1\r\nv\r\n"
     assert alice.send("GET", "k") == b"$-1\r\n"
+
+
+def test_a_library_of_the_log_may_take_its_time(engine: Workbench, alice: Peer) -> None:
+    """It is no script that others could end, and however long it takes, they are not refused behind it."""
+    alice.send("EVAL", "for i = 1, 1e5 do end", 0)
+    meanwhile(engine, lambda: pytest.fail("nobody is served"))
+    code = "#!lua name=l\nfor i = 1, 1e6 do end redis.register_function('f', function() return 1 end)"
+    with Loading(engine) as loading:
+        loading.execute([[b"FUNCTION", b"LOAD", code.encode()], [b"MULTI"], [b"EXEC"], [b"SET", b"k", b"1"]])
+    assert engine.server.busy is None
+    assert alice.send("GET", "k") == b"$1\r\n1\r\n"
+    assert alice.send("FCALL", "f", 0) == b":1\r\n"

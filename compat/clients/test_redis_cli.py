@@ -27,6 +27,7 @@ def filled(server: Server) -> Server:
     """A server with a value of each type."""
     with redis.Redis(port=server.port) as r:
         r.flushall()
+        r.function_flush()  # of what an application left there, in any order
         r.config_set("repl-diskless-sync-delay", 0)  # redis-server waits for more who want a snapshot
         for number in range(30):
             r.set(f"user:{number:02}", "x" * number)

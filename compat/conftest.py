@@ -18,10 +18,6 @@ import redis
 from compat.journal import Journal
 from compat.processes import Process
 from compat.servers import Restartable, Server, debian_binary, start_redis, start_respq
-from compat.units import (  # noqa: F401  # likewise hooks
-    pytest_collection_modifyitems,
-    pytest_xdist_make_scheduler,
-)
 from tests.conftest import pytest_collection_finish  # noqa: F401  # a hook, which is wanted here as well
 
 LOG_TAIL = 6000  # characters

@@ -1,4 +1,4 @@
-"""What the tests of the oracle share."""
+"""What the tests of the oracle share, and their order."""
 
 from __future__ import annotations
 
@@ -11,6 +11,19 @@ from compat.oracle.grammar.tree import Trees
 from compat.oracle.rig import trees_of
 from compat.oracle.targets import ProcessTarget, Target
 from compat.servers import Server
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every other family comes last.
+
+    Each process of xdist begins with a part of the list, in its order: one would have all of them, and the
+    others nothing left to do in the end.
+    """
+    families = [item for item in items if item.path.name == "test_families.py"]
+    for item in families[1::2]:
+        items.remove(item)
+        items.append(item)
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ def theirs(reference: Server) -> Iterator[redis.Redis]:
     """redis-server 8.2.3, which looks at payloads as closely as respq does."""
     with redis.Redis(port=reference.port) as client:
         client.flushall()
+        client.function_flush()
         client.config_set("sanitize-dump-payload", "yes")
         yield client
         client.flushall()
@@ -38,6 +39,7 @@ def theirs(reference: Server) -> Iterator[redis.Redis]:
 def ours(respq_server: Server) -> Iterator[redis.Redis]:
     with redis.Redis(port=respq_server.port) as client:
         client.flushall()
+        client.function_flush()
         yield client
         client.flushall()
 

@@ -228,7 +228,7 @@ def every_option(trees: Trees) -> Family:
             b"XINFO STREAM {key} FULL COUNT 0".split(),
         ],
         restore=[*SERVER.restore, *FUNCTIONS_FAMILY.restore, *FORGET_USERS, [b"SCRIPT", b"FLUSH"]],
-        leave=[*FUNCTIONS_FAMILY.leave, *FORGET_USERS],
+        leave=FORGET_USERS,
     )
 
 

@@ -168,7 +168,6 @@ FUNCTIONS_FAMILY = Family(
     since_7_0=True,  # which does not restore payloads of 8.2.3
     dump=[[b"FUNCTION", b"LIST", b"LIBRARYNAME", b"{key}", b"WITHCODE"]],
     restore=[[b"FUNCTION", b"RESTORE", PAYLOADS[0], b"FLUSH"]],
-    leave=[[b"FUNCTION", b"FLUSH"]],
     others={
         "SET": Rule(7, LATER),
         "GET": Rule(7),

@@ -62,7 +62,7 @@ class Draining:
             if key is not None and event not in QUIET:
                 where = (db, key)
                 if where in server.watchers:
-                    server.make_dirty(where)
+                    server.watchers.make_dirty(where)
                 if where in server.waiting.queues:
                     server.waiting.ready[where] = None
         server.effects.clear()

@@ -212,7 +212,7 @@ class Engine:
         server.waiting.remove(client)
         server.unsubscribe(client)
         server.untrack(client)
-        server.unwatch(client)
+        server.watchers.unwatch(client)
         server.outbox.pop(client, None)
         client.closing = True
         client.backlog.clear()

@@ -16,7 +16,7 @@ from respq.effects.backup import BackupStatus
 from respq.errors import CommandError, wrong_type
 from respq.flags import Channels, Docs, Flag, Keys
 from respq.gauge import Gauge
-from respq.keyspace import Database, Effects, databases
+from respq.keyspace import Effects, databases
 from respq.latency import STEP_BITS, Histogram, LatencyMonitor
 from respq.notifications import Notifications
 from respq.protocol import Argv
@@ -31,6 +31,7 @@ from respq.tally import Tally
 from respq.tracking import Tracker, Tracking
 from respq.transport import ConnectPeer, Transport, unreachable
 from respq.waiting import UNPAUSED, Look, Parked, Parking, Waiting, WaitKey
+from respq.watching import Place, Watchers
 
 if TYPE_CHECKING:
     from respq.acl.users import User, Users
@@ -254,7 +255,7 @@ class Client:
         self.executing = False  # inside EXEC or a script: never block
         self.runs_for: Client | None = None  # whose script it is, if this executes the commands of one
         self.long_bytes = 0  # of long replies that this EXEC has made so far
-        self.watched: list[tuple[Database, bytes]] = []
+        self.watched: list[Place] = []
         self.dirty = False  # a watched key changed
         self.parked: Parking | None = None
         self.backlog: list[Argv] = []  # commands behind the one that waits
@@ -476,7 +477,7 @@ class Server(Provided):
         self.active_expiry = True  # DEBUG SET-ACTIVE-EXPIRE
 
         self.eager: set[str] = set()  # why effects are drained after every command: WAITING, …
-        self.watchers: dict[tuple[Database, bytes], dict[Client, None]] = {}
+        self.watchers = Watchers[Client]()
         self.waiting = Waiting[Client](self.eager)
         self.monitors: dict[Client, None] = {}
         self.paused_until_ms, self.pause_all = 0, False  # CLIENT PAUSE; 0: not paused; not writes alone
@@ -571,39 +572,10 @@ class Server(Provided):
             client.send(reply)
         self.waiting.resumed.append(client)
 
-    # -- watching ----------------------------------------------------------------------------------
-
-    def watch(self, client: Client, key: bytes) -> None:
-        """Mark `client` dirty when `key` of its database changes, unless it is. O(1)."""
-        if client.dirty:
-            return
-        where = (client.db, key)
-        queue = self.watchers.setdefault(where, {})
-        if client not in queue:
-            queue[client] = None
-            client.watched.append(where)
-
     def settle_watching(self, by: Client) -> None:
         """Bring it up to date who watches what, for a command that tells; in EXEC that is so at its end."""
         if self.watchers and self.effects and not by.executing:
             self.drain()
-
-    def make_dirty(self, where: tuple[Database, bytes]) -> None:
-        """Let the next EXEC of all who watch a key fail; they watch nothing any more. O(keys they watch)."""
-        for client in list(self.watchers[where]):
-            self.unwatch(client)
-            client.dirty = True
-
-    def unwatch(self, client: Client) -> None:
-        """Forget what `client` watches, and that it changed. O(keys)."""
-        for where in client.watched:
-            queue = self.watchers.get(where)
-            if queue is not None:
-                queue.pop(client, None)
-                if not queue:
-                    del self.watchers[where]
-        client.watched.clear()
-        client.dirty = False
 
     # -- subscriptions -----------------------------------------------------------------------------
 

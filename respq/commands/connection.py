@@ -139,7 +139,7 @@ def close(c: Client, argv: Argv) -> bytes:
 def reset(c: Client, argv: Argv) -> bytes:
     """Make the connection as it was when it was opened; who had to authenticate has to again."""
     server = c.server
-    server.unwatch(c)
+    server.watchers.unwatch(c)
     server.unsubscribe(c)
     server.untrack(c)
     c.db = server.databases[0]

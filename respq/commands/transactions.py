@@ -189,14 +189,14 @@ def watch(c: Client, argv: Argv) -> bytes:
     if server.effects:
         server.drain()
     for key in argv[1:]:
-        server.watch(c, key)
+        server.watchers.watch(c, key)
     return OK
 
 
 @command("UNWATCH", arity=1, flags=ALWAYS, group="transactions", since="2.2.0")
 def unwatch(c: Client, argv: Argv) -> bytes:
     """Watch no keys any more."""
-    c.server.unwatch(c)
+    c.server.watchers.unwatch(c)
     return OK
 
 
@@ -205,7 +205,7 @@ def leave(c: Client) -> None:
     c.queued = None
     c.queue_failed = False
     if c.watched or c.dirty:
-        c.server.unwatch(c)
+        c.server.watchers.unwatch(c)
     c.table = c.server.table_of(c)
 
 

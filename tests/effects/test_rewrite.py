@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import subprocess
 import sys
@@ -210,6 +211,17 @@ def test_what_cannot_be_written_cannot_be_rewritten() -> None:
     assert recover(disk.after_kill()) == [0, 1]
 
 
+def switches(run: Run, pushes: int) -> bool:
+    """Let it switch its log on and push, until it is killed; whether the log was whole by then."""
+    try:
+        run.rewrite()
+    except Killed:
+        return False
+    with contextlib.suppress(Killed):
+        run.push(pushes)
+    return True
+
+
 @pytest.mark.parametrize("step", range(40))
 def test_a_log_switched_on_while_running_is_whole_or_the_one_of_before(step: int) -> None:
     disk = Disk()
@@ -219,13 +231,7 @@ def test_a_log_switched_on_while_running_is_whole_or_the_one_of_before(step: int
     run.data.numbers = list(range(100))
     run.aof.open()
     disk.kill(len(disk.operations) + step)
-    switched = False
-    try:
-        run.rewrite()
-        switched = True
-        run.push(2)
-    except Killed:
-        pass
+    switched = switches(run, 2)
     found = recover(disk.after_kill())
     if switched or len(found) > len(earlier.data.numbers):
         assert found[:100] == list(range(100))
@@ -253,13 +259,7 @@ def test_a_log_that_is_begun_is_whole_or_none_at_all(step: int) -> None:
         run.data.numbers = [0, 1, 2]
         run.aof.open()
         disk.kill(len(disk.operations) + step)
-        switched = False
-        try:
-            run.rewrite()
-            switched = True
-            run.push(1)
-        except Killed:
-            pass
+        switched = switches(run, 1)
         found = disk.after_power_cut(Random(seed)) if seed else disk.after_kill()
         log = AppendOnlyFile(DIRECTORY, files=found)
         log.open()

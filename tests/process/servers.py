@@ -35,6 +35,19 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), **(extra or {})}
 
 
+def run_program(program: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    """Let a Python of its own execute `program`."""
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=directory,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+
 class Server:
     """One `respq serve`, and what it printed."""
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from respq import __version__
 from respq.config.directives import DIRECTIVES, Live
-from tests.process.servers import ROOT, Run, environment
+from tests.process.servers import ROOT, Run, run_program
 
 
 def test_it_tells_its_version(run: Run) -> None:
@@ -36,14 +34,7 @@ def test_windows_is_told_where_respq_runs() -> None:
         "import sys\nfrom respq.cli import main\n"
         "sys.platform, sys.argv = 'win32', ['respq', 'serve']\nmain()\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_program(program, ROOT)
     assert done.returncode == 1
     assert done.stderr == "Error: respq needs Linux or macOS; on Windows, run it in WSL or in a container\n"
 
@@ -54,10 +45,7 @@ def test_an_interrupt_before_it_serves_is_one_line(tmp_path: Path) -> None:
         "respq.serving.keep_shown = lambda config: os.kill(os.getpid(), signal.SIGINT)\n"
         "sys.argv = ['respq', 'serve', '--port', '0', '--unixsocket', 's']\nmain()\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, env=environment(), capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
+    done = run_program(program, tmp_path)
     assert (done.returncode, done.stderr) == (1, "respq: interrupted\n")
 
 
@@ -68,13 +56,6 @@ def test_the_serving_path_does_without(name: str, imported_to_serve: set[str]) -
 
 @pytest.fixture(scope="module")
 def imported_to_serve() -> set[str]:
-    program = "import sys, respq.serving; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run_program("import sys, respq.serving; print(*sys.modules)", ROOT)
+    assert done.returncode == 0, done.stderr
     return {*done.stdout.split()}

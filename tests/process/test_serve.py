@@ -8,7 +8,6 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from redis import Redis
 
 from respq.serving import serve
 from tests.ports import free_port
-from tests.process.servers import PATIENCE_S, Run, Server, Start, environment, until
+from tests.process.servers import Run, Server, Start, run_program, until
 
 RESET_ON_CLOSE = b"\1\0\0\0\0\0\0\0"  # struct linger: on, 0 seconds
 
@@ -235,13 +234,6 @@ Loop._cron = fail
 from respq.cli import main
 main(["serve", "--port", "0", "--unixsocket", "s"{more}])
 """
-
-
-def run_program(program: str, directory: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", program], cwd=directory, env=environment(), capture_output=True, text=True,
-        timeout=PATIENCE_S, check=False,
-    )  # fmt: skip
 
 
 def test_a_full_disk_is_named(tmp_path: Path) -> None:
